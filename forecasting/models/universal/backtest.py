@@ -191,17 +191,16 @@ class PastErrors:
     stride: int
     first_lead: int
 
-    @property
+    @cached_property
     def origins(self) -> int:
         """Number of past forecasts of the networks, at the lead that has fewest."""
-        return int(self._known[0].sum(axis=0).min())
+        return int(self._counts[0].min())
 
-    @property
+    @cached_property
     def rmse(self) -> dict[str, float]:
         """RMSE over the leads of each candidate, °C, by name; only of those with as many origins as decide."""
-        fewest = self._known.sum(axis=1).min(axis=1)
-        enough = fewest >= min(MIN_ORIGINS, max(self.origins, 1))
-        mean_squares = self._squares.sum(axis=(1, 2)) / np.maximum(self._known.sum(axis=(1, 2)), 1)
+        enough = self._counts.min(axis=1) >= min(MIN_ORIGINS, max(self.origins, 1))
+        mean_squares = self._squares.sum(axis=(1, 2)) / np.maximum(self._counts.sum(axis=1), 1)
         return {
             name: math.sqrt(square)
             for name, square, known in zip(self.names, mean_squares.tolist(), enough.tolist(), strict=True)
@@ -210,18 +209,15 @@ class PastErrors:
 
     def skill(self) -> PastSkill:
         """Return the RMSE of all candidates relative to persistence, and how much it rests on."""
-        relative = self._relative_rmse(self._squares, self._known)
-        known = self._known.sum(axis=(1, 2)) > 0
+        known = self._counts.sum(axis=1) > 0
         last_lead = self.first_lead + self.errors.shape[2] - 1
         independent = self.origins * min(1.0, self.stride / last_lead)
-        names = zip(self.names, relative.tolist(), known.tolist(), strict=True)
+        names = zip(self.names, self._relative.tolist(), known.tolist(), strict=True)
         return PastSkill(independent, {name: ratio for name, ratio, any_known in names if any_known})
 
     def best_network(self) -> str:
         """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""
-        networks = slice(0, self.networks)
-        relative = self._relative_rmse(self._squares[networks], self._known[networks])
-        return self.names[int(relative.argmin())]
+        return self.names[int(self._relative[: self.networks].argmin())]
 
     def by_preference(self) -> Iterator[str]:
         """Yield the names of models, the preferred first.
@@ -234,9 +230,8 @@ class PastErrors:
             yielded.append(better)
             yield better
         yield network
-        decided = self.rmse
-        relative = dict(zip(self.names, self._relative_rmse(self._squares, self._known).tolist(), strict=True))
-        others = [name for name in decided if name not in (network, *yielded)]
+        relative = dict(zip(self.names, self._relative.tolist(), strict=True))
+        others = [name for name in self.rmse if name not in (network, *yielded)]
         yield from sorted(others, key=relative.__getitem__)
 
     def better_reference(self, network: str, without: Collection[str] = ()) -> str | None:
@@ -253,8 +248,9 @@ class PastErrors:
         enough &= [name not in without for name in self.names[references]]
         if not enough.any():
             return None
-        squares = self._squares[index] * common
-        ratio = self._relative_rmse(self._squares[references] * common, common) / self._relative_rmse(squares, common)
+        squares = self._squares[[index]], self._squares[references]
+        ours, theirs = self._relative_rmse(np.stack(np.broadcast_arrays(*squares)) * common, common)
+        ratio = theirs / ours
         best = int(np.where(enough, ratio, np.inf).argmin())
         if ratio[best] >= 1 or not self._is_significant(self.networks + best, index):
             return None
@@ -274,15 +270,19 @@ class PastErrors:
         return bool(np.nanmean(gains) > _student(_SIGNIFICANT_SCORE, independent - 1) * error)
 
     def _relative_rmse(self, squares: Floats, known: Bools) -> Floats:
-        """Return the RMSE relative to persistence at the same origins, averaged over leads, ``(candidates,)``.
+        """Return the RMSE relative to persistence at the same origins, averaged over leads, ``(…, candidates)``.
 
         Args:
-            squares: of errors, °C², ``(candidates, origins, leads)``, 0 where not ``known``.
-            known: of the same shape.
+            squares: of errors, °C², ``(…, candidates, origins, leads)``, 0 where not ``known``.
+            known: ``(candidates, origins, leads)``.
         """
         reference = _bounded_below((self._squares[self._persistence] * known).sum(axis=1))
-        relative: Floats = np.sqrt(np.maximum(squares.sum(axis=1), _LEAST_SQUARE) / reference).mean(axis=1)
+        relative: Floats = np.sqrt(np.maximum(squares.sum(axis=-2), _LEAST_SQUARE) / reference).mean(axis=-1)
         return relative
+
+    @cached_property
+    def _relative(self) -> Floats:
+        return self._relative_rmse(self._squares, self._known)
 
     @cached_property
     def _persistence(self) -> int:
@@ -294,21 +294,25 @@ class PastErrors:
         return known
 
     @cached_property
+    def _counts(self) -> Steps:
+        """Of past forecasts, ``(candidates, leads)``."""
+        counts: Steps = self._known.sum(axis=1)
+        return counts
+
+    @cached_property
     def _squares(self) -> Floats:
         squares: Floats = np.where(self._known, self.errors, 0.0) ** 2
         return squares
 
 
 def symmetric_quantiles(errors: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return quantiles of errors of both signs at each lead, °C ``(leads, levels)``.
+    """Return quantiles of errors of both signs at each lead, °C ``(…, leads, levels)``.
 
     Args:
-        errors: of past forecasts, °C ``(origins, leads)``; NaN where they are not known.
+        errors: of past forecasts, °C ``(…, origins, leads)``; NaN where they are not known.
         levels: probabilities of the quantiles.
     """
-    return np.stack(
-        [np.quantile(np.concatenate([lead, -lead]), levels) for lead in (e[np.isfinite(e)] for e in errors.T)]
-    )
+    return _quantiles_of_known(np.concatenate([errors, -errors], axis=-2), levels)[0]
 
 
 def relative_departures(answers: Floats, errors: Floats, levels: tuple[float, ...]) -> Floats:
@@ -337,10 +341,10 @@ def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1) 
         stride: steps between origins, one or ``(…, 1)``.
         first_lead: lead of the first column.
     """
-    exact, count = _quantile_of_known(departures, _COVERAGE)
+    quantiles, count = _quantiles_of_known(departures, (_COVERAGE,))
     leads = first_lead + np.arange(departures.shape[-1])
     effective = count * np.minimum(1.0, stride / (2 * leads))
-    factors = np.maximum(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
+    factors = np.maximum(quantiles[..., 0], 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
     bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
     return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
 
@@ -351,15 +355,18 @@ def _bounded_below(squares: Floats) -> Floats:
     return bounded
 
 
-def _quantile_of_known(values: Floats, probability: float) -> tuple[Floats, Steps]:
-    """Return a quantile of each column of ``values`` ``(…, n, m)``, 1 in empty ones, and how many are not NaN."""
-    count = np.isfinite(values).sum(axis=-2)
-    ordered = np.sort(values, axis=-2)
-    index = probability * np.maximum(count - 1, 0)
+def _quantiles_of_known(values: Floats, probabilities: tuple[float, ...]) -> tuple[Floats, Steps]:
+    """Return quantiles of the columns of ``values`` ``(…, n, m)``, ``(…, m, probabilities)``, 1 where all are NaN.
+
+    The second array tells how many are not NaN, ``(…, m)``.
+    """
+    columns = np.sort(np.swapaxes(values, -2, -1), axis=-1)
+    count = np.isfinite(columns).sum(axis=-1)
+    last = np.maximum(count - 1, 0)[..., None]
+    index = last * np.asarray(probabilities)
     below = index.astype(np.int64)
-    after = np.minimum(below + 1, np.maximum(count - 1, 0))
-    low, high = (np.take_along_axis(ordered, at[..., None, :], axis=-2)[..., 0, :] for at in (below, after))
-    return np.where(count > 0, low + (high - low) * (index - below), 1.0), count
+    low, high = (np.take_along_axis(columns, at, axis=-1) for at in (below, np.minimum(below + 1, last)))
+    return np.where(count[..., None] > 0, low + (high - low) * (index - below), 1.0), count
 
 
 def _student(score: float, degrees: float) -> float:

@@ -352,33 +352,59 @@ class _Chunk:
             chosen=[None if self.options.cell else _HELD_OUT] * n,
             past=[None] * n,
         )
+        backtests: dict[int, PastErrors] = {}
         if len(self.origins):
-            made = self._recalibrated(made)
-        elif not self.options.concise:
-            for index in np.flatnonzero(self._excess(first)).tolist():
-                self._replace(made, index, None)
+            backtests = {index: self._backtest(index) for index in range(n)}
+            chosen = [self._chosen(index, backtest) for index, backtest in backtests.items()]
+            past = [backtest.skill() if backtest.origins else None for backtest in backtests.values()]
+            made = replace(made, chosen=chosen, past=past)
+        elif self.options.concise:
+            return made
+        alike: dict[tuple[str, str, int, bool], list[int]] = {}
+        for index in backtests or np.flatnonzero(self._excess(first)).tolist():
+            backtest = backtests.get(index)
+            model, warnings = self._choose(index, made.warnings[index], backtest)
+            made.warnings[index] += warnings
+            made.model[index] = model
+            decided = backtest is not None and backtest.origins >= MIN_ORIGINS
+            network = model if model in self.answers else backtest.best_network() if backtest and decided else first
+            alike.setdefault((model, network, self._leads(index).stop, decided), []).append(index)
+        for (model, network, stop, decided), rows in alike.items():
+            self._forecast_by(model, network, stop, decided, made, rows)
         return made
 
-    def _recalibrated(self, made: Made) -> Made:
-        """Return the forecasts of the models that the past of each series chooses, recalibrated on it."""
-        chosen, past = list[Chosen | None](), list[PastSkill | None]()
-        for index in range(len(self.contexts)):
-            backtest = self._backtest(index)
-            self._replace(made, index, backtest)
-            chosen.append(self._chosen(index, backtest))
-            past.append(backtest.skill() if backtest.origins else None)
-        return replace(made, chosen=chosen, past=past)
+    def _forecast_by(self, model: str, network: str, stop: int, decided: bool, made: Made, rows: list[int]) -> None:
+        """Set the forecasts of the series at ``rows`` by a network or reference, recalibrated on their past.
 
-    def _replace(self, made: Made, index: int, backtest: PastErrors | None) -> None:
-        """Set the forecast of the series at ``index``, by the model that its past chooses."""
-        model, warnings = self._choose(index, made.warnings[index], backtest)
-        made.warnings[index] += warnings
-        network = model if model in self.answers else self._network(backtest)
-        quantiles = self._quantiles(index, model, backtest)
-        made.model[index] = model
-        made.sst[index] = self._sst(model)[index]
-        made.quantiles[index, : len(quantiles)] = quantiles
-        made.couplings[index] = self._coupling(index, network, model, backtest, len(quantiles))
+        Args:
+            model: that forecasts.
+            network: the best one, whose leads are related as those of the forecasts.
+            stop: number of steps from the last observation to the last lead.
+            decided: whether there are enough past forecasts to choose by.
+            made: the forecasts.
+            rows: indices of the series.
+        """
+        made.sst[rows] = self._sst(model)[rows]
+        candidate = [*self.answers, *self.references].index(model)
+        if model in self.answers:
+            answers, quantiles = self.answers[model][rows, :-1], self.answers[model][rows, -1, :, 1:]
+            if len(self.origins):
+                departures = relative_departures(answers, self.network_errors[candidate, rows], self.levels)
+                middle = quantiles[..., len(self.levels) // 2, None]
+                quantiles = middle + (quantiles - middle) * width_factors(departures, self.stride)[..., None]
+            made.quantiles[rows] = quantiles
+            steps = min(stop + steps_after(self.contexts.step), quantiles.shape[1])
+        else:
+            spread = symmetric_quantiles(self.errors[candidate, rows, :, :stop], self.levels)
+            made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
+            steps = stop
+        dependence, leads = self.dependences[network], tuple(range(1, steps + 1))
+        variants = np.full(len(rows), -1)
+        if dependence and decided:
+            variants = dependence.indices_suited_to(self.errors[candidate, rows, :, :stop])
+        for index, variant in zip(rows, variants.tolist(), strict=True):
+            suited = dependence.of_variants[variant] if dependence and variant >= 0 else dependence
+            made.couplings[index] = Coupling(suited, leads)
 
     def _choose(
         self, index: int, known: tuple[ForecastWarning, ...], backtest: PastErrors | None
@@ -406,10 +432,6 @@ class _Chunk:
             outside = self._allowed.warning(index, sst, preferred, model, allowed=not excess[model])
             warnings = (*warnings, outside)
         return model, warnings
-
-    def _network(self, backtest: PastErrors | None) -> str:
-        """Return the network that did best on the past, or on held-out seas where that is too short."""
-        return backtest.best_network() if backtest and backtest.origins >= MIN_ORIGINS else next(iter(self.answers))
 
     def _is_stable(self, index: int, model: str) -> bool:
         if model != "linear" or self.autoregression is None:
@@ -452,14 +474,6 @@ class _Chunk:
         by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"
         return Chosen(by, backtest.origins, backtest.rmse, self._since(index))
 
-    def _coupling(self, index: int, network: str, model: str, backtest: PastErrors | None, steps: int) -> Coupling:
-        """Return how the leads are related: as in forecasts of ``network`` for series with errors like those here."""
-        dependence = self.dependences[network]
-        if dependence and backtest and backtest.origins >= MIN_ORIGINS:
-            errors = self.errors[backtest.names.index(model), index, :, : self._leads(index).stop]
-            dependence = dependence.suited_to(errors)
-        return Coupling(dependence, tuple(range(1, steps + 1)))
-
     def _leads(self, index: int) -> slice:
         first = int(self.contexts.missing_after[index])
         return slice(first, first + self.options.horizon)
@@ -475,25 +489,6 @@ class _Chunk:
         back = self.contexts.values.shape[1] - 1 - int(self.origins[scored.argmax()])
         since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[index : index + 1], -back)[0]
         return since
-
-    def _quantiles(self, index: int, model: str, backtest: PastErrors | None) -> Floats:
-        """Return quantiles of the steps after the last observation, °C ``(steps, levels)``.
-
-        Those of a reference end with the last lead that was asked for. A network may have more.
-        """
-        until = self._leads(index).stop
-        if model in self.references and backtest:
-            errors = self.errors[backtest.names.index(model), index, :, :until]
-            return self.references[model][index, -1, :until, None] + symmetric_quantiles(errors, self.levels)
-        until += steps_after(self.contexts.step)
-        answers = self.answers[model][index, :, :until]
-        quantiles = answers[-1, :, 1:]
-        if backtest:
-            errors = self.network_errors[backtest.names.index(model), index, :, :until]
-            factors = width_factors(relative_departures(answers[:-1], errors, self.levels), self.stride)[:, None]
-            middle = quantiles[:, len(self.levels) // 2, None]
-            quantiles = middle + (quantiles - middle) * factors
-        return quantiles
 
 
 def _answers(

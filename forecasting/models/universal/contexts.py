@@ -107,9 +107,12 @@ def compare_with_climatology(
     every = max(length // _VALUES_COMPARED, 1)
     compared = values[:, (length - 1) % every :: every]
     steps = range(1 - length + (length - 1) % every, 1, every)
-    anomalies = compared - climatology_of_steps(coefficients, last_time, steps, step)
-    offset = np.abs(np.nanmean(anomalies, axis=1)) > _GREATEST_OFFSET_CELSIUS
-    spread, spread_of_values = np.nanstd(anomalies, axis=1), np.nanstd(compared, axis=1)
+    both = np.stack([compared - climatology_of_steps(coefficients, last_time, steps, step), compared])
+    known = np.isfinite(both)
+    count = np.maximum(known.sum(axis=2), 1)
+    mean = np.where(known, both, 0.0).sum(axis=2) / count
+    spread, spread_of_values = np.sqrt((np.where(known, both - mean[..., None], 0.0) ** 2).sum(axis=2) / count)
+    offset = np.abs(mean[0]) > _GREATEST_OFFSET_CELSIUS
     years = (length - np.isfinite(values).argmax(axis=1)) * step.seconds / YEAR
     agreement = np.zeros(len(values), dtype=np.int64)
     agreement[offset] = Agreement.DOUBTFUL

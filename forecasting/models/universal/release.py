@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,27 @@ _CHUNK_WITH_BACKTEST: Final = 8
 
 _MAX_HISTORY: Final = 4_000
 """Last values of a series that references are fitted to; the networks use fewer."""
+
+
+class _Request(NamedTuple):
+    """What :meth:`UniversalRelease.columns` is asked for.
+
+    Attributes:
+        warnings: known so far, by series.
+        errors: of series that are known to have none.
+    """
+
+    batch: SeriesBatch
+    options: ForecastOptions
+    coefficients: Coefficients
+    cell: str | None
+    references: bool
+    warnings: dict[int, tuple[ForecastWarning, ...]]
+    errors: Errors
+
+    def refuse(self, i: int, error: SeriesError) -> None:
+        """Add the error of a series, which says if values were left out."""
+        self.errors[i] = after_check(error, self.warnings.get(i, ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,74 +212,57 @@ class UniversalRelease:
             warnings: known before, by series.
         """
         columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
-        earlier, errors = dict(warnings or {}), dict(batch.errors)
-        resampling, metadata = Resampling(batch.step, self.step), self.any_network.metadata
+        errors, resampling = dict(batch.errors), Resampling(batch.step, self.step)
+        request = _Request(batch, options, coefficients, cell, references, dict(warnings or {}), errors)
         if resampling.step != resampling.other:
-            parts = self._resampled(batch, options, coefficients, cell, references, earlier, errors)
+            parts = self._resampled(request)
         elif options.horizon > self.horizon:
-            refused = too_far(metadata, resampling, options.horizon, self.horizon)
+            refused = too_far(self.any_network.metadata, resampling, options.horizon, self.horizon)
             return Forecasts.none(columns, options.horizon, {**dict.fromkeys(range(len(batch)), refused), **errors})
         else:
-            batch = self._left_out(batch, coefficients, earlier) if options.check else batch
-            parts = self._chunks(batch, options, coefficients, cell, references, earlier, errors)
+            request = self._without_suspects(request) if options.check else request
+            parts = self._chunks(request)
         if not parts:
             return Forecasts.none(columns, options.horizon, errors)
-        return columns_of(parts, batch, columns, earlier, self.any_network, errors)
+        return columns_of(parts, request.batch, columns, request.warnings, self.any_network, errors)
 
-    def _chunks(
-        self,
-        batch: SeriesBatch,
-        options: ForecastOptions,
-        coefficients: Coefficients,
-        cell: str | None,
-        references: bool,
-        earlier: Mapping[int, tuple[ForecastWarning, ...]],
-        errors: Errors,
-    ) -> list[Made]:
+    def _chunks(self, request: _Request) -> list[Made]:
         """Forecast series at the step of the release, some at a time; add the errors of the others."""
-        metadata = self.any_network.metadata
+        metadata, options, cell = self.any_network.metadata, request.options, request.cell
         longest = metadata.maximum if options.concise else max(metadata.maximum, _MAX_HISTORY)
         groups, failures = read_contexts(
-            batch, coefficients, options.horizon, metadata, longest, concise=options.concise
+            request.batch, request.coefficients, options.horizon, metadata, longest, concise=options.concise
         )
-        errors |= {i: after_check(error, earlier.get(i, ())) for i, error in failures.items()}
-        backtest = options.backtest and not options.concise
-        wanted = ChunkOptions(options.horizon, cell, self.best_on_held_out, backtest, references, options.concise)
+        for i, error in failures.items():
+            request.refuse(i, error)
+        backtest, best = options.backtest and not options.concise, self.best_on_held_out
+        wanted = ChunkOptions(options.horizon, cell, best, backtest, request.references, options.concise)
         parts: list[Made] = []
         for group in groups:
             if options.concise:
-                note_implausible_ends(self.networks[cell or self.best_on_held_out], group)
+                note_implausible_ends(self.networks[cell or best], group)
             else:
                 warn_of_suspect_ends(self._checking, group)
-            fits = backtest or references
+            fits = backtest or request.references
             size = _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(group.values.shape[1])
             parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in group.chunks(size)]
         return parts
 
-    def _left_out(
-        self, batch: SeriesBatch, coefficients: Coefficients, earlier: dict[int, tuple[ForecastWarning, ...]]
-    ) -> SeriesBatch:
-        """Return the batch without its implausible values; add warnings that say which."""
+    def _without_suspects(self, request: _Request) -> _Request:
+        """Return the request without implausible values; add warnings that say which."""
+        batch, earlier = request.batch, request.warnings
         rows, values = batch.usable.tolist(), batch.values.copy()
-        kept, suspect = without_suspects(self._checking, [batch[i] for i in rows], coefficients[rows])
+        kept, suspect = without_suspects(self._checking, [batch[i] for i in rows], request.coefficients[rows])
         for index, warning in suspect.items():
             i = rows[index]
             values[batch.ends[i] - batch.lengths[i] : batch.ends[i]] = kept[index].values
             earlier[i] = (warning, *earlier.get(i, ()))
-        return replace(batch, values=values)
+        return request._replace(batch=replace(batch, values=values))
 
-    def _resampled(
-        self,
-        batch: SeriesBatch,
-        options: ForecastOptions,
-        coefficients: Coefficients,
-        cell: str | None,
-        references: bool,
-        earlier: dict[int, tuple[ForecastWarning, ...]],
-        errors: Errors,
-    ) -> list[Made]:
+    def _resampled(self, request: _Request) -> list[Made]:
         """Forecast series at another step; add the errors of the others, and warnings of values that are left out."""
-        horizon, coefficients = options.horizon, coefficients.copy()
+        batch, options, earlier = request.batch, request.options, request.warnings
+        horizon, coefficients = options.horizon, request.coefficients.copy()
         resampled: dict[int, Resampled] = {}
         by_leads: dict[int, list[int]] = {}
         for i in batch.usable.tolist():
@@ -270,10 +274,10 @@ class UniversalRelease:
                     entry = entry.without(kept) if suspect else entry
                     earlier[i] = (*earlier.get(i, ()), *suspect.values())
             except SeriesError as error:
-                errors[i] = error
+                request.errors[i] = error
                 continue
             if beyond := entry.beyond(self.any_network.metadata, horizon):
-                errors[i] = after_check(beyond, earlier.get(i, ()))
+                request.refuse(i, beyond)
                 continue
             resampled[i] = entry
             by_leads.setdefault(entry.needed(horizon), []).append(i)
@@ -281,10 +285,9 @@ class UniversalRelease:
         for leads, rows in by_leads.items():
             group = SeriesBatch.of([resampled[i].series for i in rows], self.step)
             plain = options._replace(horizon=leads, levels=(), thresholds=(), check=False)
-            made = self.columns(group, plain, coefficients[rows], cell, references=references)
+            made = self.columns(group, plain, coefficients[rows], request.cell, references=request.references)
             for index, refused in made.errors.items():
-                i = rows[index]
-                errors[i] = after_check(after_resampling(refused, resampled[i].resampling), earlier.get(i, ()))
+                request.refuse(rows[index], after_resampling(refused, resampled[rows[index]].resampling))
             for index, row in enumerate(made.row.tolist()):
                 i = rows[row]
                 back = resampled[i].back(cast("Forecast[Quantiles]", made[index]), horizon, self.name)
