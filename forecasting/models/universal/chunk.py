@@ -32,10 +32,10 @@ from forecasting.models.universal.distribution import Quantiles, distributions_o
 from forecasting.models.universal.network import UniversalForecaster, backtest_all
 from forecasting.models.universal.references import (
     REFERENCES,
-    Autoregression,
     Past,
     Steps,
-    references_and_usual,
+    forecast_references,
+    usual_at_end,
 )
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
@@ -261,7 +261,7 @@ class _Chunk:
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
-        autoregression: on the series; None if references are not fitted.
+        past: of the series; None if references are not forecast.
         dependences: of the networks, by full name; None for those without one.
         usual: what the climatology of each series rests on; None without one.
     """
@@ -275,7 +275,7 @@ class _Chunk:
     references: dict[str, Floats]
     errors: Floats
     network_errors: Floats
-    autoregression: Autoregression | None
+    past: Past | None
     dependences: dict[str, Dependence | None]
     usual: list[Usual | None]
 
@@ -295,13 +295,13 @@ class _Chunk:
         leads = int(contexts.missing_after.max()) + options.horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, contexts, with_end, leads + steps_after(contexts.step))
-        references, autoregression = dict[str, Floats](), None
+        references, past = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
         if not options.concise:
             past = Past.of(contexts, with_end, leads)
             fitted = options.backtest or options.references
-            autoregression = Autoregression.fit(past) if fitted else None
-            references, usual = references_and_usual(past, fitted=fitted, autoregression=autoregression)
+            references = forecast_references(past, fitted=fitted)
+            usual = usual_at_end(past) if fitted else usual
         errors = network_errors = np.empty(0)
         if len(origins):
             means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
@@ -320,7 +320,7 @@ class _Chunk:
             references,
             errors,
             network_errors,
-            autoregression,
+            past,
             dependences,
             usual,
         )
@@ -434,9 +434,9 @@ class _Chunk:
         return model, warnings
 
     def _is_stable(self, index: int, model: str) -> bool:
-        if model != "linear" or self.autoregression is None:
+        if model != "linear" or self.past is None:
             return True
-        return bool(np.isfinite(self.references[model][index, -1]).all()) and self.autoregression.is_stable(index)
+        return bool(np.isfinite(self.references[model][index, -1]).all()) and self.past.autoregression.is_stable(index)
 
     @cached_property
     def _known_sst(self) -> dict[str, Floats]:

@@ -79,6 +79,41 @@ class Past:
         """The step of each lead of each origin, ``(origins, leads)``."""
         return self.origins[:, None] + np.arange(1, self.leads + 1)
 
+    @cached_property
+    def is_long_enough(self) -> Bools:
+        """Which series have a climatology of their own, ``(n,)``."""
+        long_enough: Bools = self.observed.sum(axis=1) * self.step.seconds / YEAR >= CLIMATOLOGY_YEARS
+        return long_enough
+
+    @cached_property
+    def has_climatology(self) -> Bools:
+        """Which series have a climatology, of their own or their position, ``(n,)``."""
+        known: Bools = self.is_long_enough | np.isfinite(self.usual[:, -1])
+        return known
+
+    @cached_property
+    def season(self) -> tuple[Floats, Floats]:
+        """The seasonal cycle at each step ``(n, steps)`` and each lead of each origin ``(n, origins, leads)``, °C.
+
+        It is fitted to the past of series that are long enough, and NaN before it is; else that of the position; else
+        zero.
+        """
+        length = self.values.shape[1]
+        season, ahead = self.usual[:, :length].copy(), self.usual[:, self.ahead]
+        nowhere = np.isnan(season[:, -1])
+        season[nowhere], ahead[nowhere] = 0.0, 0.0
+        alike: dict[bytes, list[int]] = {}
+        for i in np.flatnonzero(self.is_long_enough).tolist():
+            alike.setdefault(self.observed[i].tobytes(), []).append(i)
+        for rows in alike.values():
+            season[rows], ahead[rows] = _own_season(self, rows)
+        return season, ahead
+
+    @cached_property
+    def autoregression(self) -> "Autoregression":
+        """The autoregressions on the series."""
+        return Autoregression.fit(self)
+
     def until_origins(self, terms: Floats) -> Floats:
         """Return the sum of ``terms`` ``(…, steps)`` up to and with each origin: ``(…, origins)``."""
         if len(self.origins) == 1 and self.origins[0] == terms.shape[-1] - 1:
@@ -292,38 +327,28 @@ def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]
     Returns:
         °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
     """
-    return _references(past, fitted, None)[0]
-
-
-def references_and_usual(
-    past: Past, *, fitted: bool = True, autoregression: Autoregression | None = None
-) -> tuple[dict[str, Floats], list[Usual | None]]:
-    """Return what :func:`forecast_references` does, and what the climatology of each series rests on.
-
-    The latter is None for series without a climatology from the last origin, and for all if references are not
-    ``fitted``. The ``autoregression`` on ``past`` is fitted if it is not given.
-    """
-    forecasts, season = _references(past, fitted, autoregression)
-    if "climatology" not in forecasts:
-        return forecasts, [None] * len(past.values)
-    known = np.isfinite(forecasts["climatology"][:, -1, 0])
-    return forecasts, [_usual(past, i, season) if is_known else None for i, is_known in enumerate(known.tolist())]
-
-
-def _references(past: Past, fitted: bool, autoregression: Autoregression | None) -> tuple[dict[str, Floats], Floats]:
-    """Return the forecasts by name, and the seasonal cycle at each step; see :func:`_season`."""
     forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
     if np.isfinite(past.usual[:, -1]).any():
         forecasts["usual_change"] = _usual_change(past)
     if not fitted:
-        return forecasts, past.usual
-    season, season_ahead = _season(past)
-    climatology = _climatology(past, season_ahead)
-    if np.isfinite(climatology[:, -1, 0]).any():
-        forecasts["climatology"] = climatology
-    forecasts["damped"] = _damped(past, season, season_ahead)
-    forecasts["linear"] = (autoregression or Autoregression.fit(past)).forecast()
-    return {name: forecasts[name] for name in REFERENCES if name in forecasts}, season
+        return forecasts
+    if past.has_climatology.any():
+        forecasts["climatology"] = np.where(past.has_climatology[:, None, None], past.season[1], np.nan)
+    forecasts["damped"] = _damped(past, *past.season)
+    forecasts["linear"] = past.autoregression.forecast()
+    return {name: forecasts[name] for name in REFERENCES if name in forecasts}
+
+
+def usual_at_end(past: Past) -> list[Usual | None]:
+    """Return what the climatology of each series rests on, with its value at the end; None without one."""
+    usual: list[Usual | None] = [None] * len(past.values)
+    for i in np.flatnonzero(past.has_climatology).tolist():
+        rests_on = OF_POSITION
+        if past.is_long_enough[i]:
+            first = int(past.observed[i].argmax()) + 1 - past.values.shape[1]
+            rests_on = of_series(*past.step.shift(past.last_time[i], np.array([first, 0])))
+        usual[i] = rests_on._replace(sst=float(past.season[0][i, -1]))
+    return usual
 
 
 def _usual_change(past: Past) -> Floats:
@@ -335,24 +360,6 @@ def _usual_change(past: Past) -> Floats:
     damping = _DAMPING_PER_DAY ** (np.arange(1, past.leads + 1) * past.step.seconds / DAY)
     usual: Floats = past.usual[:, past.ahead] + mean[:, :, None] + departure[:, :, None] * damping
     return usual
-
-
-def _season(past: Past) -> tuple[Floats, Floats]:
-    """Return the seasonal cycle at each step ``(n, steps)`` and each lead of each origin ``(n, origins, leads)``, °C.
-
-    It is fitted to the past of series that are long enough, and NaN before it is; else that of the position; else
-    zero.
-    """
-    length = past.values.shape[1]
-    season, ahead = past.usual[:, :length].copy(), past.usual[:, past.ahead]
-    nowhere = np.isnan(season[:, -1])
-    season[nowhere], ahead[nowhere] = 0.0, 0.0
-    alike: dict[bytes, list[int]] = {}
-    for i in np.flatnonzero(_is_long_enough(past)).tolist():
-        alike.setdefault(past.observed[i].tobytes(), []).append(i)
-    for rows in alike.values():
-        season[rows], ahead[rows] = _own_season(past, rows)
-    return season, ahead
 
 
 def _own_season(past: Past, rows: list[int]) -> tuple[Floats, Floats]:
@@ -388,29 +395,6 @@ def _refit_steps(first: int, past: Past) -> list[int]:
         steps.append(step)
         step = max(int(step * REFIT_GROWTH), step + 1)
     return [*steps, last]
-
-
-def _is_long_enough(past: Past) -> Bools:
-    """Return which series have a climatology of their own, ``(n,)``."""
-    long_enough: Bools = past.observed.sum(axis=1) * past.step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    return long_enough
-
-
-def _climatology(past: Past, season_ahead: Floats) -> Floats:
-    """Return the seasonal cycle of the series where it is long enough, and else that of its position."""
-    climatology = season_ahead.copy()
-    climatology[~_is_long_enough(past) & np.isnan(past.usual[:, -1])] = np.nan
-    return climatology
-
-
-def _usual(past: Past, i: int, season: Floats) -> Usual:
-    """Return what the climatology of the ``i``-th series rests on, with its value at the end."""
-    sst = float(season[i, -1])
-    if not _is_long_enough(past)[i]:
-        return OF_POSITION._replace(sst=sst)
-    first = int(past.observed[i].argmax()) + 1 - past.values.shape[1]
-    begin, end = past.step.shift(past.last_time[i], np.array([first, 0]))
-    return of_series(begin, end)._replace(sst=sst)
 
 
 def _damped(past: Past, season: Floats, season_ahead: Floats) -> Floats:

@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.references import Autoregression, Past, forecast_references, references_and_usual
+from forecasting.models.universal.references import Past, forecast_references, usual_at_end
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 
@@ -106,7 +106,8 @@ def test_the_own_climatology_is_used_where_the_past_is_long_enough() -> None:
 
 def test_a_short_series_has_the_climatology_of_its_position_whatever_its_level() -> None:
     usual = cycle(100)
-    forecasts, (rests_on,) = references_and_usual(past(usual[:100] - 1.5, [99], position=True))
+    known = past(usual[:100] - 1.5, [99], position=True)
+    forecasts, (rests_on,) = forecast_references(known), usual_at_end(known)
     assert forecasts["climatology"][0, 0] == pytest.approx(usual[100:], abs=1e-5)
     assert rests_on is not None
     assert rests_on[:2] == ((1946, 1989), "position")
@@ -118,7 +119,8 @@ def test_a_long_series_has_a_climatology_of_its_own_years(position: bool) -> Non
     usual = cycle(1_500)
     values = usual[:1_500] - 1.5
     values[:40] = np.nan
-    forecasts, (rests_on,) = references_and_usual(past(values, [1_499], position=position))
+    known = past(values, [1_499], position=position)
+    forecasts, (rests_on,) = forecast_references(known), usual_at_end(known)
     assert forecasts["climatology"][0, 0] == pytest.approx(usual[1_500:] - 1.5, abs=1e-3)
     assert rests_on is not None
     assert rests_on[:2] == ((2016, 2020), "series")
@@ -126,15 +128,16 @@ def test_a_long_series_has_a_climatology_of_its_own_years(position: bool) -> Non
 
 
 def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
-    forecasts, usual = references_and_usual(past(cycle(100)[:100], [99]))
+    known = past(cycle(100)[:100], [99])
+    forecasts, usual = forecast_references(known), usual_at_end(known)
     assert (usual, "climatology" in forecasts) == ([None], False)
 
 
 def test_an_autoregression_that_grows_without_end_is_not_stable() -> None:
     calm = 15.0 + weather(200)
     growing = 15.0 + 0.01 * np.power(1.03, np.arange(200))
-    assert Autoregression.fit(past(calm, [150, 199])).is_stable(0)
-    assert not Autoregression.fit(past(growing, [150, 199])).is_stable(0)
+    assert past(calm, [150, 199]).autoregression.is_stable(0)
+    assert not past(growing, [150, 199]).autoregression.is_stable(0)
 
 
 def test_the_linear_reference_is_not_clipped_at_the_end_of_the_series() -> None:
