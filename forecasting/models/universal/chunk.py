@@ -11,7 +11,7 @@ import numpy.typing as npt
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
-from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, are_calibrated, starts_from_suspect
 from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill
 from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
@@ -251,24 +251,22 @@ class _Chunk:
 
     Attributes:
         contexts: the series.
+        networks: by full name. The first forecasts where the past is too short.
         options: what is asked.
-        levels: probabilities of the quantiles.
         origins: past steps that were forecast from, ``(origins,)``; may be none.
         stride: steps between origins.
         answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
-            by full name of the network. The first is the network that answers where the past is too short. They may
-            have more leads than are asked for, and than references have.
+            by full name of the network. They may have more leads than are asked for, and than references have.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
         past: of the series; None if references are not forecast.
-        dependences: of the networks, by full name; None for those without one.
         usual: what the climatology of each series rests on; None without one.
     """
 
     contexts: Contexts
+    networks: Mapping[str, UniversalForecaster]
     options: ChunkOptions
-    levels: tuple[float, ...]
     origins: Steps
     stride: int
     answers: dict[str, Floats]
@@ -276,7 +274,6 @@ class _Chunk:
     errors: Floats
     network_errors: Floats
     past: Past | None
-    dependences: dict[str, Dependence | None]
     usual: list[Usual | None]
 
     @classmethod
@@ -294,7 +291,12 @@ class _Chunk:
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + options.horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
-        answers = _answers(networks, contexts, with_end, leads + steps_after(contexts.step))
+        # A network sees at most the longest context that it uses.
+        values = contexts.values[:, -metadata.maximum :]
+        within = with_end - (contexts.values.shape[1] - values.shape[1])
+        known = min(leads + steps_after(contexts.step), metadata.horizon)
+        last_time = unix_seconds(contexts.last_time)
+        answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within, known)
         references, past = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
         if not options.concise:
@@ -309,20 +311,8 @@ class _Chunk:
             others = np.stack([forecast[:, :-1] for forecast in references.values()])
             errors = errors_of(contexts, others, origins, metadata.minimum)
             errors = np.concatenate([network_errors[..., :leads], errors])
-        dependences = {name: network.metadata.dependence for name, network in networks.items()}
         return cls(
-            contexts,
-            options,
-            metadata.levels,
-            origins,
-            stride,
-            answers,
-            references,
-            errors,
-            network_errors,
-            past,
-            dependences,
-            usual,
+            contexts, networks, options, origins, stride, answers, references, errors, network_errors, past, usual
         )
 
     def made(self) -> Made:
@@ -335,7 +325,9 @@ class _Chunk:
             values[~np.isfinite(values[:, 0])] = np.nan
         available = self.answers[first].shape[2]
         leads = {count: tuple(range(1, min(count, available) + 1)) for count in {*steps}}
-        couplings = {count: Coupling(self.dependences[first], of_row) for count, of_row in leads.items()}
+        couplings = {
+            count: Coupling(self.networks[first].metadata.dependence, of_row) for count, of_row in leads.items()
+        }
         made = Made(
             row=contexts.row,
             last_time=contexts.last_time,
@@ -385,20 +377,20 @@ class _Chunk:
             rows: indices of the series.
         """
         made.sst[rows] = self._sst(model)[rows]
-        candidate = [*self.answers, *self.references].index(model)
+        candidate, metadata = [*self.answers, *self.references].index(model), self.networks[network].metadata
         if model in self.answers:
             answers, quantiles = self.answers[model][rows, :-1], self.answers[model][rows, -1, :, 1:]
             if len(self.origins):
-                departures = relative_departures(answers, self.network_errors[candidate, rows], self.levels)
-                middle = quantiles[..., len(self.levels) // 2, None]
+                departures = relative_departures(answers, self.network_errors[candidate, rows], metadata.levels)
+                middle = quantiles[..., len(metadata.levels) // 2, None]
                 quantiles = middle + (quantiles - middle) * width_factors(departures, self.stride)[..., None]
             made.quantiles[rows] = quantiles
             steps = min(stop + steps_after(self.contexts.step), quantiles.shape[1])
         else:
-            spread = symmetric_quantiles(self.errors[candidate, rows, :, :stop], self.levels)
+            spread = symmetric_quantiles(self.errors[candidate, rows, :, :stop], metadata.levels)
             made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
             steps = stop
-        dependence, leads = self.dependences[network], tuple(range(1, steps + 1))
+        dependence, leads = metadata.dependence, tuple(range(1, steps + 1))
         variants = np.full(len(rows), -1)
         if dependence and decided:
             variants = dependence.indices_suited_to(self.errors[candidate, rows, :, :stop])
@@ -489,20 +481,6 @@ class _Chunk:
         back = self.contexts.values.shape[1] - 1 - int(self.origins[scored.argmax()])
         since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[index : index + 1], -back)[0]
         return since
-
-
-def _answers(
-    networks: Mapping[str, UniversalForecaster], contexts: Contexts, origins: Steps, leads: int
-) -> dict[str, Floats]:
-    """Return mean and quantiles from ``origins``, which end with the last step, by name of the network.
-
-    Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
-    """
-    metadata = next(iter(networks.values())).metadata
-    values, leads = contexts.values[:, -metadata.maximum :], min(leads, metadata.horizon)
-    within = origins - (contexts.values.shape[1] - values.shape[1])
-    last_time = unix_seconds(contexts.last_time)
-    return backtest_all(networks.values(), values, last_time, contexts.coefficients, within, leads)
 
 
 def _reference_is_better(backtest: PastErrors, model: str, reference: str) -> ForecastWarning:
