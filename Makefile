@@ -89,7 +89,7 @@ docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
 	$(BIN)/python -m training.data.shipped series
 
-climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian package (needs apt-get and dpkg-deb)
+climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian package and data/ (needs apt-get and dpkg-deb)
 	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && (cd $$folder && apt-get download -qq ferret-datasets) && \
 	dpkg-deb --extract $$folder/ferret-datasets_*.deb $$folder && $(BIN)/python -m training.data.shipped climatology $$folder
 

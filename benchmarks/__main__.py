@@ -46,6 +46,8 @@ other benchmarks, each with -h:
                         coverage of intervals, by what they are calibrated on
   python -m benchmarks.studies.universal FILE[@LAT,LON] …
                         universal networks against an autoregression fitted to decades
+  python -m benchmarks.studies.position_climatology FOLDER
+                        level, cycle and percentiles of the climatology of positions, against real series
   python -m benchmarks.studies.dependence [--step STEP]
                         how leads are related: ways to learn it, on held-out simulated seas
   python -m benchmarks.studies.joint_events FILE[@LAT,LON] …

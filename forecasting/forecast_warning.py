@@ -16,6 +16,7 @@ WarningCode = Literal[
     "reference_is_better",
     "resampled",
     "short_baseline",
+    "coarse_baseline",
     "suspect_value",
     "flat_line",
     "implausible_forecast",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Period
+from forecasting.events.baseline import POSITION, Period, Position
 from forecasting.events.definitions import (
     EventDefinition,
     HeatStress,
@@ -31,7 +31,7 @@ from forecasting.events.outcomes import (
     MarineOutcome,
     ThresholdOutcome,
 )
-from forecasting.events.outlook import JointForecast
+from forecasting.events.outlook import GivenBaseline, JointForecast
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
@@ -226,6 +226,7 @@ class EventRequest:
         names: names of the events in columns and variables: lower case letters, digits and underscores.
         paths: joint sample paths of each place; None for the default.
         period: period of the baseline; None for the whole input.
+        of_position: whether the baseline is the climatology of each position.
         baseline_file: NetCDF or Zarr with climatology and threshold of each cell; None if they come from the input.
         baseline_sha256: digest of that file.
     """
@@ -236,6 +237,7 @@ class EventRequest:
     period: Period | None = None
     baseline_file: str | None = None
     baseline_sha256: str | None = None
+    of_position: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.definitions)
@@ -252,6 +254,17 @@ class EventRequest:
         identity = (self.definitions, self.names, self.paths)
         return hashlib.sha256(repr(identity).encode()).hexdigest() if self else None
 
+    @property
+    def baseline_text(self) -> str | None:
+        """The baseline as the user states it; None for the whole input, or a file."""
+        if self.of_position:
+            return POSITION
+        return None if self.period is None else f"{self.period.start}/{self.period.end}"
+
+    def baseline_at(self, position: Position) -> Position | Period | None:
+        """Return the baseline at a position; None for the whole input, or a file of baselines."""
+        return position if self.of_position else self.period
+
     def steps_needed(self) -> int | None:
         """Return how many past steps the events depend on; None for all."""
         needed = [self._steps_of(definition) for definition in self.definitions]
@@ -262,7 +275,7 @@ class EventRequest:
         if isinstance(definition, HeatStress):
             return None if definition.maximum_monthly_mean is None else _HEAT_STRESS_DAYS
         if needs_baseline(definition):
-            return None if self.baseline_file is None else _DAYS_WITH_BASELINE
+            return _DAYS_WITH_BASELINE if self.baseline_file or self.of_position else None
         assert isinstance(definition, ThresholdEvent)
         return definition.duration
 
@@ -288,13 +301,13 @@ class Place:
 
     Attributes:
         past: the whole series that was forecast.
-        baseline: None to compute it from the past of the place.
+        baseline: the baseline, or what to compute it from; None for the past of the place.
         coefficients: climatology of the position, ``(7,)``; NaN without one.
     """
 
     forecast: JointForecast
     past: SstSeries
-    baseline: Baseline | Period | None
+    baseline: GivenBaseline
     coefficients: Coefficients
 
 

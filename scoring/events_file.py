@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from forecasting.errors import RequestError
-from forecasting.events.baseline import Period
+from forecasting.events.baseline import POSITION, Period
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import definitions_of, parse_events
 from forecasting.readers import content_digest
@@ -30,7 +30,7 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
         file: a JSON list.
         horizon: number of leads.
         units: unit of the temperatures in the file.
-        baseline: a period such as ``1983/2012``, or a file of baselines; None for the whole input.
+        baseline: a period such as ``1983/2012``, ``position``, or a file of baselines; None for the whole input.
         paths: joint sample paths of each place; None for the default.
 
     Raises:
@@ -41,11 +41,15 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
         raise ScoringError(f"{file}: the list has no events; add one, or leave out --events")
     names = tuple(_safe(definition.name, file) for definition in definitions)
     _refuse_clashes(definitions, names, file)
+    if baseline == POSITION:
+        return EventRequest(definitions, names, paths, of_position=True)
     period = None if baseline is None else read_period(baseline)
     if baseline is None or period is not None:
         return EventRequest(definitions, names, paths, period)
     if not Path(baseline).exists():
-        raise ScoringError(f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file; correct it")
+        raise ScoringError(
+            f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file, nor position; correct it"
+        )
     return EventRequest(definitions, names, paths, None, baseline, content_digest(Path(baseline)))
 
 

@@ -42,7 +42,7 @@ class Plan:
     Attributes:
         levels: levels of the prediction intervals, percent.
         chunk: cells or rows per chunk.
-        baseline: period of the baseline of events; None for the whole input, or a file.
+        baseline: period of the baseline of events, or ``position``; None for the whole input, or a file.
         libraries: versions of the libraries that affect the output.
     """
 
@@ -84,7 +84,7 @@ class Plan:
 _WORDS: Final = {
     "input_sha256": "the input", "model_sha256": "the checkpoint", "version": "the release of the model",
     "events_sha256": "the list of events", "baseline_sha256": "the file of baselines",
-    "baseline": "the period of the baseline",
+    "baseline": "the baseline",
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import RequestError
 from forecasting.series.times import Bools, Floats
 
@@ -42,8 +41,11 @@ def _checked(degrees: npt.ArrayLike, field: str) -> Floats:
 
 FILE: Final = Path(__file__).with_name("climatology.npz")
 
-YEARS: Final = (1946, 1989)
-"""The years that most of its observations are from."""
+YEARS: Final = (2010, 2020)
+"""The years of its level."""
+
+SPREAD_COEFFICIENTS: Final = 3
+"""Mean and first harmonic of the logarithm of the standard deviation of daily anomalies."""
 
 CELL_DEGREES: Final = 2
 GRID_SHAPE: Final = (180 // CELL_DEGREES, 360 // CELL_DEGREES)
@@ -59,7 +61,7 @@ COAST_KM: Final = 25.0
 Coefficients = npt.NDArray[np.float32]
 
 _UNIT: Final = 0.002
-"""°C: the resolution of coefficients in the file."""
+"""The resolution of coefficients in the file."""
 
 _NO_DATA: Final = np.iinfo(np.int16).min
 
@@ -69,15 +71,18 @@ _LEAST_WEIGHT: Final = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class GlobalClimatology:
-    """The annual cycle of SST at any position at sea.
+    """The annual cycle of SST at any position at sea, and how much days depart from it.
 
     Attributes:
         cells: coefficients of :mod:`forecasting.climatology.annual_cycle`, °C, ``(90, 180, 7)``; NaN on land.
+        spread_cells: the first of the same coefficients, for the logarithm of the standard deviation of daily
+            anomalies in °C, ``(90, 180, 3)``; NaN on land.
         near_sea: whether each node of the mask is at most 25 km from the sea, as packed bits, ``(2161, 540)``.
         provenance: where the values come from: source, package, sha256 of the files, date.
     """
 
     cells: Coefficients
+    spread_cells: Coefficients
     near_sea: npt.NDArray[np.uint8]
     provenance: dict[str, str]
 
@@ -90,15 +95,20 @@ class GlobalClimatology:
     def read(cls, path: Path) -> "GlobalClimatology":
         """Read a climatology that :meth:`write` has written."""
         with np.load(path, allow_pickle=False) as arrays:
-            encoded = arrays["cells"]
-            cells = np.where(encoded == _NO_DATA, np.float32(np.nan), encoded * np.float32(_UNIT))
-            return cls(cells, arrays["near_sea"], json.loads(str(arrays["provenance"])))
+            cells, spread_cells = (
+                np.where(arrays[name] == _NO_DATA, np.float32(np.nan), arrays[name] * np.float32(_UNIT))
+                for name in ("cells", "spread_cells")
+            )
+            return cls(cells, spread_cells, arrays["near_sea"], json.loads(str(arrays["provenance"])))
 
     def write(self, path: Path) -> None:
-        """Write to a compressed ``.npz`` file, with coefficients rounded to 0.002 °C."""
-        rounded = np.where(np.isnan(self.cells), _NO_DATA, np.round(self.cells / _UNIT)).astype(np.int16)
+        """Write to a compressed ``.npz`` file, with coefficients rounded to 0.002."""
+        cells, spread_cells = (
+            np.where(np.isnan(values), _NO_DATA, np.round(values / _UNIT)).astype(np.int16)
+            for values in (self.cells, self.spread_cells)
+        )
         provenance = np.array(json.dumps(self.provenance))
-        np.savez_compressed(path, cells=rounded, near_sea=self.near_sea, provenance=provenance)
+        np.savez_compressed(path, cells=cells, spread_cells=spread_cells, near_sea=self.near_sea, provenance=provenance)
 
     def is_sea(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Bools:
         """Return whether positions are in the sea or within about 25 km of it. Lakes are land; the Caspian is a sea.
@@ -127,10 +137,28 @@ class GlobalClimatology:
         Raises:
             RequestError: if a coordinate is out of range.
         """
+        return self._at(self._padded, latitude, longitude)
+
+    def spread(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Coefficients:
+        """Return by how much daily anomalies vary at positions through the year.
+
+        Args:
+            latitude: as for :meth:`coefficients`.
+            longitude: likewise.
+
+        Returns:
+            Mean and first harmonic of the logarithm of their standard deviation in °C, ``(..., 3)``; NaN on land.
+
+        Raises:
+            RequestError: if a coordinate is out of range.
+        """
+        return self._at(self._padded_spread, latitude, longitude)
+
+    def _at(self, padded: Coefficients, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Coefficients:
         north, east = checked_positions(latitude, longitude)
-        values = np.full((*north.shape, COEFFICIENTS), np.nan, dtype=np.float32)
+        values = np.full((*north.shape, padded.shape[-1] - 1), np.nan, dtype=np.float32)
         sea = self._is_sea(north, east)
-        values[sea] = self._interpolated(north[sea], east[sea])
+        values[sea] = _interpolated(padded, north[sea], east[sea])
         return values
 
     def _is_sea(self, north: Floats, east: Floats) -> Bools:
@@ -139,26 +167,35 @@ class GlobalClimatology:
         bits: Bools = (self.near_sea[rows, columns >> 3] >> (7 - (columns & 7)) & 1).astype(np.bool_)
         return bits
 
-    def _interpolated(self, north: Floats, east: Floats) -> Coefficients:
-        y = np.clip((north + 90.0) / CELL_DEGREES - 0.5, 0.0, GRID_SHAPE[0] - 1.0)
-        x = (east / CELL_DEGREES - 0.5) % GRID_SHAPE[1]
-        south = np.minimum(y.astype(np.intp), GRID_SHAPE[0] - 2)
-        west = x.astype(np.intp) % GRID_SHAPE[1]
-        northward, eastward = y - south, x - np.floor(x)
-        sums = np.zeros((len(north), COEFFICIENTS + 1), dtype=np.float32)
-        for row, along_y in ((south, 1.0 - northward), (south + 1, northward)):
-            for column, along_x in ((west, 1.0 - eastward), ((west + 1) % GRID_SHAPE[1], eastward)):
-                weights = (along_y * along_x + _LEAST_WEIGHT).astype(np.float32)
-                sums += weights[:, np.newaxis] * self._padded[row, column]
-        covered = sums[:, COEFFICIENTS:]
-        covered[covered == 0.0] = np.nan
-        return sums[:, :COEFFICIENTS] / covered
-
     @cached_property
     def _padded(self) -> Coefficients:
-        """Cells with a last column that is 1 where there is sea; where there is none, all are 0."""
-        sea = np.isfinite(self.cells[..., :1])
-        return np.concatenate([np.where(sea, self.cells, np.float32(0.0)), sea.astype(np.float32)], axis=-1)
+        return _padded(self.cells)
+
+    @cached_property
+    def _padded_spread(self) -> Coefficients:
+        return _padded(self.spread_cells)
+
+
+def _padded(cells: Coefficients) -> Coefficients:
+    """Return cells with a last column that is 1 where there is sea; where there is none, all are 0."""
+    sea = np.isfinite(cells[..., :1])
+    return np.concatenate([np.where(sea, cells, np.float32(0.0)), sea.astype(np.float32)], axis=-1)
+
+
+def _interpolated(padded: Coefficients, north: Floats, east: Floats) -> Coefficients:
+    y = np.clip((north + 90.0) / CELL_DEGREES - 0.5, 0.0, GRID_SHAPE[0] - 1.0)
+    x = (east / CELL_DEGREES - 0.5) % GRID_SHAPE[1]
+    south = np.minimum(y.astype(np.intp), GRID_SHAPE[0] - 2)
+    west = x.astype(np.intp) % GRID_SHAPE[1]
+    northward, eastward = y - south, x - np.floor(x)
+    sums = np.zeros((len(north), padded.shape[-1]), dtype=np.float32)
+    for row, along_y in ((south, 1.0 - northward), (south + 1, northward)):
+        for column, along_x in ((west, 1.0 - eastward), ((west + 1) % GRID_SHAPE[1], eastward)):
+            weights = (along_y * along_x + _LEAST_WEIGHT).astype(np.float32)
+            sums += weights[:, np.newaxis] * padded[row, column]
+    covered = sums[:, -1:]
+    covered[covered == 0.0] = np.nan
+    return sums[:, :-1] / covered
 
 
 @cache

@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period, day_of_year
+from forecasting.events.baseline import Baseline, Position, day_of_year
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.outlook import baseline_for
+from forecasting.events.outlook import GivenBaseline, baseline_for
 from forecasting.events.paths import Coupling, Dependence
 from forecasting.events.probability import History, RunEvent, Steps, event_probability
 from forecasting.models.metadata import CheckpointMetadata
@@ -237,12 +237,12 @@ class RequestedEvents:
 
     Attributes:
         definitions: the events; each says how many leads it considers.
-        baseline: what is usual at the place, or the period of the series to compute it from, or why it cannot be used;
-            None for the past of the series.
+        baseline: what is usual at the place, or what to compute it from, or why it cannot be used; None for the past of
+            the series.
     """
 
     definitions: Sequence[ThresholdEvent]
-    baseline: Baseline | Period | SeriesError | None = None
+    baseline: GivenBaseline | SeriesError = None
 
     @property
     def reach(self) -> int:
@@ -301,7 +301,7 @@ def pooled(parts: Sequence[Verified]) -> Verified:
 
 
 def _cases(
-    event: ThresholdEvent, baseline: Baseline | Period | SeriesError | None, series: SstSeries, origins: Steps
+    event: ThresholdEvent, baseline: GivenBaseline | SeriesError, series: SstSeries, origins: Steps
 ) -> EventCases:
     """Return the cases of an event.
 
@@ -334,7 +334,7 @@ def _by_day(baseline: Baseline) -> Threshold:
 
 
 def _known_thresholds(
-    percentile: float, given: Baseline | Period | None, series: SstSeries, origins: Steps
+    percentile: float, given: GivenBaseline, series: SstSeries, origins: Steps
 ) -> Iterator[tuple[slice, Threshold]]:
     """Yield parts of ``origins``, and the percentile that was known at each; those before the first are left out.
 
@@ -343,7 +343,7 @@ def _known_thresholds(
     Raises:
         SeriesError: if there is no baseline even at the last origin.
     """
-    if isinstance(given, Baseline):
+    if isinstance(given, Baseline | Position):
         yield slice(None), _by_day(baseline_for(series, given, percentile))
         return
     baseline_for(series.part(0, int(origins[-1]) + 1), given, percentile)

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from statistics import NormalDist
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from forecasting.climatology.usual import OF_BASELINE, Usual, of_series
+from forecasting.climatology.annual_cycle import annual_terms, evaluate
+from forecasting.climatology.global_climatology import SPREAD_COEFFICIENTS, GlobalClimatology
+from forecasting.climatology.usual import OF_BASELINE, OF_POSITION, Usual, of_series
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
@@ -96,6 +99,11 @@ PERCENTILES: Final[dict[Kind, float]] = {"marine_heatwave": 90.0, "marine_cold_s
 
 _DAYS_PER_YEAR: Final = 365.25
 
+_COARSE: Final = (
+    "Climatology and threshold are those of the position on a grid of 2 degrees, not of the series. Near coasts, both "
+    "may be wrong by more than a degree: send ten years of daily values, or a baseline of the place."
+)
+
 
 @dataclass(frozen=True)
 class Period:
@@ -111,6 +119,19 @@ class Period:
         return float(days) / _DAYS_PER_YEAR
 
 
+POSITION: Final = "position"
+"""What names the baseline of a position in requests, settings and options."""
+
+_LEAP_YEAR: Final = np.arange("2016-01-01T12", "2017-01-01", np.timedelta64(1, "D"), dtype="datetime64[s]")
+
+
+class Position(NamedTuple):
+    """Whose climatology is the baseline: degrees north and east; NaN where they are not known."""
+
+    latitude: float
+    longitude: float
+
+
 @dataclass(frozen=True, eq=False)
 class Baseline:
     """Climatology and threshold for each day of the year, after Hobday et al. (2016, Prog. Oceanogr. 141, 227).
@@ -120,12 +141,43 @@ class Baseline:
         threshold: SST beyond which a day is extreme, °C, ``(366,)``.
         period: that they were computed from; None if the caller gave them.
         fitted_percentile: that was computed as the threshold; None if the caller gave it.
+        position: whether it is that of a position.
     """
 
     climatology: Floats
     threshold: Floats
     period: Period | None = None
     fitted_percentile: float | None = None
+    position: bool = False
+
+    @classmethod
+    def of_position(cls, position: Position, percentile: Kind | float) -> "Baseline":
+        """Return the climatology of a position, with a percentile of a normal distribution of daily anomalies.
+
+        Args:
+            position: at sea.
+            percentile: as for :meth:`fit`.
+
+        Raises:
+            SeriesError: if the position is not known, or on land.
+            RequestError: if a coordinate is out of range.
+        """
+        if np.isnan(position).any():
+            raise SeriesError('the baseline "position" needs a position: send latitude and longitude')
+        climatology = GlobalClimatology.load()
+        coefficients = climatology.coefficients(*position).astype(np.float64)
+        if np.isnan(coefficients[0]):
+            latitude, longitude = position
+            raise SeriesError(
+                f"the baseline cannot be that of the position {latitude:g}° N, {longitude:g}° E, which is on land, far "
+                "from the sea: correct the position, or send a climatology and a threshold for each of 366 days"
+            )
+        if isinstance(percentile, str):
+            percentile = PERCENTILES[percentile]
+        usual, days = evaluate(coefficients, _LEAP_YEAR), annual_terms(_LEAP_YEAR)[:, :SPREAD_COEFFICIENTS]
+        spread = np.exp(days @ climatology.spread(*position).astype(np.float64))
+        threshold = usual + NormalDist().inv_cdf(percentile / 100) * spread
+        return cls(usual, threshold, None, percentile, position=True)
 
     @classmethod
     def fit(cls, series: SstSeries, percentile: Kind | float, period: Period | None = None) -> "Baseline":
@@ -166,11 +218,15 @@ class Baseline:
     @property
     def usual(self) -> Usual:
         """What it rests on."""
+        if self.position:
+            return OF_POSITION
         return OF_BASELINE if self.period is None else of_series(self.period.start, self.period.end)
 
     @property
     def warnings(self) -> tuple[ForecastWarning, ...]:
         """Warnings for readers of its events."""
+        if self.position:
+            return (ForecastWarning("coarse_baseline", _COARSE),)
         if self.period is None or not self.is_short:
             return ()
         years = f"{self.period.years:.0f} years"

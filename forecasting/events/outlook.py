@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period, require_days
+from forecasting.events.baseline import Baseline, Period, Position, require_days
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
+
+GivenBaseline = Baseline | Period | Position | None
+"""The baseline that events are to have, or what to compute it from; None for the whole past."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class Outlook:
         exceedance: returns the probability that SST exceeds a threshold at each lead, ``(leads,)``, from one threshold
             or one for each lead, °C.
         calibrated: whether the distribution and the dependence between leads can be relied on.
-        baseline: that the caller gave, or the period of the past to compute it from; None for the whole past.
+        baseline: that the caller gave, the period of the past to compute it from, or the position whose climatology it
+            is; None for the whole past.
         coefficients: climatology of the position, ``(7,)``; None without one.
         unobserved: number of steps between ``past`` and the first lead.
     """
@@ -35,7 +39,7 @@ class Outlook:
     paths: Floats
     exceedance: Callable[[float | Floats], Floats]
     calibrated: bool
-    baseline: Baseline | Period | None = None
+    baseline: GivenBaseline = None
     coefficients: npt.NDArray[np.float32] | None = None
     unobserved: int = 0
 
@@ -62,20 +66,23 @@ class Outlook:
         return {}
 
 
-def baseline_for(past: SstSeries, given: Baseline | Period | None, percentile: float) -> Baseline:
+def baseline_for(past: SstSeries, given: GivenBaseline, percentile: float) -> Baseline:
     """Return the baseline of a series whose threshold is a percentile of the day of the year.
 
     Args:
         past: the series.
-        given: the baseline, or the period of ``past`` to compute it from; None for all of it.
+        given: the baseline, the period of ``past`` to compute it from, or the position; None for all of ``past``.
         percentile: from 1 to 99.
 
     Raises:
-        SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
+        SeriesError: if the step is not a day, the past is too short, the given baseline has another percentile, or the
+            position is not known or on land.
     """
     require_days(past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
     if isinstance(given, Baseline):
         return _checked(given, percentile)
+    if isinstance(given, Position):
+        return Baseline.of_position(given, percentile)
     return Baseline.fit(past, percentile, given)
 
 
@@ -100,7 +107,7 @@ class JointForecast(Protocol):
         self,
         past: SstSeries,
         paths: int = 1000,
-        baseline: Baseline | Period | None = None,
+        baseline: GivenBaseline = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
         """Return the past and the sample paths by which events are evaluated."""

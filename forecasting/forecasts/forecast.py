@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.usual import Usual
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import GivenBaseline, Outlook
 from forecasting.events.paths import observed_past
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning, are_calibrated
@@ -124,7 +123,7 @@ class Forecast(Generic[DistributionT]):
         self,
         past: SstSeries,
         paths: int = 1000,
-        baseline: Baseline | Period | None = None,
+        baseline: GivenBaseline = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
         """Return the past and the sample paths by which events are evaluated.
@@ -132,7 +131,8 @@ class Forecast(Generic[DistributionT]):
         Args:
             past: the series that was forecast, °C.
             paths: number of sample paths.
-            baseline: of the place, or the period of ``past`` to compute it from; None for the whole of ``past``.
+            baseline: of the place, the period of ``past`` to compute it from, or the position; None for the whole of
+                ``past``.
             coefficients: climatology of the position, ``(7,)``; None without one.
 
         Raises:

@@ -66,9 +66,9 @@ def add_score_options(parser: argparse.ArgumentParser, *, appending: bool) -> No
     _add_model(group, "; in a grid, best is the network that did best on held-out seas; all is only for sst forecast")
     _add_levels(group, LEVELS_OF_ARCHIVES if appending else (), "none; with --append 50,80,95")
     group.add_argument(
-        "--baseline", metavar="PERIOD|FILE",
-        help="baseline of percentiles and marine heatwaves: a period such as 1983/2012, or for a grid a file with "
-        "climatology and threshold (default: the whole input)",
+        "--baseline", metavar="PERIOD|position|FILE",
+        help="baseline of percentiles and marine heatwaves: a period such as 1983/2012, position for the coarse "
+        "climatology of each position, or for a grid a file with climatology and threshold (default: the whole input)",
     )  # fmt: skip
     group.add_argument(
         "--paths", type=_paths, metavar="N",
@@ -143,9 +143,7 @@ def add_forecast_options(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     _add_levels(parser, None, "80,95, as far as the network offers them")
     _add_option(parser, "thresholds", ", such as 24,25.5", metavar="LIST")
-    _add_baseline(parser)
-    parser.add_argument("--latitude", type=number, metavar="LAT", help="degrees north (default: as the file says)")
-    parser.add_argument("--longitude", type=number, metavar="LON", help="degrees east (default: as the file says)")
+    _add_baseline_and_position(parser)
     _add_option(parser, "as_of", " (default: now)", metavar="TIME")
     _add_option(parser, "check", action="store_true")
     _add_table_output(parser)
@@ -156,7 +154,7 @@ def add_events_options(parser: argparse.ArgumentParser) -> None:
     _add_file(parser)
     kinds = ("marine_heatwave", "marine_cold_spell")
     parser.add_argument("--kind", choices=kinds, default=kinds[0], help="kind of event (default: %(default)s)")
-    _add_baseline(parser)
+    _add_baseline_and_position(parser)
     _add_table_output(parser)
 
 
@@ -187,11 +185,14 @@ def _add_levels(group: argparse._ActionsContainer, default: tuple[int, ...] | No
     _add_option(group, "levels", f", such as 80,95 (default: {meaning})", metavar="LIST", default=default)
 
 
-def _add_baseline(parser: argparse.ArgumentParser) -> None:
+def _add_baseline_and_position(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--baseline", metavar="PERIOD",
-        help="baseline of percentiles, heatwaves and cold spells, such as 1983/2012 (default: the whole series)",
+        "--baseline", metavar="PERIOD|position",
+        help="baseline of percentiles, heatwaves and cold spells: a period such as 1983/2012, or position for the "
+        "coarse climatology of the position (default: the whole series)",
     )  # fmt: skip
+    parser.add_argument("--latitude", type=number, metavar="LAT", help="degrees north (default: as the file says)")
+    parser.add_argument("--longitude", type=number, metavar="LON", help="degrees east (default: as the file says)")
 
 
 def _add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:

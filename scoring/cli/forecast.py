@@ -13,11 +13,12 @@ import pandas as pd
 
 from forecasting.console import Program, csv_text, json_text, table_text
 from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.baseline import PERCENTILES, POSITION, Baseline, Kind, Position
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.detection import find_events
 from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import Json, outcome_json, past_event_json
+from forecasting.events.outlook import GivenBaseline, baseline_for
 from forecasting.extras import needs_extra
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
@@ -59,6 +60,10 @@ class _Member(NamedTuple):
     position: tuple[float, float] | None
 
 
+_BaselineOf = Callable[[_Member], GivenBaseline]
+"""Returns the baseline that events of a series are to have, or what to compute it from."""
+
+
 class _Entry(NamedTuple):
     """The forecast of one series: row ``i`` of ``forecasts``, and the JSON of the events that were asked for."""
 
@@ -72,7 +77,7 @@ def forecast(options: argparse.Namespace) -> int:
     """Print the forecast of each series in a file; returns the exit status."""
     units: Units = options.reading_units or "celsius"
     wanted = ForecastOptions(options.horizon, options.levels, options.thresholds, units, options.check)
-    definitions, period = _events_of(options, units)
+    definitions, asked = _events_of(options, units)
     stated = _stated_position(options)
     members, failures = _members(options, FORECAST)
     selection = _selection(options)
@@ -80,7 +85,7 @@ def forecast(options: argparse.Namespace) -> int:
     columns, refused = _forecast(members, stated, selection, wanted, options)
     failures |= refused
     listed = [
-        _Entry(members[row].name, column, i, _evaluated(column, i, definitions, period))
+        _Entry(members[row].name, column, i, _evaluated(column, i, definitions, asked(members[row])))
         for column in columns
         for i, row in enumerate(column.row.tolist())
     ]
@@ -105,13 +110,13 @@ def events(options: argparse.Namespace) -> int:
     """Print the marine heatwaves or cold spells in each series of a file; returns the exit status."""
     units: Units = options.reading_units or "celsius"
     kind: Kind = options.kind
-    period = _period_of(options)
+    asked = _baseline_of(options)
     members, failures = _members(options, EVENTS)
     found = []
     for member in members:
         try:
             _refuse_step(member.series.step)
-            baseline = Baseline.fit(member.series, kind, period)
+            baseline = baseline_for(member.series, asked(member), PERCENTILES[kind])
             listed = [past_event_json(event, units) for event in find_events(member.series, baseline, kind)]
             found.append((member, baseline, listed))
         except SeriesError as error:
@@ -186,31 +191,34 @@ def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Membe
     return members, failures
 
 
-def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], Period | None]:
-    """Return the events to forecast, and the period of their baseline.
+def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], _BaselineOf]:
+    """Return the events to forecast, and what says their baseline for each series.
 
     Raises:
         ScoringError: if the file of events or the period cannot be used.
     """
     if options.events is None:
-        return (), None
-    period = _period_of(options)
+        return (), lambda member: None
+    baseline = _baseline_of(options)
     asked = read_events(options.events, options.horizon, units, baseline=None, paths=None)
-    return asked.definitions, period
+    return asked.definitions, baseline
 
 
-def _period_of(options: argparse.Namespace) -> Period | None:
-    """Return the period of the baseline; None for the whole series.
+def _baseline_of(options: argparse.Namespace) -> _BaselineOf:
+    """Return what says the baseline of each series: a period, its position, or None for the whole series.
 
     Raises:
-        ForecastError: if it is not a period.
+        ForecastError: if the option is neither a period nor ``position``.
     """
-    if options.baseline is None:
-        return None
-    period = read_period(options.baseline)
-    if period is None:
-        raise RequestError(f"--baseline {options.baseline}: expected a period, such as 1983/2012", field="baseline")
-    return period
+    stated = _stated_position(options)
+    if options.baseline == POSITION:
+        return lambda member: Position(*(stated or member.position or (np.nan, np.nan)))
+    period = None if options.baseline is None else read_period(options.baseline)
+    if options.baseline is not None and period is None:
+        raise RequestError(
+            f"--baseline {options.baseline}: expected a period, such as 1983/2012, or position", field="baseline"
+        )
+    return lambda member: period
 
 
 def _selection(options: argparse.Namespace) -> Selection:
@@ -253,7 +261,7 @@ def _forecast(
 
 
 def _evaluated(
-    forecasts: Forecasts, i: int, definitions: Sequence[EventDefinition], period: Period | None
+    forecasts: Forecasts, i: int, definitions: Sequence[EventDefinition], baseline: GivenBaseline
 ) -> list[Json]:
     """Return the JSON of the forecast of each event, or its error."""
 
@@ -261,7 +269,7 @@ def _evaluated(
         coefficients = forecasts.coefficients[i]
         position = None if np.isnan(coefficients[0]) else coefficients
         try:
-            outlook = forecasts[i].outlook(forecasts.series[i], baseline=period, coefficients=position)
+            outlook = forecasts[i].outlook(forecasts.series[i], baseline=baseline, coefficients=position)
             return outcome_json(evaluate(definition, outlook), forecasts.units)
         except (SeriesError, RequestError) as error:
             return {"name": definition.name, "error": str(error)}

@@ -219,7 +219,7 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
     from scoring.tables.job import TableInput
 
     if events.baseline_file is not None:
-        raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")
+        raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012, or position")
     return TableInput(*given, archived=kind == ARCHIVE)
 
 
@@ -281,7 +281,7 @@ def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, n
         output=kind,
         device=model.device,
         events_sha256=events.sha256,
-        baseline=None if events.period is None else f"{events.period.start}/{events.period.end}",
+        baseline=events.baseline_text,
         baseline_sha256=events.baseline_sha256,
         reading={
             name: str(value) if name == "resample" else value

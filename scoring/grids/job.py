@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RangeError
-from forecasting.events.baseline import DAYS, PERCENTILES, Baseline
+from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Position
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.qartod import FAIL, MISSING, SUSPECT
@@ -180,27 +180,30 @@ class GridJob(Job):
         if self.events:
             coefficients = climatology_of(batch.take(forecasts.row), forecasts.coefficients, model)
             forecasts = replace(forecasts, coefficients=coefficients)
-            self._evaluate(forecasts, cell, past, baselines, arrays, counts)
+            positions = self._positions(self.bounds[chunk] + cell)
+            self._evaluate(forecasts, cell, positions, past, baselines, arrays, counts)
 
     def _evaluate(
         self,
         forecasts: Forecasts,
         cell: npt.NDArray[np.intp],
+        positions: Floats | None,
         past: Values,
         baselines: CellBaselines | None,
         arrays: Arrays,
         counts: Counts,
     ) -> None:
         """Evaluate the events of the cells with these ``forecasts``, whose indices in the chunk are ``cell``."""
+        known = [Position(*pair) for pair in (np.full((len(cell), 2), np.nan) if positions is None else positions)]
         start = np.datetime64(self.layout.start, "s")
         places = (
             Place(
                 forecasts[i],
                 SstSeries(_sea_only(past[:, index]), start, self.model.span.step),
-                self.events.period if baselines is None else baselines.of(index),
+                self.events.baseline_at(position) if baselines is None else baselines.of(index),
                 forecasts.coefficients[i],
             )
-            for i, index in enumerate(cell.tolist())
+            for i, (index, position) in enumerate(zip(cell.tolist(), known, strict=True))
         )
         evaluated = evaluate_events(self.events, places, len(cell), forecasts.horizon, self.events.paths or _PATHS)
         for column in self.events.columns:

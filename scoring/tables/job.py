@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.events.baseline import Position
 from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
@@ -105,7 +106,12 @@ class TableJob(Job):
         if not self.events:
             return EvaluatedEvents.none(self.events, len(forecasts), self.horizon)
         places = (
-            Place(forecasts[i], stations.series[station], self.events.period, forecasts.coefficients[i])
+            Place(
+                forecasts[i],
+                stations.series[station],
+                self.events.baseline_at(Position(*stations.known.positions.get(station, (np.nan, np.nan)))),
+                forecasts.coefficients[i],
+            )
             for i, station in enumerate(forecasts.row.tolist())
         )
         return evaluate_events(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)

@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import DAYS, Baseline, Kind
+from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Kind
 from forecasting.events.detection import Category, find_events
 from forecasting.events.event_json import past_event_json
+from forecasting.events.outlook import GivenBaseline, baseline_for
 from forecasting.forecasts.options import InputUnits
 from forecasting.requests import RequestModel
 from forecasting.series.sst_series import SstSeries
@@ -24,9 +25,9 @@ from forecasting.series.units import Units, from_celsius
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.api.series_request import ClimatologyBasis, Day, SeriesFailure, SeriesWarning, refuse_failures
-from service.engine.events import given_baseline, refuse_inverted
+from service.engine.events import given_baseline, position_of, refuse_inverted
 from service.engine.reading import (
-    InputBaseline,
+    AnyBaseline,
     InputSeries,
     check_limits,
     read_each,
@@ -42,7 +43,7 @@ class EventsRequest(RequestModel):
     """The series to find events in."""
 
     units: InputUnits = "celsius"
-    baseline: InputBaseline | None = Field(
+    baseline: AnyBaseline | None = Field(
         default=None, description="The baseline of every series without its own. Defaults to the whole series."
     )
     series: list[InputSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
@@ -84,7 +85,7 @@ class SeriesEvents(BaseModel):
 
     id: str
     events: list[PastEvent]
-    baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    baseline: BaselinePeriod | None = Field(description="Null for a given climatology and threshold, or a position.")
     usual: ClimatologyBasis = Field(description="What the climatology, which intensities are relative to, rests on.")
     warnings: list[SeriesWarning]
     by_day: BaselineByDay | None = Field(
@@ -145,11 +146,13 @@ async def find_past_events(
         ProblemError: 422 if ``strict`` and a series cannot be used.
     """
 
-    def part_of(series_id: str, series: SstSeries | SeriesError, given: InputBaseline | None) -> _Part:
+    def part_of(series_id: str, series: SstSeries | SeriesError, sent: InputSeries) -> _Part:
         entry: SeriesEvents | SeriesFailure
         try:
             if isinstance(series, SeriesError):
                 raise series
+            position = position_of(sent.latitude, sent.longitude)
+            given = given_baseline(sent.baseline or request.baseline, request.units, position)
             entry, failure = _events(series_id, series, given, kind, request.units), None
         except SeriesError as error:
             entry, failure = SeriesFailure(id=series_id, error=sentence(error)), error
@@ -162,7 +165,7 @@ async def find_past_events(
     parts, failures, size = list[bytes](), list[SeriesError | None](), 0
     for name, series, sent in zip(ids, read.each(), request.series, strict=True):
         # In turns, so that other large requests get theirs and a cancelled one ends soon.
-        part, failure = await serving.worker.run(part_of, name, series, sent.baseline or request.baseline)
+        part, failure = await serving.worker.run(part_of, name, series, sent)
         parts.append(part)
         failures.append(failure)
         size += len(part)
@@ -200,12 +203,12 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
     )
 
 
-def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> SeriesEvents:
-    baseline = given_baseline(given, units)
-    if isinstance(baseline, Baseline):
-        refuse_inverted(baseline, kind)
+def _events(series_id: str, series: SstSeries, given: GivenBaseline, kind: Kind, units: Units) -> SeriesEvents:
+    if isinstance(given, Baseline):
+        refuse_inverted(given, kind)
+        baseline = given
     else:
-        baseline = Baseline.fit(series, kind, baseline)
+        baseline = baseline_for(series, given, PERCENTILES[kind])
     events = find_events(series, baseline, kind)
     period = None
     if baseline.period is not None:
@@ -258,7 +261,7 @@ async def post_events(
 ) -> Response:
     """List the marine heatwaves or cold spells in daily series, as Hobday et al. (2016, 2018) define them.
 
-    The baseline comes from the series, which then needs ten years, or from the request.
+    The baseline comes from the series, which then needs ten years, from the request, or from the position.
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)

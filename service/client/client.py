@@ -90,8 +90,8 @@ class Calls(Caller):
                 ``{"name": "warm", "above": 24, "for": 5}`` or ``{"name": "heatwave", "kind": "marine_heatwave"}``.
             paths: the number of sample paths to return.
             baseline: of events, for all series or by name: a mapping with ``start`` and ``end``, or with
-                ``climatology`` and ``threshold``, 366 numbers each; or a DataFrame with these two columns. None means
-                the whole series.
+                ``climatology`` and ``threshold``, 366 numbers each; a DataFrame with these two columns; or
+                ``position``, the coarse climatology of the position. None means the whole series.
             check: whether to leave out values that are implausible given the forecast made before them; only universal
                 networks check.
             as_of: the time that counts as now, for series that are made up or end after the present: a datetime, a
@@ -143,6 +143,8 @@ class Calls(Caller):
         kind: EventKind = "marine_heatwave",
         *,
         units: Units = "celsius",
+        latitude: Degrees = None,
+        longitude: Degrees = None,
         baseline: BaselineInput = None,
         strict: bool | None = None,
     ) -> Plan[pd.DataFrame]:
@@ -152,6 +154,8 @@ class Calls(Caller):
             series: as for :meth:`forecast`; daily.
             kind: ``marine_heatwave`` or ``marine_cold_spell``.
             units: the units of the values, the baseline and the result.
+            latitude: degrees north, as for :meth:`forecast`; for the baseline ``position``.
+            longitude: degrees east.
             baseline: as for :meth:`forecast`.
             strict: whether to raise an exception if a series cannot be used. None means that a single Series raises,
                 and one of several has a row with its ``error`` instead.
@@ -166,7 +170,7 @@ class Calls(Caller):
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
         shared, by_name = split_baseline(baseline)
-        fields, further = given(units=units, baseline=shared), partial(series_fields, None, None, by_name)
+        fields, further = given(units=units, baseline=shared), partial(series_fields, latitude, longitude, by_name)
         parts = yield from self._ask_about(
             "/events", to_pandas(series), strict, fields, tables.past_event_rows, further, kind=kind
         )

@@ -24,15 +24,16 @@ TimeInput: TypeAlias = str | datetime | None
 EventInput: TypeAlias = Mapping[str, Any]
 """An event with the fields of ``events`` in ``POST /forecast``, such as ``{"name": "warm", "above": 24, "for": 5}``."""
 
-BaselineInput: TypeAlias = "pd.DataFrame | Mapping[Any, Any] | None"
+BaselineInput: TypeAlias = "pd.DataFrame | Mapping[Any, Any] | str | None"
 """A baseline for every series, or one for each by its name.
 
 A baseline is a mapping with ``start`` and ``end``, or with ``climatology`` and ``threshold``; or a DataFrame with these
-two columns and 366 rows.
+two columns and 366 rows; or the word ``position``, for the coarse climatology of the position.
 """
 
 STATION_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
+_POSITION: Final = "position"
 _BASELINE_FIELDS: Final = frozenset({"start", "end", "climatology", "threshold"})
 
 
@@ -178,13 +179,18 @@ def _thresholds(name: str, values: Any) -> list[float]:
     return temperatures
 
 
-def _baseline(label: str, baseline: Any) -> Json:
+def _baseline(label: str, baseline: Any) -> Json | str:
+    if isinstance(baseline, str) and baseline == _POSITION:
+        return baseline
     fields = baseline.keys() if isinstance(baseline, pd.DataFrame | Mapping) else None
     if fields is None or not _BASELINE_FIELDS.issuperset(fields):
         problem = f"has the type {type(baseline).__name__}"
         if fields is not None:
             problem = f"has {', '.join(map(repr, fields)) or 'no fields'}"
-        raise TypeError(f"{label} {problem}: expected a mapping with start and end, or with climatology and threshold")
+        raise TypeError(
+            f"{label} {problem}: expected a mapping with start and end, or with climatology and threshold, "
+            "or 'position'"
+        )
     return {str(field): _edge_or_curve(f"{field} of {label}", values) for field, values in baseline.items()}
 
 

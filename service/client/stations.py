@@ -53,7 +53,7 @@ class StationCalls(Caller):
         horizon: int | None = None,
         source: Mapping[str, Any] | None = None,
         events: Sequence[EventInput] = (),
-        baseline: "pd.DataFrame | Mapping[str, Any] | None" = None,
+        baseline: "pd.DataFrame | Mapping[str, Any] | str | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> Plan["pd.Series[Any]"]:
         """Create a station, or replace the settings of one. Its readings are kept.

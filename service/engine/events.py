@@ -9,17 +9,17 @@ import numpy.typing as npt
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
 from forecasting.errors import RangeError, RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.baseline import Baseline, Kind, Period, Position
 from forecasting.events.definitions import EventDefinition, needs_baseline
 from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import outcome_json
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.events.outlook import JointForecast, Outlook
+from forecasting.events.outlook import GivenBaseline, JointForecast, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time
 from forecasting.series.units import Units, from_celsius, sea_temperatures
-from service.engine.reading import InputBaseline, sentence
+from service.engine.reading import AnyBaseline, InputBaseline, InputSeries, sentence
 
 MAX_EVENT_HORIZON: Final = 300
 """Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""
@@ -40,7 +40,7 @@ class EventOptions:
 
     definitions: tuple[EventDefinition, ...]
     paths: int = 0
-    baseline: InputBaseline | None = None
+    baseline: AnyBaseline | None = None
 
     def piece(self, size: int, horizon: int) -> int:
         """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
@@ -49,7 +49,7 @@ class EventOptions:
 
 
 def event_options(
-    events: Sequence[InputEvent], paths: int, baseline: InputBaseline | None, horizon: int, units: Units
+    events: Sequence[InputEvent], paths: int, baseline: AnyBaseline | None, horizon: int, units: Units
 ) -> EventOptions | None:
     """Return what events and paths a request asks for; None for neither.
 
@@ -77,21 +77,29 @@ def event_options(
 _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 
 
-def given_baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
-    """Return the baseline that a request gives, in °C, or the period of one; None for that of the whole series.
+def given_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:
+    """Return the baseline that a request gives, in °C, or what to compute it from; None for the whole series.
 
     Args:
         given: from the request; temperatures in ``units``.
         units: of the request.
+        position: of the series.
 
     Raises:
         SeriesError: if the baseline is not one of a sea, or the period is none.
     """
     if given is None:
         return None
+    if isinstance(given, str):
+        return position
     if given.climatology is None or given.threshold is None:
         return _period(given)
     return Baseline(_by_day(given.climatology, "climatology", units), _by_day(given.threshold, "threshold", units))
+
+
+def position_of(latitude: float | None, longitude: float | None) -> Position:
+    """Return a position; NaN for a coordinate that is not known."""
+    return Position(*(np.nan if side is None else side for side in (latitude, longitude)))
 
 
 def _by_day(degrees: list[float], name: str, units: Units) -> Floats:
@@ -127,16 +135,14 @@ _DECIMALS: Final = 4
 _MEDIAN: Final = 50
 
 
-def with_events(
-    entry: bytes, forecasts: Forecasts, i: int, given: InputBaseline | None, options: EventOptions
-) -> bytes:
+def with_events(entry: bytes, forecasts: Forecasts, i: int, given: InputSeries | None, options: EventOptions) -> bytes:
     """Add the events and paths that a request asks for to the entry of a forecast.
 
     Args:
         entry: JSON of the rest of it, to its end.
         forecasts: of the request.
         i: row of the forecast.
-        given: the baseline of the series in the request.
+        given: the series in the request; None if it was not sent.
         options: those of the request.
     """
     fields: dict[str, Any] = {}
@@ -144,8 +150,14 @@ def with_events(
     if options.definitions:
         coefficients = forecasts.coefficients[i]
         position = None if np.isnan(coefficients[0]) else coefficients
-        past, baseline = forecasts.series[i], given or options.baseline
-        fields["events"] = _judged(forecast, past, baseline, position, options.definitions, units)
+        asked, place = options.baseline, position_of(None, None)
+        if given is not None:
+            asked, place = given.baseline or asked, position_of(given.latitude, given.longitude)
+        try:
+            baseline: GivenBaseline | SeriesError = read_baseline(asked, units, place)
+        except SeriesError as error:
+            baseline = error
+        fields["events"] = _judged(forecast, forecasts.series[i], baseline, position, options.definitions, units)
     if options.paths:
         fields["paths"] = from_celsius(forecast.sample_paths(options.paths), units).round(_DECIMALS)
     return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
@@ -154,16 +166,13 @@ def with_events(
 def _judged(
     forecast: JointForecast,
     past: SstSeries,
-    given: InputBaseline | None,
+    baseline: GivenBaseline | SeriesError,
     coefficients: npt.NDArray[np.float32] | None,
     definitions: Sequence[EventDefinition],
     units: Units,
 ) -> list[dict[str, Any]]:
-    baseline, refused = None, None
-    try:
-        baseline = read_baseline(given, units)
-    except SeriesError as error:
-        refused = error
+    refused = baseline if isinstance(baseline, SeriesError) else None
+    baseline = None if isinstance(baseline, SeriesError) else baseline
     outlook: Outlook | SeriesError
     try:
         outlook = forecast.outlook(past, baseline=baseline, coefficients=coefficients)
@@ -188,17 +197,18 @@ def _judged_one(
         return {"name": definition.name, "error": str(error)}
 
 
-def read_baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
-    """Return the baseline that a request gives, or its period; None for that of the series.
+def read_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:
+    """Return the baseline that a request gives, or what to compute it from; None for that of the series.
 
     Args:
         given: by the request; temperatures in ``units``.
         units: of the request.
+        position: of the series.
 
     Raises:
         SeriesError: if the threshold is not on one side of the climatology, or it is not the baseline of a sea.
     """
-    baseline = given_baseline(given, units)
+    baseline = given_baseline(given, units, position)
     if isinstance(baseline, Baseline):
         if (baseline.threshold == baseline.climatology).all():
             raise SeriesError(

@@ -20,7 +20,7 @@ from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep
 from service.engine.events import EventOptions, event_options, with_events
-from service.engine.reading import InputBaseline, InputSeries, parse, read_each
+from service.engine.reading import AnyBaseline, InputSeries, parse, read_each
 from service.telemetry.metrics import Metrics
 
 SMALL: Final = 64
@@ -54,7 +54,7 @@ class RequestOptions(NamedTuple):
     as_of: int | None = None
 
     @classmethod
-    def of(cls, asked: DatasetForecastFields, baseline: InputBaseline | None = None) -> Self:
+    def of(cls, asked: DatasetForecastFields, baseline: AnyBaseline | None = None) -> Self:
         """Return what ``asked`` asks for, with the ``baseline`` of series without their own.
 
         Raises:
@@ -161,9 +161,8 @@ def forecast_jobs(jobs: Sequence[Job], waits: Sequence[float], metrics: Metrics)
         first, edges = jobs[group[0]], [0, *accumulate(len(jobs[i].series) for i in group)]
         series = first.series if len(group) == 1 else [given for i in group for given in jobs[i].series]
         job, run = Job(first.selection, series, first.options), timed(metrics, [waits[i] for i in group])
-        baselines = [given.baseline for given in series]
         for forecasts in job.selection.forecast(read_series(job), job.options.forecast, run):
-            for i, column in zip(group, columns_of(forecasts, edges, job.options.events, baselines), strict=True):
+            for i, column in zip(group, columns_of(forecasts, edges, job.options.events, series), strict=True):
                 results[i].append(column)
     return results
 
@@ -172,7 +171,7 @@ def columns_of(
     forecasts: Forecasts,
     edges: Sequence[int],
     events: EventOptions | None,
-    baselines: Sequence[InputBaseline | None],
+    given: Sequence[InputSeries | None],
 ) -> list[Column]:
     """Return the entries of the series between each of ``edges`` and the next, with the events that a request asks for.
 
@@ -180,11 +179,11 @@ def columns_of(
         forecasts: those of one column.
         edges: places in the series, from 0 to their number.
         events: what each entry contains in addition.
-        baselines: the baseline of each series, where it has one of its own.
+        given: each series of the request; None if it was not sent.
     """
     entries: list[bytes | SeriesError] = [b""] * edges[-1]
     for i, (row, entry) in enumerate(zip(forecasts.row.tolist(), entries_of(forecasts), strict=True)):
-        entries[row] = entry if events is None else with_events(entry, forecasts, i, baselines[row], events)
+        entries[row] = entry if events is None else with_events(entry, forecasts, i, given[row], events)
     for row, error in forecasts.errors.items():
         entries[row] = error
     kinds = [*zip(forecasts.model, forecasts.version, forecasts.step, strict=True)]

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import DAYS
 from forecasting.releases.catalog import Catalog
-from forecasting.requests import Finite, InputTime, RequestModel
+from forecasting.requests import Finite, InputTime, RequestModel, tag
 from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.observations import choose_clock, infer_step
 from forecasting.series.sst_series import SstSeries
@@ -45,6 +45,16 @@ class InputBaseline(RequestModel):
             raise PydanticCustomError("baseline", "give a period, or climatology and threshold, but not both")
         return self
 
+
+def _tag_of_baseline(baseline: object) -> str:
+    return tag("position" if isinstance(baseline, str) else "baseline")
+
+
+AnyBaseline = Annotated[
+    Annotated[InputBaseline, Tag(tag("baseline"))] | Annotated[Literal["position"], Tag(tag("position"))],
+    Discriminator(_tag_of_baseline),
+]
+"""The baseline of a series, or ``position``: the climatology of its position on a coarse grid."""
 
 MAX_ID: Final = 256
 """Maximum characters of a series' id."""
@@ -79,8 +89,10 @@ class InputSeries(RequestModel):
         default=None, description="Degrees north. With `longitude`, it gives the climatology of the place."
     )
     longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
-    baseline: InputBaseline | None = Field(
-        default=None, description="For events in this series; replaces the baseline of the request."
+    baseline: AnyBaseline | None = Field(
+        default=None,
+        description="For events in this series; replaces the baseline of the request. `position` is the climatology of "
+        "`latitude` and `longitude`, with the warning `coarse_baseline`.",
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, Tag, TypeAdapter
 from sqlalchemy import Connection
 
-from forecasting.events.baseline import require_days
+from forecasting.events.baseline import POSITION, Baseline, Position, require_days
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.detection import Category
 from forecasting.events.event_schema import (
@@ -29,7 +29,7 @@ from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
 from service.engine.events import EventOptions, event_options, read_baseline
-from service.engine.reading import InputBaseline
+from service.engine.reading import AnyBaseline, InputBaseline
 from service.stations.store.alerts import (
     Alert,
     Delivery,
@@ -119,7 +119,12 @@ def stored_events(events: Sequence[StationEvent]) -> list[Json] | None:
 
 
 def check_events(
-    events: Sequence[StationEvent], baseline: InputBaseline | None, horizon: int, step: str, units: Units
+    events: Sequence[StationEvent],
+    baseline: AnyBaseline | None,
+    position: Position,
+    horizon: int,
+    step: str,
+    units: Units,
 ) -> None:
     """Check what a station is to watch, before it has any readings.
 
@@ -127,7 +132,8 @@ def check_events(
         RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has.
         SeriesError: if an event needs daily values and the step is not a day, or the baseline cannot be one.
     """
-    read_baseline(baseline, units)
+    if isinstance(read_baseline(baseline, units, position), Position):
+        Baseline.of_position(position, "marine_heatwave")
     options = event_options(events, 0, baseline, horizon, units)
     for definition in () if options is None else options.definitions:
         if not isinstance(definition, ThresholdEvent) or isinstance(definition.threshold, Percentile):
@@ -141,7 +147,7 @@ def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> Eve
 
 def needs_whole_past(settings: StationSettings) -> bool:
     """Return whether some event of a station is evaluated from all of its readings, and not only the newest."""
-    has_climatology = "climatology" in (settings.baseline or ())
+    has_climatology = settings.baseline == POSITION or "climatology" in (settings.baseline or ())
     for event in settings.events or ():
         if event["kind"] == "degree_heating_weeks":
             needs_all = "mmm" not in event
@@ -153,14 +159,21 @@ def needs_whole_past(settings: StationSettings) -> bool:
     return False
 
 
-def parse_baseline(stored: Json | None) -> InputBaseline | None:
+def stored_baseline(baseline: AnyBaseline | None) -> Json | str | None:
+    """Return a baseline as it is stored, in the units of the station."""
+    return baseline.model_dump(mode="json", exclude_none=True) if isinstance(baseline, InputBaseline) else baseline
+
+
+def parse_baseline(stored: Json | str | None) -> AnyBaseline | None:
     """Return a baseline as it was sent."""
+    if isinstance(stored, str):
+        return POSITION
     return None if stored is None else InputBaseline.model_validate(stored, context=[])
 
 
-def baseline_in_celsius(baseline: Json | None, units: Units) -> InputBaseline | None:
+def baseline_in_celsius(baseline: Json | str | None, units: Units) -> AnyBaseline | None:
     """Return a stored baseline in °C."""
-    if baseline is None or units == "celsius":
+    if baseline is None or isinstance(baseline, str) or units == "celsius":
         return parse_baseline(baseline)
     by_day = {name: to_celsius(np.asarray(baseline[name]), units).tolist() for name in _BY_DAY & baseline.keys()}
     return parse_baseline(baseline | by_day)

@@ -16,10 +16,11 @@ from forecasting.requests import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
+from service.engine.events import position_of
 from service.http.bodies import require_json
 from service.settings import Settings
 from service.stations import observations
-from service.stations.alerts import check_events, put_watching_station, stored_events
+from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events
 from service.stations.card import card_svg
 from service.stations.issue import DEFAULT_HORIZON, check_model
 from service.stations.parameters import (
@@ -284,7 +285,8 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     Raises:
         ForecastError: if an event, a webhook or a source is not possible, or on a private network that is not allowed.
     """
-    check_events(body.events, body.baseline, body.horizon or DEFAULT_HORIZON, body.step, body.units)
+    position = position_of(body.latitude, body.longitude)
+    check_events(body.events, body.baseline, position, body.horizon or DEFAULT_HORIZON, body.step, body.units)
     names = [event.name for event in body.events]
     check_webhooks(body.webhooks, names, allow_private=settings.allow_private_addresses)
     if body.source is not None:
@@ -292,6 +294,6 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     return StationSettings(
         **body.model_dump(exclude={"events", "baseline", "webhooks", "source"}),
         events=stored_events(body.events),
-        baseline=None if body.baseline is None else body.baseline.model_dump(mode="json", exclude_none=True),
+        baseline=stored_baseline(body.baseline),
         source=None if body.source is None else body.source.stored(),
     )

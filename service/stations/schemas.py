@@ -14,7 +14,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.forecast.schemas import EventForecast
 from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
-from service.engine.reading import InputBaseline
+from service.engine.reading import AnyBaseline
 from service.http.problems import Place
 from service.stations.alerts import AlertKind, EventCategory, EventKind, StationEvents
 from service.stations.issue import DEFAULT_HORIZON
@@ -211,7 +211,7 @@ class StationRequest(RequestModel):
     events: StationEvents = Field(
         default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
     )
-    baseline: InputBaseline | None = Field(
+    baseline: AnyBaseline | None = Field(
         default=None, description="The baseline of the events, as in `POST /forecast`."
     )
     webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
@@ -302,7 +302,7 @@ class StationAnswer(BaseModel):
 class StationDetail(StationAnswer):
     """A station, with all of its settings."""
 
-    baseline: InputBaseline | None = Field(
+    baseline: AnyBaseline | None = Field(
         description="The baseline of the events; null if it is computed from the readings."
     )
 

@@ -2,12 +2,15 @@
 
 - ``python -m training.data.shipped series [FOLDER]`` writes ``data/*.csv`` from the packages that contain the original
   data, ``statsmodels`` and ``bokeh_sampledata`` (the extra ``[dev]``).
-- ``python -m training.data.shipped climatology FOLDER`` makes the global climatology from the extracted Debian package
-  ``ferret-datasets``, which ``make climatology`` downloads.
+- ``python -m training.data.shipped ersst FILE`` writes the part of ERSST v5 that the global climatology needs, from
+  NOAA's ``sst.mnmean.nc``.
+- ``python -m training.data.shipped climatology FOLDER`` makes the global climatology from that part and the extracted
+  Debian package ``ferret-datasets``, which ``make climatology`` downloads.
 - ``python -m training.data.shipped land`` draws the land of the climatology for the map on the page.
 """
 
 import gzip
+import json
 import sys
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,7 +25,7 @@ from scipy import ndimage, sparse
 from scipy.io import netcdf_file
 from scipy.sparse.linalg import spsolve
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS, FREEZING_POINT, HARMONICS, monthly_terms
+from forecasting.climatology.annual_cycle import FREEZING_POINT, HARMONICS, monthly_means, monthly_terms
 from forecasting.climatology.global_climatology import (
     CELL_DEGREES,
     COAST_KM,
@@ -30,6 +33,8 @@ from forecasting.climatology.global_climatology import (
     GRID_SHAPE,
     MASK_NODES_PER_DEGREE,
     MASK_SHAPE,
+    SPREAD_COEFFICIENTS,
+    YEARS,
     GlobalClimatology,
 )
 from forecasting.errors import FileError
@@ -38,6 +43,7 @@ from forecasting.series.times import Bools, Floats
 SST_FILE: Final = "coads_climatology.cdf"
 RELIEF_FILE: Final = "etopo5.cdf"
 CHANGELOG: Final = "changelog.Debian.gz"
+ERSST_FILE: Final = Path(__file__).parents[2] / "data" / "ersst-v5-2010-2020.npz"
 
 _SMOOTHNESS: Final = np.array([0.1, 0.3, 0.3, 1.0, 1.0, 2.0, 2.0])
 """Penalty on the squared difference between neighbouring cells, relative to the squared error of one monthly value.
@@ -62,6 +68,27 @@ _CASPIAN: Final = (slice((36 + 90) * 12, (49 + 90) * 12), slice(45 * 12, 56 * 12
 _CASPIAN_METRES: Final = -28.0
 
 _NODE_KM: Final = 40_008 / 360 / MASK_NODES_PER_DEGREE
+
+_WARMING_SMOOTHNESS: Final = 10.0
+"""Penalty on the squared difference of the warming of neighbouring cells, relative to that of a cell.
+
+Chosen by the error of the level at satellite pixels in 14 regions; see docs/decisions/0029-recent-climatology.md.
+"""
+
+_SPREAD_SMOOTHNESS: Final = 1.0
+"""The same for the spread: values from 0.1 to 10 do equally well."""
+
+_DAYS_TO_MONTHS: Final = 1.85
+"""Standard deviation of daily anomalies at a place, relative to that of the monthly means of ERSST.
+
+The geometric mean over 14 regions with daily series: 1.2 to 2 on open sea, 2 to 4 in creeks.
+"""
+
+_LEAST_SPREAD: Final = 0.1
+"""°C: what ERSST varies by at least; it hardly does beside ice."""
+
+_ERSST_UNIT: Final = 0.01
+_NO_DATA: Final = np.iinfo(np.int16).min
 
 
 def sea_mask(relief: npt.NDArray[np.float32]) -> Bools:
@@ -116,23 +143,69 @@ def fit_cells(monthly: Floats, sea: Bools) -> Floats:
     values = np.where(icy, FREEZING_POINT, np.nan_to_num(values))
     penalty = sparse.kron(_differences(sea), sparse.diags(_SMOOTHNESS))
     terms = monthly_terms()
-    coefficients = _solve(values, weights, penalty)
+    coefficients = _solve(values, weights, penalty, terms)
     for _ in range(1, _PASSES):
         residuals = values - coefficients @ terms.T
-        coefficients = _solve(values, weights / (1.0 + (residuals / _USUAL_ERROR) ** 2), penalty)
-    cells = np.full((*GRID_SHAPE, COEFFICIENTS), np.nan)
-    cells[sea] = coefficients
+        coefficients = _solve(values, weights / (1.0 + (residuals / _USUAL_ERROR) ** 2), penalty, terms)
+    return _on_grid(coefficients, sea)
+
+
+def _on_grid(values: Floats, sea: Bools) -> Floats:
+    """Return values of the cells of the sea ``(n, k)`` on the grid, ``(90, 180, k)``; NaN on land."""
+    cells = np.full((*GRID_SHAPE, values.shape[1]), np.nan)
+    cells[sea] = values
     return cells
 
 
-def _solve(values: Floats, weights: Floats, penalty: sparse.csr_matrix) -> Floats:
-    """Return the coefficients ``(n, 7)`` of penalised least squares for monthly means and weights, both ``(n, 12)``."""
-    terms = monthly_terms()
+def _solve(values: Floats, weights: Floats, penalty: sparse.csr_matrix, terms: Floats) -> Floats:
+    """Return the coefficients ``(n, k)`` of penalised least squares.
+
+    Args:
+        values: ``(n, m)``.
+        weights: of the values, ``(n, m)``.
+        penalty: quadratic form of all coefficients, ``(n k, n k)``.
+        terms: that the coefficients are multiplied by, ``(m, k)``.
+    """
     count = len(values)
     squares = np.einsum("cm,mi,mj->cij", weights, terms, terms)
     data = sparse.bsr_matrix((squares, np.arange(count), np.arange(count + 1)))
     solution: Floats = spsolve((data + penalty).tocsc(), (weights * values @ terms).ravel())
-    return solution.reshape(count, COEFFICIENTS)
+    return solution.reshape(count, terms.shape[1])
+
+
+def fit_warming(recent: Floats, cells: Floats, sea: Bools, open_sea: Bools) -> Floats:
+    """Return how much warmer the annual mean of recent years is than the fitted cycle, °C ``(90, 180)``; NaN on land.
+
+    Only cells without land say so, because a coarse grid has other coasts than ships. The others follow their
+    neighbours.
+
+    Args:
+        recent: monthly means, °C, ``(12, 90, 180)``; NaN without data.
+        cells: the fitted cycle, ``(90, 180, 7)``.
+        sea: which cells have sea.
+        open_sea: which cells have no land.
+    """
+    warming = (recent - np.moveaxis(monthly_means(cells), -1, 0)).mean(axis=0)[sea]
+    weights = (np.isfinite(warming) & open_sea[sea]).astype(np.float64)
+    penalty = _WARMING_SMOOTHNESS * _differences(sea)
+    solved = _solve(np.nan_to_num(warming)[:, np.newaxis], weights[:, np.newaxis], penalty, np.ones((1, 1)))
+    return _on_grid(solved, sea)[..., 0]
+
+
+def fit_spread(monthly: Floats, sea: Bools) -> Floats:
+    """Fit the logarithm of the standard deviation of daily anomalies in every cell, with its neighbours.
+
+    Args:
+        monthly: standard deviation of the means of each calendar month, °C, ``(12, 90, 180)``; NaN without data.
+        sea: which cells have sea.
+
+    Returns:
+        Mean and first harmonic, ``(90, 180, 3)``; NaN on land.
+    """
+    values = np.log(_DAYS_TO_MONTHS * np.maximum(monthly, _LEAST_SPREAD))[:, sea].T
+    penalty = sparse.kron(_differences(sea), _SPREAD_SMOOTHNESS * sparse.identity(SPREAD_COEFFICIENTS))
+    weights, terms = np.isfinite(values).astype(np.float64), monthly_terms()[:, :SPREAD_COEFFICIENTS]
+    return _on_grid(_solve(np.nan_to_num(values), weights, penalty, terms), sea)
 
 
 def _differences(sea: Bools) -> sparse.csr_matrix:
@@ -169,8 +242,56 @@ def read_relief(path: Path) -> npt.NDArray[np.float32]:
     return relief
 
 
-def build(folder: Path) -> GlobalClimatology:
-    """Make the climatology from the files of the extracted package.
+def write_ersst(source: Path, path: Path = ERSST_FILE) -> None:
+    """Write means and standard deviations of the calendar months of recent years of ERSST v5 to ``path``.
+
+    Args:
+        source: monthly means of ERSST v5, NetCDF with ``sst(time, lat, lon)`` on 2°.
+        path: a compressed ``.npz`` file, with values rounded to 0.01 °C.
+    """
+    import xarray as xr
+
+    with xr.open_dataset(source) as dataset:
+        first, last = YEARS
+        sst = dataset["sst"].sel(time=slice(f"{first}", f"{last}")).sortby("lat").load()
+    # Some copies leave months with ice blank, as land is always.
+    months = sst.fillna(FREEZING_POINT).where(sst.notnull().any("time")).groupby("time.month")
+    mean, spread = (
+        np.where(np.isnan(values), _NO_DATA, np.round(values / _ERSST_UNIT)).astype(np.int16)
+        for values in (months.mean(), months.std(ddof=1))
+    )
+    provenance = {
+        "source": "NOAA Extended Reconstructed SST, version 5, monthly, 2 degrees",
+        "licence": "public domain",
+        "period": f"{sst.time.values[0]:.7} to {sst.time.values[-1]:.7}",
+        "sha256": sha256(source.read_bytes()).hexdigest(),
+    }
+    np.savez_compressed(path, mean=mean, spread=spread, provenance=np.array(json.dumps(provenance)))
+    print(path)
+
+
+def read_ersst(path: Path = ERSST_FILE) -> tuple[Floats, Floats]:
+    """Read means and standard deviations of calendar months on the grid of the climatology, °C ``(12, 90, 180)`` each.
+
+    A cell has the mean of the nodes at its corners that have data; NaN if none has.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        mean, spread = (np.where(arrays[n] == _NO_DATA, np.nan, arrays[n] * _ERSST_UNIT) for n in ("mean", "spread"))
+    return _of_corners(mean), np.sqrt(_of_corners(spread**2))
+
+
+def _of_corners(nodes: Floats) -> Floats:
+    """Return means of the nodes, ``(12, 89, 180)`` from 88° S and 0° E, at the corners of each cell."""
+    beside = np.pad(np.pad(nodes, ((0, 0), (1, 1), (0, 0)), constant_values=np.nan), ((0, 0), (0, 0), (0, 1)), "wrap")
+    corners = np.stack([beside[:, :-1, :-1], beside[:, 1:, :-1], beside[:, :-1, 1:], beside[:, 1:, 1:]])
+    known = np.isfinite(corners).sum(axis=0)
+    means = np.full(known.shape, np.nan)
+    np.divide(np.nansum(corners, axis=0), known, out=means, where=known > 0)
+    return means
+
+
+def build(folder: Path, ersst: Path = ERSST_FILE) -> GlobalClimatology:
+    """Make the climatology from the files of the extracted package and the part of ERSST in ``ersst``.
 
     Raises:
         FileError: if a file is missing.
@@ -179,18 +300,28 @@ def build(folder: Path) -> GlobalClimatology:
     sea = sea_mask(read_relief(relief_path))
     nodes = CELL_DEGREES * MASK_NODES_PER_DEGREE
     sea_nodes = sea[:-1].reshape(GRID_SHAPE[0], nodes, GRID_SHAPE[1], nodes).sum(axis=(1, 3))
-    cells = fit_cells(read_monthly_sst(sst_path), sea_nodes > 0)
+    has_sea = sea_nodes > 0
+    cells = fit_cells(read_monthly_sst(sst_path), has_sea)
+    recent, spread = read_ersst(ersst)
+    open_sea = sea_nodes == nodes**2
+    frozen = open_sea & np.isnan(recent).all(axis=0) & (cells[..., 0] < 0.0)  # elsewhere, ERSST leaves out a bay
+    recent[:, frozen], spread[:, frozen] = FREEZING_POINT, 0.0
+    cells[..., 0] += fit_warming(recent, cells, has_sea, open_sea)
     first_line = gzip.decompress(changelog.read_bytes()).decode().partition("\n")[0]
     provenance = {
-        "source": "COADS monthly climatology of SST on 2 degrees, and ETOPO5 relief, distributed by NOAA PMEL",
+        "source": "COADS monthly climatology of SST on 2 degrees, and ETOPO5 relief, distributed by NOAA PMEL; level "
+        "and spread of ERSST v5 by NOAA NCEI, 2010 to 2020",
         "licence": "public domain",
         "package": f"Debian ferret-datasets, {first_line.partition(';')[0]}",
         f"sha256 of {SST_FILE}": sha256(sst_path.read_bytes()).hexdigest(),
         f"sha256 of {RELIEF_FILE}": sha256(relief_path.read_bytes()).hexdigest(),
-        "changes": f"mean and {HARMONICS} harmonics fitted to the months; cells without sea left out",
+        f"sha256 of {ersst.name}": sha256(ersst.read_bytes()).hexdigest(),
+        "changes": f"mean and {HARMONICS} harmonics fitted to the months; cells without sea left out; annual means "
+        "raised by their smoothed difference from ERSST v5",
         "made": datetime.now(UTC).date().isoformat(),
     }
-    return GlobalClimatology(cells.astype(np.float32), np.packbits(near_sea(sea), axis=1), provenance)
+    grids = (cells.astype(np.float32), fit_spread(spread, has_sea).astype(np.float32))
+    return GlobalClimatology(*grids, np.packbits(near_sea(sea), axis=1), provenance)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -200,9 +331,9 @@ def _find(folder: Path, name: str) -> Path:
     return path
 
 
-def write_climatology(folder: Path, path: Path = FILE) -> None:
-    """Write the climatology made from the package in ``folder`` to ``path``."""
-    build(folder).write(path)
+def write_climatology(folder: Path, path: Path = FILE, ersst: Path = ERSST_FILE) -> None:
+    """Write the climatology made from the package in ``folder`` and from ``ersst`` to ``path``."""
+    build(folder, ersst).write(path)
     print(path)
 
 
@@ -329,9 +460,11 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["series", *folder]:
             write_series(*map(Path, folder))
+        case ["ersst", file]:
+            write_ersst(Path(file))
         case ["climatology", folder]:
             write_climatology(Path(folder))
         case ["land"]:
             write_land()
         case _:
-            sys.exit("usage: python -m training.data.shipped series [FOLDER] | climatology FOLDER | land")
+            sys.exit("usage: python -m training.data.shipped series [FOLDER] | ersst FILE | climatology FOLDER | land")

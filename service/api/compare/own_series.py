@@ -9,9 +9,10 @@ from forecasting.backtest.backtest import Backtest
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.events import RequestedEvents
 from forecasting.evaluation.report import ModelReport, models_table
-from forecasting.events.baseline import Baseline, Period
+from forecasting.events.baseline import Position
 from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.event_schema import definitions_of
+from forecasting.events.outlook import GivenBaseline
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_positions
@@ -31,10 +32,10 @@ from service.api.compare.schemas import (
     EventVerificationFailure,
 )
 from service.api.series_request import refuse_failures
-from service.engine.events import MAX_EVENT_HORIZON, read_baseline
+from service.engine.events import MAX_EVENT_HORIZON, position_of, read_baseline
 from service.engine.forecasting import positions_of
 from service.engine.reading import (
-    InputBaseline,
+    AnyBaseline,
     check_horizon,
     check_limits,
     parse,
@@ -248,7 +249,8 @@ async def compare_series(
             if error := half_positions(position[None]).get(0) or future_error(series, remedy=""):
                 raise error
             loaded = selection.release_at(series.step, reach)
-            asked = _requested_events(events, given.baseline or request.baseline, request.units)
+            where = position_of(given.latitude, given.longitude)
+            asked = _requested_events(events, given.baseline or request.baseline, where, request.units)
             backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
             entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
         except SeriesError as error:
@@ -291,12 +293,12 @@ def _check_reach(events: tuple[ThresholdEvent, ...], leads: int, forecaster: str
 
 
 def _requested_events(
-    events: tuple[ThresholdEvent, ...], baseline: InputBaseline | None, units: Units
+    events: tuple[ThresholdEvent, ...], baseline: AnyBaseline | None, position: Position, units: Units
 ) -> RequestedEvents:
     """Return the events to verify on a series with this ``baseline``, whose temperatures are in ``units``."""
-    known: Baseline | Period | SeriesError | None
+    known: GivenBaseline | SeriesError
     try:
-        known = read_baseline(baseline, units)
+        known = read_baseline(baseline, units, position)
     except SeriesError as error:
         known = error
     return RequestedEvents(events, known)

@@ -14,7 +14,7 @@ from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from service.api.forecast.schemas import Interval
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning, Time
-from service.engine.reading import InputBaseline
+from service.engine.reading import AnyBaseline
 
 _ONE_PLACE: Final[dict[str, Any]] = {
     "dataset": "nino12",
@@ -357,7 +357,7 @@ class CompareRequest(SeriesRequest):
         description=f"Up to {MAX_VERIFIED_EVENTS} events beyond a threshold, whose forecasts from each past step are "
         "compared with what happened. `within` defaults to `horizon`, or to `for` if that is longer.",
     )
-    baseline: InputBaseline | None = Field(
+    baseline: AnyBaseline | None = Field(
         default=None,
         description="The baseline for percentile thresholds in series without their own. Without either, the "
         "percentile is that of the past before each forecast, which must span ten years.",

@@ -21,7 +21,7 @@ from service.api.series_request import (
     Time,
     UsualSst,
 )
-from service.engine.reading import InputBaseline
+from service.engine.reading import AnyBaseline
 
 EXAMPLE: Final[dict[str, Any]] = {
     "horizon": 7,
@@ -82,7 +82,7 @@ Calibrated = Annotated[
 class ForecastRequest(ForecastFields, SeriesRequest, strict=True):
     """A request for forecasts of one or thousands of series."""
 
-    baseline: InputBaseline | None = Field(
+    baseline: AnyBaseline | None = Field(
         default=None,
         description="The baseline for events in every series without its own. Defaults to the whole series as sent.",
     )
@@ -183,7 +183,7 @@ class MarineEventForecast(BaseModel):
     )
     climatology: list[float] = Field(description="The usual SST.")
     threshold: list[float] = Field(description="The SST beyond which a day is extreme.")
-    baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    baseline: BaselinePeriod | None = Field(description="Null for a given climatology and threshold, or a position.")
     usual: ClimatologyBasis = Field(description="What the climatology and the threshold rest on.")
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]

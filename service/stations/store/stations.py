@@ -38,6 +38,7 @@ class StationSettings:
         units: The units of the readings that are sent, and of responses.
         model: ``best``, a cell or a full name.
         horizon: The number of steps to forecast; None for the default.
+        baseline: Of the events, as clients send it: an object, or ``position``.
         webhooks: Where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
         source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
     """
@@ -50,7 +51,7 @@ class StationSettings:
     model: str = "best"
     horizon: int | None = None
     events: list[Json] | None = None
-    baseline: Json | None = None
+    baseline: Json | str | None = None
     webhooks: list[Json] | None = None
     source: Json | None = None
 

@@ -90,6 +90,18 @@ def test_every_position_at_sea_has_a_plausible_cycle(climatology: GlobalClimatol
     assert maximum_monthly_mean(cycles[sea & (np.abs(north) > 78.0)]).max() < 7.0
 
 
+def test_days_vary_by_a_plausible_amount_at_every_position_at_sea(climatology: GlobalClimatology) -> None:
+    north, east = np.meshgrid(np.arange(-89.5, 90.0), np.arange(-179.5, 180.0), indexing="ij")
+    logarithms = climatology.spread(north, east)
+    np.testing.assert_array_equal(climatology.is_sea(north, east), np.isfinite(logarithms).all(axis=-1))
+    spread = np.exp(logarithms[..., 0])
+    assert 0.15 < np.nanmin(spread) < 0.3
+    assert 2.5 < np.nanmax(spread) < 5.0
+    assert 0.6 < np.nanmedian(spread) < 1.0
+    calm, eddies = np.exp(climatology.spread([-10.0, 40.0], [-28.0, -60.0])[:, 0])
+    assert eddies > 2 * calm
+
+
 def test_longitudes_may_be_counted_from_the_dateline_or_from_greenwich(climatology: GlobalClimatology) -> None:
     np.testing.assert_array_equal(climatology.coefficients(0.0, -140.0), climatology.coefficients(0.0, 220.0))
     np.testing.assert_array_equal(climatology.coefficients(10.0, -180.0), climatology.coefficients(10.0, 180.0))
@@ -139,7 +151,7 @@ def test_positions_keep_their_shape(climatology: GlobalClimatology) -> None:
 def test_a_wrong_position_is_named(
     climatology: GlobalClimatology, latitude: float, longitude: float, sentence: str
 ) -> None:
-    for lookup in (climatology.is_sea, climatology.coefficients):
+    for lookup in (climatology.is_sea, climatology.coefficients, climatology.spread):
         with pytest.raises(RequestError) as error:
             lookup(latitude, longitude)
         assert str(error.value) == sentence
@@ -156,7 +168,7 @@ def test_the_file_is_small_ships_with_the_package_and_names_its_sources(climatol
     assert FILE.relative_to(ROOT / "forecasting").as_posix() in settings["package-data"]["forecasting"]
     assert {"source", "licence", "package", "changes", "made"} < set(climatology.provenance)
     digests = [value for name, value in climatology.provenance.items() if name.startswith("sha256 of ")]
-    assert [len(digest) for digest in digests] == [64, 64]
+    assert [len(digest) for digest in digests] == [64, 64, 64]
 
 
 def test_a_written_climatology_is_read_back(climatology: GlobalClimatology, tmp_path: Path) -> None:
@@ -164,5 +176,6 @@ def test_a_written_climatology_is_read_back(climatology: GlobalClimatology, tmp_
     climatology.write(path)
     again = GlobalClimatology.read(path)
     np.testing.assert_array_equal(again.cells, climatology.cells)
+    np.testing.assert_array_equal(again.spread_cells, climatology.spread_cells)
     np.testing.assert_array_equal(again.near_sea, climatology.near_sea)
     assert json.dumps(again.provenance) == json.dumps(climatology.provenance)

@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
 
-from forecasting.events.baseline import DAYS, FEBRUARY_29, Baseline, Period, day_of_year, smooth
+from forecasting.climatology.annual_cycle import annual_terms, evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import (
+    DAYS,
+    FEBRUARY_29,
+    Baseline,
+    Kind,
+    Period,
+    Position,
+    day_of_year,
+    smooth,
+)
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from tests.forecasting.events.outlooks import DAILY
@@ -44,3 +56,34 @@ def test_thresholds_are_percentiles_of_the_days_around(percentile: float, missin
 @pytest.mark.parametrize(("difference", "percentile"), [(2.0, 90), (-2.0, 10)])
 def test_a_given_threshold_is_that_of_heatwaves_or_of_cold_spells(difference: float, percentile: float) -> None:
     assert Baseline(np.full(DAYS, 15.0), np.full(DAYS, 15 + difference)).percentile == percentile
+
+
+OPEN_SEA = Position(40.0, -30.0)
+
+
+@pytest.mark.parametrize(("kind", "side"), [("marine_heatwave", 1), ("marine_cold_spell", -1)])
+def test_the_threshold_of_a_position_is_a_percentile_of_days_that_vary_as_they_do_there(kind: Kind, side: int) -> None:
+    baseline = Baseline.of_position(OPEN_SEA, kind)
+    climatology = GlobalClimatology.load()
+    days = np.datetime64("2016-01-01T12", "s") + np.arange(DAYS) * np.timedelta64(1, "D")
+    usual = evaluate(climatology.coefficients(*OPEN_SEA).astype(np.float64), days)
+    spread = np.exp(annual_terms(days)[:, :3] @ climatology.spread(*OPEN_SEA).astype(np.float64))
+    np.testing.assert_allclose(baseline.climatology, usual, atol=1e-9)
+    np.testing.assert_allclose(baseline.threshold, usual + side * 1.2815516 * spread, atol=1e-6)
+    assert (baseline.usual.years, baseline.usual.source) == ((2010, 2020), "position")
+    assert [warning.code for warning in baseline.warnings] == ["coarse_baseline"]
+    assert (baseline.period, baseline.percentile) == (None, 90 if side > 0 else 10)
+
+
+@pytest.mark.parametrize(
+    ("position", "sentence"),
+    [
+        (Position(np.nan, np.nan), 'the baseline "position" needs a position: send latitude and longitude'),
+        (Position(40.0, np.nan), 'the baseline "position" needs a position'),
+        (Position(52.5, 13.4), "position 52.5° N, 13.4° E, which is on land, far from the sea: correct the position"),
+    ],
+)
+def test_a_position_without_a_climatology_is_no_baseline(position: Position, sentence: str) -> None:
+    with pytest.raises(SeriesError) as error:
+        Baseline.of_position(position, "marine_heatwave")
+    assert sentence in str(error.value)

@@ -242,6 +242,16 @@ def test_past_events_are_those_of_the_service(run: Run, service: httpx.Client, p
     assert theirs["series"][0]["events"]
 
 
+def test_events_may_rest_on_the_climatology_of_a_position(run: Run, service: httpx.Client, pier: Path) -> None:
+    place = {"latitude": 40.0, "longitude": -30.0}
+    theirs = service.post("/events", json={"baseline": "position", "series": [sent(pier) | place]}).json()
+    options = ("--baseline", "position", "--latitude", 40, "--longitude", -30)
+    ran = run("events", pier, *options, "--format", "json")
+    assert json.loads(ran.output) == theirs
+    assert "warning: Climatology and threshold are those of the position" in ran.errors
+    assert "needs a position: send latitude and longitude" in run("events", pier, "--baseline", "position").errors
+
+
 def test_past_events_are_listed_counted_and_drawn(run: Run, pier: Path, tmp_path: Path) -> None:
     figure = tmp_path / "events.png"
     ran = run("events", pier, "--plot", figure)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from forecasting.events.baseline import Baseline, Kind
+from forecasting.events.baseline import Baseline, Kind, Position
 from forecasting.events.definitions import HeatStress, MarineEvent, ThresholdEvent
 from forecasting.events.detection import find_events
 from forecasting.events.evaluate import evaluate
@@ -220,6 +220,19 @@ def test_a_grid_that_is_too_short_for_a_baseline_is_forecast_without_the_event(
     assert np.isfinite(forecasts["sst"]).all()
     assert np.isnan(forecasts["event_heatwave_state"]).all()
     assert "12 without event heatwave: the series has … years, but a baseline needs … years" in capsys.readouterr().out
+
+
+def test_a_baseline_may_be_the_climatology_of_each_cell(seas: Path, tmp_path: Path) -> None:
+    grid = save(daily(walks() - walks().mean() + 34), tmp_path / "in.nc")
+    options = ("--artifacts", seas, "--events", events_file(tmp_path, HEATWAVE), "--baseline", "position")
+    assert score(grid, tmp_path / "out.nc", *options) == 0
+    forecasts = opened(tmp_path / "out.nc")
+    cell = forecasts.isel(lat=1, lon=2)
+    usual = Baseline.of_position(Position(float(cell["lat"]), float(cell["lon"])), "marine_heatwave")
+    _, threshold = usual.at(cell["time"].values.astype("datetime64[s]"))
+    assert int(cell["event_heatwave_state"]) == 2
+    np.testing.assert_allclose(cell["event_heatwave_threshold"], threshold, atol=1e-3)
+    assert json.loads((tmp_path / "out.nc.summary.json").read_text())["warnings"]["coarse_baseline"] == 12
 
 
 def test_a_network_of_one_place_judges_the_events_of_cells(artifacts: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.events.baseline import Baseline, Position
 from forecasting.events.definitions import MarineEvent, ThresholdEvent
 from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
@@ -14,7 +15,7 @@ from forecasting.releases.catalog import load_universal
 from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import caught, exists, score
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
-from tests.scoring.tables.sample import long_table, station, walk
+from tests.scoring.tables.sample import OPEN_SEA, long_table, station, walk
 
 WARM = {"name": "Net washing", "above": 17.5, "for": 3, "within": 4}
 COLD = {"name": "cold stress", "below": 16.5}
@@ -102,6 +103,18 @@ def test_a_baseline_period_limits_what_is_usual(seas: Path, tmp_path: Path) -> N
     assert whole["event_heatwave_threshold"][0] != first["event_heatwave_threshold"][0]
     short = scored(tmp_path, seas, frames, *options, "--baseline", "2023-01-01/2024-06-30")
     assert "between 2023-01-01 and 2024-06-30" in short["event_heatwave_error"][0]
+
+
+def test_a_baseline_may_be_the_climatology_of_each_position(seas: Path, tmp_path: Path) -> None:
+    frames = [station("a", walk(60) + 12), station("b", walk(60), position=None)]
+    options = ("--model", "gru", "--events", events_file(tmp_path, HEATWAVE), "--baseline", "position")
+    rows = scored(tmp_path, seas, frames, *options).set_index("station")
+    usual = Baseline.of_position(Position(*OPEN_SEA), "marine_heatwave")
+    _, threshold = usual.at(pd.DatetimeIndex(rows["time"].iloc[:1]).tz_localize(None).to_numpy("datetime64[s]"))
+    assert rows.loc["a", "event_heatwave_state"] == "Active"
+    assert rows.loc["a", "event_heatwave_threshold"] == pytest.approx(threshold[0], abs=1e-4)
+    assert "coarse_baseline" in str(rows.loc["a", "warnings"])
+    assert "needs a position" in str(rows.loc["b", "event_heatwave_error"])
 
 
 def test_a_network_of_one_place_judges_events_too(artifacts: Path, tmp_path: Path) -> None:

@@ -108,14 +108,14 @@ def test_a_short_series_has_the_usual_of_its_position_or_none(service: httpx.Cli
     send(service, unplaced, values)
     send(service, misplaced, values)
     detail = past(service, placed)
-    assert (detail["usual"]["years"], detail["usual"]["source"]) == ([1946, 1989], "position")
+    assert (detail["usual"]["years"], detail["usual"]["source"]) == ([2010, 2020], "position")
     climatology = answered(service.get(f"/stations/{placed}/forecast"))["baselines"]["climatology"]
     assert climatology[0] == pytest.approx(detail["usual"]["sst"], abs=0.1)
     assert 25 < detail["usual"]["sst"] - 273.15 < 28
     assert detail["anomaly"] == pytest.approx(detail["newest"]["sst"] - detail["usual"]["sst"], abs=1e-5)
     for station in (unplaced, misplaced, empty):
         assert [past(service, station)[name] for name in ("usual", "anomaly")] == [None, None]
-    assert "colder than usual (1946–1989)" in words(card(service, placed))
+    assert "colder than usual (2010–2020)" in words(card(service, placed))
     assert "usual" not in words(card(service, unplaced))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.io import netcdf_file
 
 from forecasting.climatology.annual_cycle import monthly_means, monthly_terms
@@ -18,10 +19,13 @@ from tests.conftest import ROOT
 from training.data.shipped import (
     LAND_FILE,
     UNITS_PER_DEGREE,
+    fit_warming,
     outlines,
+    read_ersst,
     simplified,
     svg,
     write_climatology,
+    write_ersst,
     write_series,
 )
 
@@ -41,6 +45,9 @@ SEA: Final = (slice((20 + 90) * 12, (40 + 90) * 12), np.r_[-10 * 12 : 14 * 12])
 LAKE: Final = (slice((30 + 90) * 12, (33 + 90) * 12), slice(20 * 12, 23 * 12))
 """Nodes: 30 to 33° N, 20 to 23° E."""
 
+WARMING: Final = 0.5
+RECENT_SPREAD: Final = 0.4
+LEVEL: Final = np.eye(7)[0]
 CYCLE: Final = np.array([18.0, -3.0, -2.0, 0.4, 0.3, 0.1, 0.0])
 FULL: Final = (31.0, 3.0)
 SUMMER_ONLY: Final = (31.0, 9.0)
@@ -83,6 +90,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     write(folder / "data" / "coads_climatology.cdf", "SST", monthly_sst(), "COADSX", np.arange(21.0, 380.0, 2.0))
     write(folder / "data" / "etopo5.cdf", "ROSE", relief(), "ETOPO05_X", np.arange(4320) / 12)
+    south = np.arange(-88.0, 89.0, 2.0)
+    recent = (monthly_terms() @ CYCLE + WARMING)[:, np.newaxis, np.newaxis] + 0.2 * (30.0 - south)[:, np.newaxis]
+    recent = np.broadcast_to(recent, (12, 89, 180))
+    units = np.round(100 * np.stack([recent, np.full_like(recent, RECENT_SPREAD)])).astype(np.int16)
+    np.savez(folder / "ersst.npz", mean=units[0], spread=units[1])
     changelog = gzip.compress(b"ferret-vis (1.2-3) unstable; urgency=medium\n\n  * A change.\n")
     (folder / "changelog.Debian.gz").write_bytes(changelog)
     return folder
@@ -91,24 +103,63 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def climatology(package: Path, tmp_path_factory: pytest.TempPathFactory) -> GlobalClimatology:
     path = tmp_path_factory.mktemp("made") / "climatology.npz"
-    write_climatology(package, path)
+    write_climatology(package, path, package / "ersst.npz")
     return GlobalClimatology.read(path)
 
 
 def test_the_cycle_of_a_cell_with_every_month_is_recovered(climatology: GlobalClimatology) -> None:
-    np.testing.assert_allclose(climatology.coefficients(*FULL), CYCLE - [0.2, 0, 0, 0, 0, 0, 0], atol=0.01)
+    np.testing.assert_allclose(climatology.coefficients(*FULL), CYCLE + LEVEL * (WARMING - 0.2), atol=0.01)
 
 
 def test_a_value_far_from_the_others_hardly_counts(climatology: GlobalClimatology) -> None:
-    expected = CYCLE - [1.0, 0, 0, 0, 0, 0, 0]
+    expected = CYCLE + LEVEL * (WARMING - 1.0)
     np.testing.assert_allclose(climatology.coefficients(*WITH_AN_ERROR), expected, atol=0.02)
+
+
+def test_the_spread_is_that_of_recent_months_widened_to_days(climatology: GlobalClimatology) -> None:
+    np.testing.assert_allclose(climatology.spread(*FULL), [np.log(1.85 * RECENT_SPREAD), 0, 0], atol=2e-3)
+
+
+def test_warming_is_that_of_open_sea_and_fills_coasts_and_cells_without_data() -> None:
+    sea = np.zeros((90, 180), dtype=np.bool_)
+    sea[50:60, 20:40] = True
+    open_sea = sea.copy()
+    open_sea[50, 20:40] = False
+    cells = np.full((90, 180, 7), np.nan)
+    cells[sea] = CYCLE
+    recent = np.where(sea, (monthly_terms() @ CYCLE + 0.7)[:, np.newaxis, np.newaxis], np.nan)
+    recent[:, 50, 20:40] += 3.0
+    recent[:3, 55, 30] = np.nan
+    warming = fit_warming(recent, cells, sea, open_sea)
+    np.testing.assert_allclose(warming[sea], 0.7)
+    assert np.isnan(warming[~sea]).all()
+
+
+def test_recent_months_of_ersst_have_means_and_spreads_and_ice_is_at_the_freezing_point(tmp_path: Path) -> None:
+    times = np.arange("2008-01", "2021-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    years = times.astype("datetime64[Y]").astype(np.int64) + 1970
+    sst = np.tile((years - 2010.0)[:, np.newaxis, np.newaxis], (1, 89, 180))
+    sst[years < 2010] = 99.0
+    sst[times.astype("datetime64[M]").astype(np.int64) % 12 == 0, 88, 0] = np.nan  # every January
+    sst[:, 0, :] = np.nan
+    axes = {"time": times, "lat": np.arange(88.0, -89.0, -2.0), "lon": np.arange(0.0, 360.0, 2.0)}
+    xr.Dataset({"sst": (("time", "lat", "lon"), sst[:, ::-1])}, axes).to_netcdf(tmp_path / "sst.nc")
+    write_ersst(tmp_path / "sst.nc", tmp_path / "ersst.npz")
+    mean, spread = read_ersst(tmp_path / "ersst.npz")
+    assert mean.shape == spread.shape == (12, 90, 180)
+    np.testing.assert_allclose(mean[:, 45, 7], 5.0)
+    np.testing.assert_allclose(spread[:, 45, 7], np.std(np.arange(11), ddof=1), atol=0.005)
+    assert mean[0, 89, 0] == pytest.approx((5.0 - 1.8) / 2)
+    assert mean[1, 89, 0] == pytest.approx(5.0)
+    assert np.isnan(mean[:, 0]).all()
+    np.testing.assert_allclose(mean[:, 1, 3], 5.0)
 
 
 @pytest.mark.parametrize("position", [SUMMER_ONLY, EMPTY])
 def test_months_without_ships_follow_the_neighbours(
     climatology: GlobalClimatology, position: tuple[float, float]
 ) -> None:
-    expected = monthly_terms() @ CYCLE - 0.2
+    expected = monthly_terms() @ CYCLE + WARMING - 0.2
     np.testing.assert_allclose(monthly_means(climatology.coefficients(*position)), expected, atol=0.05)
 
 
@@ -139,8 +190,9 @@ def test_values_over_land_are_left_out(climatology: GlobalClimatology) -> None:
 def test_the_sources_are_named(climatology: GlobalClimatology, package: Path) -> None:
     provenance = climatology.provenance
     assert provenance["package"] == "Debian ferret-datasets, ferret-vis (1.2-3) unstable"
-    for name in ("coads_climatology.cdf", "etopo5.cdf"):
-        assert provenance[f"sha256 of {name}"] == sha256((package / "data" / name).read_bytes()).hexdigest()
+    for name in ("data/coads_climatology.cdf", "data/etopo5.cdf", "ersst.npz"):
+        digest = sha256((package / name).read_bytes()).hexdigest()
+        assert provenance[f"sha256 of {Path(name).name}"] == digest
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_short_series_has_the_climatology_of_its_position_whatever_its_level()
     forecasts, (rests_on,) = forecast_references(known), usual_at_end(known)
     assert forecasts["climatology"][0, 0] == pytest.approx(usual[100:], abs=1e-5)
     assert rests_on is not None
-    assert rests_on[:2] == ((1946, 1989), "position")
+    assert rests_on[:2] == ((2010, 2020), "position")
     assert rests_on.sst == pytest.approx(usual[99], abs=1e-5)
 
 

@@ -80,6 +80,23 @@ def test_the_values_of_the_baseline_are_returned_on_request_and_can_be_sent_back
     assert "by_day" not in again
 
 
+def test_a_few_days_are_compared_with_the_coarse_climatology_of_their_position(client: httpx.Client) -> None:
+    at_sea = {"latitude": 40.0, "longitude": -30.0}
+    series = [daily([26.0] * 7, **at_sea), daily([26.0] * 7, id="inland", latitude=52.5, longitude=13.4)]
+    body = {"series": [*series, daily([26.0] * 7, id="nowhere")], "baseline": "position"}
+    pier, inland, nowhere = answered(client.post("/events?by_day=true", json=body))["series"]
+    assert [event["days"] for event in pier["events"]] == [7]
+    assert (pier["baseline"], pier["usual"]) == (None, {"years": [2010, 2020], "source": "position"})
+    assert [warning["code"] for warning in pier["warnings"]] == ["coarse_baseline"]
+    assert all(np.subtract(pier["by_day"]["threshold"], pier["by_day"]["climatology"]) > 0.5)
+    assert "on land, far from the sea" in inland["error"]
+    assert nowhere["error"] == 'the baseline "position" needs a position: send latitude and longitude'
+    (own,) = post(client, [daily([26.0] * 7, baseline="position", **at_sea)], baseline=GIVEN)["series"]
+    assert own["events"] == pier["events"]
+    (cold,) = post(client, [daily([5.0] * 7, **at_sea)], "marine_cold_spell", baseline="position")["series"]
+    assert [event["days"] for event in cold["events"]] == [7]
+
+
 def test_cold_spells_have_negative_intensities(client: httpx.Client) -> None:
     baseline = {"climatology": [18.0] * 366, "threshold": [16.0] * 366}
     (series,) = post(client, [daily([15.0] * 6)], "marine_cold_spell", baseline=baseline)["series"]
@@ -120,6 +137,7 @@ def test_a_series_without_an_answer_says_why_and_the_others_are_answered(
         ({"series": [{"start": "2010-01-01", "values": [18.0]}]}, "body.series[0].step"),
         ({"series": [daily([18.0])], "baseline": {"climatology": [18.0] * 365}}, "body.baseline.climatology"),
         ({"series": [daily([18.0])], "baselin": {}}, "body.baselin"),
+        ({"series": [daily([18.0])], "baseline": "pier"}, "body.baseline"),
         ({"series": [daily([18.0])], "baseline": {"climatology": [18.0] * 366}}, "body.baseline"),
         ({"series": [daily([18.0], baseline={"start": "2010-01-01"})]}, "body.series[0].baseline"),
         ({"series": [daily([18.0])], "baseline": {**GIVEN, "start": "2010", "end": "2011"}}, "body.baseline"),
