@@ -32,6 +32,11 @@ def wait_until(met: Callable[[], bool], missing: str) -> None:
     pytest.fail(missing)
 
 
+def wait_for(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    """Wait until a line of the log of this process contains ``text``."""
+    wait_until(lambda: text in caplog.text, f"no line of the log contains {text!r}")
+
+
 @dataclass
 class Service:
     """A running service.

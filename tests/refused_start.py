@@ -1,6 +1,7 @@
 """A start of the service that is refused, in this process: a new one takes seconds to import what it needs."""
 
 import os
+import sys
 from unittest.mock import patch
 
 import pytest
@@ -15,9 +16,15 @@ def refused_start(capsys: pytest.CaptureFixture[str], *arguments: str, **setting
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {f"SST_{name.upper()}": value for name, value in ({"log_format": "text"} | settings).items()}
-    # The program turns its options into environment variables.
-    with patch.dict(os.environ, environment, clear=True):
-        status = main(list(arguments))
+    # It names itself after ``python -m service``, even if another test has imported the command sst.
+    command = sys.modules.pop("sst", None)
+    try:
+        # The program turns its options into environment variables.
+        with patch.dict(os.environ, environment, clear=True):
+            status = main(list(arguments))
+    finally:
+        if command is not None:
+            sys.modules["sst"] = command
     printed = capsys.readouterr()
     assert (status, printed.out) == (2, "")
     return printed.err.splitlines()

@@ -1,7 +1,7 @@
 """Forecasts of many series as columns: one table of numbers, and what is known of each row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,26 +31,24 @@ class Columns:
         levels: levels of the intervals, percent; each has a column of lower and one of upper bounds.
         thresholds: thresholds as the request gave them, in its units.
         references: names of the references.
+        first_threshold: column of the probabilities for the first threshold; temperatures are before it.
+        first_reference: column of the first reference.
+        count: number of columns.
     """
 
     levels: tuple[int, ...]
     thresholds: tuple[float, ...]
     references: tuple[str, ...]
+    first_threshold: int = field(init=False)
+    first_reference: int = field(init=False)
+    count: int = field(init=False)
 
-    @property
-    def first_threshold(self) -> int:
-        """Column of the probabilities for the first threshold; temperatures are before it."""
-        return 1 + 2 * len(self.levels)
-
-    @property
-    def first_reference(self) -> int:
-        """Column of the first reference."""
-        return self.first_threshold + len(self.thresholds)
-
-    @property
-    def count(self) -> int:
-        """Number of columns."""
-        return self.first_reference + len(self.references)
+    def __post_init__(self) -> None:
+        first_threshold = 1 + 2 * len(self.levels)
+        first_reference = first_threshold + len(self.thresholds)
+        object.__setattr__(self, "first_threshold", first_threshold)
+        object.__setattr__(self, "first_reference", first_reference)
+        object.__setattr__(self, "count", first_reference + len(self.references))
 
 
 @dataclass(frozen=True, eq=False)

@@ -207,8 +207,8 @@ def read_series(job: Job) -> SeriesByStep:
 
 def positions_of(series: Sequence[InputSeries]) -> Floats:
     """Return degrees north and east of each series, ``(n, 2)``; NaN where they are not known."""
-    sides = [(given.latitude, given.longitude) for given in series]
-    return np.array([[np.nan if side is None else side for side in pair] for pair in sides], dtype=np.float64)
+    pairs = [(given.latitude, given.longitude) for given in series]
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 def timed(metrics: Metrics, waits: list[float]) -> Run:

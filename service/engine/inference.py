@@ -24,8 +24,6 @@ Float32s = npt.NDArray[np.float32]
 _PIECE: Final = 128
 """Windows of a large request that are forecast at once."""
 
-Float64s = npt.NDArray[np.float64]
-
 
 class ModelRunner:
     """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
@@ -43,9 +41,11 @@ class ModelRunner:
         self._worker = worker
         # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
         self._infer_together = partial(_infer_together, forecaster, metrics)
-        self._batches = Batches(self._infer_together, seconds, _executor_of(forecaster, worker))
+        # A GPU works while a thread waits for it. On a processor, the event loop itself runs the batches.
+        executor = None if forecaster.device.type == "cpu" else worker
+        self._batches = Batches(self._infer_together, seconds, executor)
 
-    async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
+    async def infer(self, windows: Float32s, seconds: Floats) -> Float32s:
         """Run the network itself.
 
         Args:
@@ -72,7 +72,7 @@ class ModelRunner:
 def _infer_together(
     forecaster: Forecaster,
     metrics: Metrics,
-    jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]],
+    jobs: Sequence[tuple[Float32s, Floats]],
     waits: Sequence[float],
 ) -> list[Float32s]:
     """Run the network once on the windows and valid times of all ``jobs``."""
@@ -82,11 +82,6 @@ def _infer_together(
     seconds = time.perf_counter() - begin
     metrics.batches.add_run(NetworkRun(forecaster, len(windows), waits, seconds))
     return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
-
-
-def _executor_of(forecaster: Forecaster, worker: Worker) -> Worker | None:
-    """Return where batches run: None is the event loop. For a GPU it is ``worker``, since the loop would only wait."""
-    return None if forecaster.device.type == "cpu" else worker
 
 
 class UniversalRunner:
@@ -99,7 +94,7 @@ class UniversalRunner:
         self._worker = worker
         self._metrics = metrics
 
-    async def infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
+    async def infer(self, windows: Floats, seconds: Floats, latitudes: Floats, longitudes: Floats) -> Floats:
         """Forecast all leads after each window.
 
         Args:
@@ -114,7 +109,7 @@ class UniversalRunner:
         with counted([self.statistics]):
             return await self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
 
-    def _infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
+    def _infer(self, windows: Floats, seconds: Floats, latitudes: Floats, longitudes: Floats) -> Floats:
         coefficients = np.full((len(windows), COEFFICIENTS), np.nan, dtype=np.float32)
         placed = np.isfinite(latitudes)
         if placed.any():

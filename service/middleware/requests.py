@@ -190,7 +190,12 @@ class RequestMiddleware:
 
     def _record(self, scope: Scope, method: str, seconds: float) -> None:
         """Count a request by route, method and status, and log it if it is audited or all are logged."""
-        route, status, path = self._route(scope), scope.get(STATUS, 0), scope["path"]
+        answered, status, path = scope.get("route"), scope.get(STATUS, 0), scope["path"]
+        if answered is not None:
+            route = str(answered.path)
+        else:
+            # A refused request counts for the route that it was meant for.
+            route = next((template for pattern, template in self._routes if pattern.match(path)), OTHER)
         self._metrics.request(route, method, status, seconds)
         if REFUSAL in scope:
             self._metrics.rejected(scope[REFUSAL])
@@ -198,13 +203,6 @@ class RequestMiddleware:
             log_audit(path, route, method, status, seconds)
         if self._settings.access_log:
             log_access(route, method, status, seconds)
-
-    def _route(self, scope: Scope) -> str:
-        """Return the template of the route that has answered, or that a refused request was meant for."""
-        route = scope.get("route")
-        if route is not None:
-            return str(route.path)
-        return next((template for pattern, template in self._routes if pattern.match(scope["path"])), OTHER)
 
 
 def _counted(receive: Receive, account: Account, most: int) -> Receive:

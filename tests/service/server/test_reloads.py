@@ -10,16 +10,11 @@ from pydantic import SecretStr
 from forecasting.releases.release import current_version, point_current
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
-from tests.processes import wait_until
+from tests.processes import wait_for
 from tests.service.server.releases import spoil
 from tests.serving import serve
 
 REFUSED = "refused a new release of nino12; still serving the loaded one"
-
-
-def wait_for(caplog: pytest.LogCaptureFixture, text: str) -> None:
-    """Wait until a line of the log contains ``text``."""
-    wait_until(lambda: text in caplog.text, f"no line of the log contains {text!r}")
 
 
 def reloads(client: httpx.Client) -> dict[str, float]:

@@ -9,7 +9,7 @@ import sst
 from forecasting.releases.release import point_current
 from service.settings import Settings
 from service.stations.store.database import store_url
-from tests.processes import wait_until
+from tests.processes import wait_for
 from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server
 from tests.serving import serve
@@ -35,20 +35,17 @@ def test_releases_in_a_bucket_are_served_and_followed_and_an_outage_changes_noth
     point_current(dataset, older)
     push(two_releases, url)
 
-    def wait_for(text: str) -> None:
-        wait_until(lambda: text in caplog.text, f"no line of the log contains {text!r}")
-
     settings = Settings(artifacts=url, artifacts_cache=tmp_path / "cache", reload_seconds=0.2)
     with serve(settings) as client:
         assert client.get("/forecast").json()["version"] == older
         push(dataset / newer, url)
-        wait_for(f"now serving nino12 release {newer}")
+        wait_for(caplog, f"now serving nino12 release {newer}")
         assert client.get("/forecast").json()["version"] == newer
         s3.stop()
-        wait_for("cannot check for new releases; still serving the loaded ones: cannot ")
+        wait_for(caplog, "cannot check for new releases; still serving the loaded ones: cannot ")
         assert client.get("/forecast").json()["version"] == newer
         s3.start()
-        wait_for("checking for new releases again")
+        wait_for(caplog, "checking for new releases again")
     assert caplog.text.count("cannot check for new releases") == 1
     assert "Traceback" not in caplog.text
     s3.stop()

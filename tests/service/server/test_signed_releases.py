@@ -9,7 +9,7 @@ import pytest
 import sst
 from forecasting.releases.release import point_current
 from service.settings import Settings
-from tests.processes import wait_until
+from tests.processes import wait_for
 from tests.refused_start import refused_start
 from tests.serving import serve
 from tests.signing import make_key, sign
@@ -35,17 +35,16 @@ def test_an_unsigned_release_is_refused_until_a_trusted_key_has_signed_it(
     older, newer = sorted(path.name for path in dataset.iterdir() if path.is_dir())
     mallory, _ = make_key(tmp_path, "mallory")
 
-    def wait_for(text: str) -> None:
-        wait_until(lambda: text in caplog.text, f"no line of the log contains {text!r}")
-
     with serve(Settings(artifacts=artifacts, trusted_keys=str(public), reload_seconds=0.05)) as client:
         point_current(dataset, newer)
-        wait_for(f"still serving the loaded one: {dataset / newer} is not signed: it has no manifest.sig")
+        wait_for(caplog, f"still serving the loaded one: {dataset / newer} is not signed: it has no manifest.sig")
         sign(dataset / newer, mallory)
-        wait_for("which is not trusted: trust that key, or sign the release with a trusted one, available: alice")
+        wait_for(
+            caplog, "which is not trusted: trust that key, or sign the release with a trusted one, available: alice"
+        )
         assert client.get("/forecast").json()["version"] == older
         sign(dataset / newer, private)
-        wait_for(f"now serving nino12 release {newer}")
+        wait_for(caplog, f"now serving nino12 release {newer}")
         assert client.get("/forecast").json()["version"] == newer
         shutil.rmtree(dataset / older)
         assert client.get("/compare/hindcast", params={"model": "gru"}).status_code == 200
@@ -68,11 +67,11 @@ def test_an_old_signed_release_is_refused_until_the_rollback_is_signed(
         # Even if nothing is left of the newer one.
         (dataset / newer).rename(artifacts / "removed")
         point_current(dataset, older)
-        wait_until(lambda: f"still serving the loaded one: {refusal}" in caplog.text, "the replay is not refused")
+        wait_for(caplog, f"still serving the loaded one: {refusal}")
         assert client.get("/forecast").json()["version"] == newer
         (artifacts / "removed").rename(dataset / newer)
         assert sst.run(["rollback", "nino12", older, "--out", str(artifacts), "--key", str(private)]) == 0
-        wait_until(lambda: f"now serving nino12 release {older}" in caplog.text, "the rollback is not followed")
+        wait_for(caplog, f"now serving nino12 release {older}")
 
 
 def test_the_service_does_not_start_with_a_release_that_nobody_trusted_signed(
