@@ -35,9 +35,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(installed: Path, folder: Path, *command: str | Path) -> "subprocess.Popen[str]":
-    """Start a command of Python in ``folder``, where only the installation is known."""
+    """Start a command of Python in ``folder``, where only the installation is known and each warning is an error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
-    environment |= {"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error"}
     return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
 
 

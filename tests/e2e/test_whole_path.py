@@ -1,12 +1,10 @@
 """From a CSV file to a forecast over HTTP, with the commands that a user runs."""
 
-import os
+import contextlib
+import io
 import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -17,16 +15,9 @@ import torch
 from forecasting.models.checkpoint import CPU, load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
+from tests.processes import running
 from tests.refused_start import refused_start
-from tests.zygote import run
-
-ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+from training.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +29,21 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sst = 15 + 4 * np.cos(2 * np.pi * np.arange(900) / 365.25) + np.cumsum(rng.normal(0, 0.1, 900))
     rows = [f"{day},{value:.2f}" for day, value in zip(days, sst * 1.8 + 32, strict=True) if str(day) != "2016-02-29"]
     (folder / "pier.csv").write_text("Date,WTMP (degF)\n" + "\n".join(rows) + "\n")
-    command = [sys.executable, "-m", "training", "--data", folder / "pier.csv", "--name", "pier",
-               "--out", folder / "artifacts", "--units", "fahrenheit", "--from-scratch", "--epochs", "2",
-               "--hidden", "4"]  # fmt: skip
-    done = run(command, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    assert "1 of 900 values are missing" in done.stdout
+    command = (
+        f"--data {folder}/pier.csv --units fahrenheit --name pier --out {folder}/artifacts --from-scratch --workers 1 "
+        "--epochs 1 --hidden 4 --seeds 1 --horizon 2"
+    )
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(command.split()) == 0
+    assert "1 of 900 values are missing" in printed.getvalue()
     return folder / "artifacts"
 
 
 def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "service", "--artifacts", str(artifacts), "--port", str(port), "--workers", "2"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=ENVIRONMENT | {"SST_DEFAULT_DATASET": "pier"},
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    log = ""
-    try:
-        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-        for line in process.stderr:
-            log += line
-            if log.count("startup complete") == 2:
-                break
-        assert len(set(re.findall(r"Started server process \[(\d+)\]", log))) == 2
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    with running(artifacts, workers=2, default_dataset="pier") as service:
+        service.wait_for("startup complete", times=2)
+        assert len(set(re.findall(r"Started server process \[(\d+)\]", "".join(service.log)))) == 2
+        with httpx.Client(base_url=service.url, timeout=60) as client:
             assert client.get("/health/ready").json()["models"] == ["pier-rnn", "pier-lstm", "pier-gru"]
             values = np.linspace(14, 15, 30)
             body = {
@@ -76,20 +55,17 @@ def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
             forecast = client.post("/forecast", json=body).raise_for_status().json()["forecasts"][0]
             assert client.get("/compare").json()["dataset"] == "pier"
             assert client.get("/forecast?model=gru").json()["model"] == "pier-gru"
-        path = artifacts / "pier" / (current_version(artifacts / "pier") or "") / "lstm.pt"
-        module, _ = load(path.read_bytes(), CPU)
-        window = torch.tensor(values[None], dtype=torch.float32)
-        ahead = np.asarray(["2017-07-01", "2017-07-02"], dtype="datetime64[s]")
-        with torch.inference_mode():
-            first = module(window, torch.from_numpy(unix_seconds(ahead[:1])))
-            second = module(torch.cat([window[:, 1:], first[None]], dim=1), torch.from_numpy(unix_seconds(ahead[1:])))
-        assert forecast["timestamps"] == ["2017-07-01T00:00:00Z", "2017-07-02T00:00:00Z"]
-        assert forecast["sst"] == pytest.approx([float(first), float(second)], abs=1e-5)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in log + errors
+    assert service.process.returncode == 0
+    assert not service.logged("Traceback")
+    path = artifacts / "pier" / (current_version(artifacts / "pier") or "") / "lstm.pt"
+    module, _ = load(path.read_bytes(), CPU)
+    window = torch.tensor(values[None], dtype=torch.float32)
+    ahead = np.asarray(["2017-07-01", "2017-07-02"], dtype="datetime64[s]")
+    with torch.inference_mode():
+        first = module(window, torch.from_numpy(unix_seconds(ahead[:1])))
+        second = module(torch.cat([window[:, 1:], first[None]], dim=1), torch.from_numpy(unix_seconds(ahead[1:])))
+    assert forecast["timestamps"] == ["2017-07-01T00:00:00Z", "2017-07-02T00:00:00Z"]
+    assert forecast["sst"] == pytest.approx([float(first), float(second)], abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +98,9 @@ def test_a_port_in_use_stops_the_start_with_a_sentence(artifacts: Path, capsys: 
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in message
 
 
-def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, tmp_path: Path) -> None:
+def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     version = current_version(artifacts / "pier") or ""
     copy = tmp_path / "pier" / version
     shutil.copytree(artifacts / "pier" / version, copy)
@@ -130,20 +108,5 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
     content = bytearray((copy / "gru.pt").read_bytes())
     content[len(content) // 2] ^= 1
     (copy / "gru.pt").write_bytes(content)
-    settings = {"SST_ARTIFACTS": str(tmp_path), "SST_DEFAULT_DATASET": "pier"}
-    command = [sys.executable, "-m", "service"]
-    done = run(command, env=ENVIRONMENT | settings)
-    assert done.returncode == 2
-    assert "gru.pt has changed since it was published" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_serving_never_imports_training(artifacts: Path) -> None:
-    code = (
-        "import sys, service.__main__; from pathlib import Path; from service.settings import Settings; "
-        "from service.engine.releases.published_releases import open_catalog; "
-        f"open_catalog(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
-        "print(sorted(name for name in sys.modules if name.split('.')[0] in ('training', 'matplotlib')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    (message,) = refused_start(capsys, artifacts=str(tmp_path), default_dataset="pier")
+    assert "gru.pt has changed since it was published" in message
