@@ -1,5 +1,6 @@
 """The ``sst`` command, run as its users run it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -55,8 +56,9 @@ SUBCOMMANDS = {"release rollback", "release sign", "station add"}
 
 @pytest.fixture(scope="module")
 def helps() -> dict[str, Completed]:
-    """What each command and each module prints with ``--help``."""
-    return run_forked([f"{command} --help" for command in (*(f"sst {name}" for name in COMMANDS), *MODULES)])
+    """What each command and each module prints with ``--help``, and each program with ``--version``."""
+    asked = [f"{command} --help" for command in (*(f"sst {name}" for name in COMMANDS), *MODULES)]
+    return run_forked([*asked, *(f"{program} --version" for program in PROGRAMS)])
 
 
 @pytest.mark.parametrize(("command", "package"), COMMANDS.items())
@@ -70,24 +72,14 @@ def test_each_command_shows_its_own_name_and_imports_no_other_program(
     assert {*done.imported} <= {package}
 
 
-@pytest.fixture(scope="module")
-def refusals() -> dict[str, Completed]:
-    """What each command prints when it refuses."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SST_LOG_FORMAT", "text")
-        return run_forked([f"sst {arguments}" for arguments in REFUSED])
-
-
 @pytest.mark.parametrize(("arguments", "sentence"), REFUSED.items())
-def test_an_error_starts_with_the_name_of_the_command(
-    arguments: str, sentence: str, refusals: dict[str, Completed]
-) -> None:
+def test_an_error_starts_with_the_name_of_the_command(arguments: str, sentence: str) -> None:
     command, subcommand, *_ = arguments.split()
     name = f"{command} {subcommand}" if f"{command} {subcommand}" in SUBCOMMANDS else command
-    refused = refusals[f"sst {arguments}"]
-    assert (refused.status, refused.output) == (2, "")
-    assert refused.errors.startswith(f"sst {name}: {sentence}")
-    assert refused.errors.count("\n") == 1
+    refused = run([SST, *arguments.split()], env=os.environ | {"SST_LOG_FORMAT": "text"})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"sst {name}: {sentence}")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_every_command_is_asked_for_something_that_it_refuses() -> None:
@@ -111,9 +103,12 @@ def test_help_lists_every_command_and_imports_no_program() -> None:
     assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == list(COMMANDS)
 
 
-def test_version_is_that_of_the_distribution() -> None:
-    done = run([SST, "--version"])
-    assert (done.returncode, done.stdout) == (0, f"sst {version('sst-forecasting')}\n")
+def test_every_program_prints_the_version_of_the_distribution(helps: dict[str, Completed]) -> None:
+    for program in PROGRAMS:
+        done = helps[f"{program} --version"]
+        assert (done.status, done.output.strip()) == (0, version("sst-forecasting"))
+    printed = run([SST, "--version"])
+    assert (printed.returncode, printed.stdout) == (0, f"sst {version('sst-forecasting')}\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("predict",), ("--horizon", "3")])

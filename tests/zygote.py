@@ -30,7 +30,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 MESSAGE_BYTES = 1 << 20
 MAX_FILES = 64
@@ -45,6 +45,7 @@ _PADDING = "-" * 4_096
 """Room for the command lines of forked processes, which are written over that of the zygote."""
 _LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "TZ", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "MPL")
+_READ_BY_FORKED = ("PYTHONIOENCODING", "PYTHONUNBUFFERED")
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _FLAGS = vars(subprocess)["_args_from_interpreter_flags"]()
 
@@ -55,10 +56,11 @@ _zygotes: dict[frozenset[tuple[str, str]], tuple["subprocess.Popen[bytes]", sock
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that the interpreter or a library reads before a program runs.
 
-    A process can be forked only from one that was started with the same. Libraries start with one thread.
+    A process can be forked only from one that was started with the same, but for how it writes to its standard streams.
+    Libraries start with one thread.
     """
     read = {name: value for name, value in environment.items() if value and name.startswith(_READ_AT_START)}
-    return _ONE_THREAD | read
+    return {name: value for name, value in (_ONE_THREAD | read).items() if name not in _READ_BY_FORKED}
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _zygote(environment: Mapping[str, str]) -> socket.socket:
     with _starting:
         if key not in _zygotes:
             requests, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            unset = dict.fromkeys(_read_at_start(os.environ), "")
+            unset = dict.fromkeys((*_read_at_start(os.environ), *_READ_BY_FORKED), "")
             # A group of its own, since signals to the group are for the commands.
             process = subprocess.Popen(
                 [sys.executable, "-c", "from tests.zygote import main; main()", _PADDING],
@@ -322,12 +324,29 @@ def _become(start: Start) -> None:
     importlib.import_module("numpy").random.seed()
     if "OMP_NUM_THREADS" not in start.environment:
         importlib.import_module("torch").set_num_threads(len(os.sched_getaffinity(0)))
-    if sys.stdout.isatty() and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+    _open_streams(start.environment)
     _rename(start.command)
     for limit, soft, hard in start.limits:
         resource.setrlimit(limit, (soft, hard))
     signal.pthread_sigmask(signal.SIG_SETMASK, start.blocked)
+
+
+def _open_streams(environment: Mapping[str, str]) -> None:
+    """Open the standard output and error as an interpreter does that was started with these variables."""
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
+    unbuffered = bool(environment.get("PYTHONUNBUFFERED"))
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        before = getattr(sys, name)
+        file = io.FileIO(number, "w", closefd=False)
+        stream = io.TextIOWrapper(
+            cast(BinaryIO, file if unbuffered else io.BufferedWriter(file)),
+            encoding or before.encoding,
+            before.errors if name == "stderr" or not encoding else errors or "strict",
+            line_buffering=name == "stderr" or file.isatty(),
+            write_through=unbuffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _rename(command: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.forked_commands import PROGRAMS, run_forked
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSION: str = PROJECT["project"]["version"]
@@ -40,11 +39,6 @@ def released() -> list[tuple[str, str]]:
 
 def workflow_commands() -> list[str]:
     return [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
-
-
-def test_every_program_prints_its_version() -> None:
-    for done in run_forked([f"{program} --version" for program in PROGRAMS]).values():
-        assert (done.status, done.output.strip()) == (0, VERSION)
 
 
 def test_the_changelog_describes_the_version_and_keeps_a_place_for_the_next() -> None:

@@ -17,7 +17,6 @@ from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
 from tests.processes import running
 from tests.refused_start import refused_start
-from training.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--epochs 1 --hidden 4 --seeds 1 --horizon 2"
     )
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        assert main(command.split()) == 0
+        assert sst.run(["train", *command.split()]) == 0
     assert "1 of 900 values are missing" in printed.getvalue()
     return folder / "artifacts"
 

@@ -8,8 +8,10 @@ from tests.page.browser import LOOKS
 from tests.page.conftest import Visitor
 
 
-def test_the_api_documentation_finds_a_call_by_its_title_and_leads_back_to_the_views(visitor: Visitor) -> None:
-    visit = visitor()
+def test_the_api_documentation_finds_a_call_by_its_title_and_leads_back_to_the_views(
+    visitor: Visitor,
+) -> None:
+    visit = visitor(new=True)
     page = visit.page
     page.goto(f"{visit.url}/docs")
     expect(page.get_by_text("/forecast").first).to_be_visible()
@@ -20,8 +22,13 @@ def test_the_api_documentation_finds_a_call_by_its_title_and_leads_back_to_the_v
     call.click()
     expect(page).to_have_url(re.compile(r"#/forecast/forecastSeries$"))
     expect(page.get_by_text("Forecast what follows each of your series")).to_be_visible()
+    background = "getComputedStyle(document.querySelector('.opblock')).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_label("Theme").select_option("dark")
+    assert page.evaluate(background) != light
     page.get_by_role("navigation", name="Views").get_by_role("link", name="Compare").click()
     expect(page).to_have_url(re.compile(r"/\?view=compare"))
+    expect(page.get_by_label("Theme")).to_have_value("dark")
 
 
 def test_a_linked_call_is_accessible_and_fits_and_its_example_is_answered(visitor: Visitor) -> None:
@@ -38,16 +45,3 @@ def test_a_linked_call_is_accessible_and_fits_and_its_example_is_answered(visito
     answer = page.locator(".live-responses-table")
     expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
     expect(answer).to_contain_text('"kind": "one"')
-
-
-def test_the_theme_of_the_page_is_the_theme_of_the_documentation(visitor: Visitor) -> None:
-    visit = visitor(new=True)
-    page = visit.page
-    page.goto(f"{visit.url}/docs")
-    background = "getComputedStyle(document.querySelector('.opblock')).backgroundColor"
-    expect(page.locator(".opblock").first).to_be_visible()
-    light = page.evaluate(background)
-    page.get_by_label("Theme").select_option("dark")
-    assert page.evaluate(background) != light
-    page.goto(f"{visit.url}/?view=operate")
-    expect(page.get_by_label("Theme")).to_have_value("dark")

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import cycle
-from typing import get_args
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.page.browser import DESKTOP, LOOKS, OTHER_LOOKS, PHONE, TABLET, Profiles, Scheme, Visit, visit
+from tests.page.browser import DESKTOP, LOOKS, OTHER_LOOKS, TABLET, Profiles, Visit, visit
 from tests.page.test_everywhere import VIEWS, open_view
 
 FOLDER = ROOT / "screenshots"
@@ -30,12 +29,11 @@ def opened(profiles: Profiles, url: str, view: str) -> Iterator[Visit]:
 
 
 def test_screenshots_are_taken(opened: Visit, view: str) -> None:
-    for width in (DESKTOP, TABLET, PHONE):
-        for scheme in get_args(Scheme):
-            opened.resize(width, scheme)
-            path = FOLDER / f"{view}-{width}-{scheme}.jpg"
-            opened.page.screenshot(path=path, full_page=True, quality=85)
-            assert path.stat().st_size > 10_000
+    for width, scheme in (*LOOKS_OF[view], (TABLET, "light")):
+        opened.resize(width, scheme)
+        path = FOLDER / f"{view}-{width}-{scheme}.jpg"
+        opened.page.screenshot(path=path, full_page=True, quality=85)
+        assert path.stat().st_size > 10_000
 
 
 def test_every_view_is_accessible_and_fits_its_width_with_all_details_open(opened: Visit, view: str) -> None:

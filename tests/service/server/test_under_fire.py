@@ -211,7 +211,7 @@ async def test_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Pat
             httpx.AsyncClient(base_url=service.url, headers=headers) as operator,
             httpx.AsyncClient(base_url=service.url, limits=httpx.Limits(max_keepalive_connections=0)) as strangers,
         ):
-            for version in itertools.islice(itertools.cycle(both), 6):
+            for version in itertools.islice(itertools.cycle(both), 4):
                 point_current(dataset, version)
                 response = await operator.post("/v2/repository/models/nino12-gru/load", json={})
                 assert response.status_code == 200, response.text

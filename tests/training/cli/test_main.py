@@ -1,6 +1,7 @@
-"""The training command in a process of its own, as a user runs it."""
+"""The training command, as a user runs it."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,24 +15,24 @@ import sst
 from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
-from tests.zygote import Popen, run
+from tests.zygote import Popen
 
-ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
 TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
 
 
-def test_the_accuracy_table_is_printed_and_the_release_serves(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
-    done = run([*command, *TINY], env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    assert "732 values, one a month, from 1950-01-01 to 2010-12-01" in done.stdout
-    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+def test_the_accuracy_table_is_printed_and_the_release_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sst.run(["train", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path), *TINY]) == 0
+    printed = capsys.readouterr().out
+    assert "732 values, one a month, from 1950-01-01 to 2010-12-01" in printed
+    rows = [line for line in printed.splitlines() if line.startswith("|")]
     assert [row.split("|")[1].strip() for row in rows] == [
         *("Model", "-" * 28, "RNN", "LSTM", "GRU"),
         *("persistence", "climatology", "damped anomaly persistence", "linear autoregression"),
     ]
-    assert ", chosen on the validation part, is " in done.stdout
-    assert f"{current_version(tmp_path / 'nino12')} is now serving" in done.stdout
+    assert ", chosen on the validation part, is " in printed
+    assert f"{current_version(tmp_path / 'nino12')} is now serving" in printed
 
 
 def test_old_releases_are_kept_on_request_and_can_serve_again(
@@ -108,16 +109,16 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(
     assert f"cannot write the release to {tmp_path / 'file' / 'nino12'}: " in capsys.readouterr().err
 
 
-def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet",
-               "--from-scratch"]  # fmt: skip
-    limited = (
-        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (40_960, 40_960));"
-        "runpy.run_module('training', run_name='__main__', alter_sys=True)"
-    )
-    done = run([sys.executable, "-c", limited, *command], env=ENVIRONMENT)
-    assert done.returncode == 2
-    assert done.stderr == f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
+def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path), *TINY, "--cells", "gru", "--quiet"]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_240, limits[1]))
+    try:
+        assert sst.run(["train", *command]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    refusal = f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
+    assert capsys.readouterr().err == refusal
     assert not versions(tmp_path / "nino12")
 
 
@@ -137,11 +138,9 @@ def test_an_interrupted_run_leaves_the_earlier_release_in_place(
     shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
     before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
-    # The interruption may come while a file is being opened; Python then closes it with a ResourceWarning.
-    environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = Popen(
         [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file has been read, and training begins
