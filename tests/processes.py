@@ -18,8 +18,12 @@ from tests.zygote import Popen
 
 def spawned(parent: int) -> set[int]:
     """Return the ids of the processes that ``parent`` has started through multiprocessing."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    pids = set()
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(FileNotFoundError):  # it has ended meanwhile
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                pids.add(int(pid))
+    return pids
 
 
 def wait_until(met: Callable[[], bool], missing: str) -> None:

@@ -1,9 +1,8 @@
-"""A PostgreSQL server on loopback with a temporary data folder, from Debian's package."""
+"""A PostgreSQL server on a Unix socket with a temporary data folder, from Debian's package."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,18 +20,12 @@ _USER = "postgres"
 
 
 class Cluster:
-    """A server, which tests may stop and start.
-
-    Attributes:
-        port: on loopback, the same after each start.
-    """
+    """A server, which tests may stop and start. Nobody else can take its address meanwhile, as a port."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
         # The server refuses to run as root.
         self._user = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] if os.getuid() == 0 else []
         options = ["--no-sync", "--auth=trust", f"--username={_USER}", "--encoding=UTF8", "--locale=C.UTF-8"]
@@ -40,7 +33,7 @@ class Cluster:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def start(self) -> None:
-        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
+        settings = ["listen_addresses=", f"unix_socket_directories={self._folder}", "fsync=off"]
         options = [option for setting in settings for option in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             command = [*self._user, str(PROGRAMS / "postgres"), "-D", str(self._folder / "data"), *options]
@@ -59,11 +52,11 @@ class Cluster:
         name = f"test{next(self._numbers)}"
         with psycopg.connect(self._address, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
-        return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://{_USER}@/{name}?host={self._folder}"
 
     @property
     def _address(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user={_USER} dbname={_USER} connect_timeout=5"
+        return f"host={self._folder} user={_USER} dbname={_USER} connect_timeout=5"
 
     def _answers(self) -> bool:
         try:

@@ -408,11 +408,13 @@ def test_a_permanent_failure_is_not_retried(ask: Ask, status: int) -> None:
 
 
 def test_if_nothing_listens_the_message_names_the_address_and_the_tries(ask: Ask) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
     waits: list[float] = []
-    with pytest.raises(UnavailableError, match=f"no response from {url}/models after 4 tries .*is the service running"):
-        ask(url, "models", waits=waits)
+    with socket.socket() as bound:  # which nobody else can take meanwhile
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        message = f"no response from {url}/models after 4 tries .*is the service running"
+        with pytest.raises(UnavailableError, match=message):
+            ask(url, "models", waits=waits)
     assert len(waits) == 3
 
 
