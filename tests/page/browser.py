@@ -144,7 +144,9 @@ class Profiles:
 
     def new(self, *, touch: bool = False) -> BrowserContext:
         """Create an empty profile."""
-        return self.browser.new_context(has_touch=touch, reduced_motion="reduce")
+        profile = self.browser.new_context(has_touch=touch, reduced_motion="reduce")
+        profile.set_default_timeout(90_000)
+        return profile
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def profiles() -> Iterator[Profiles]:
     if path is None:
         pytest.skip("Chromium is not installed; install it with: apt install chromium")
     # A browser may be slow on a busy machine, and no test here is about time.
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=90_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright, path)
         yield Profiles(chromium)
@@ -36,8 +36,8 @@ def profiles() -> Iterator[Profiles]:
 
 @pytest.fixture(scope="package")
 def url() -> Iterator[str]:
-    """A service with the shipped releases."""
-    with serve(Settings(artifacts=ROOT / "artifacts")) as client:
+    """A service with the shipped releases, which no test waits for in vain on a busy machine."""
+    with serve(Settings(artifacts=ROOT / "artifacts", request_seconds=600)) as client:
         yield str(client.base_url).rstrip("/")
 
 

@@ -367,12 +367,12 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     page = visit.page
     page.evaluate("history.replaceState(null, '', '/?view=data')")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
-    expect(page.get_by_role("alert")).to_contain_text("Which place?", timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("Which place?")
     page.get_by_text("Reading options").click()
     page.get_by_label("Grid location").fill("44,9")
     page.get_by_label("Grid location").press("Enter")
     summary = page.locator("section.card", has_text="How the file was read")
-    expect(summary).to_contain_text("20.00 to 26.00 °C", timeout=30_000)
+    expect(summary).to_contain_text("20.00 to 26.00 °C")
     visit.settle()
     visit.console_errors = [text for text in visit.console_errors if "422" not in text]
 

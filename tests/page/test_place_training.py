@@ -59,7 +59,7 @@ def test_the_page_notices_a_new_release_and_offers_it(visitor: Visitor, tmp_path
         card = page.locator("section.card", has_text="Train networks on your series")
         expect(card).to_contain_text("This page looks for the release")
         shutil.copytree(ARTIFACTS / "nino12", tmp_path / "nino12")
-        card.get_by_role("button", name="Forecast with nino12").click(timeout=60_000)
+        card.get_by_role("button", name="Forecast with nino12").click()
         visit.settle()
         expect(page.get_by_label("Networks for")).to_have_value("nino12")
         served = str(client.base_url).rstrip("/")
