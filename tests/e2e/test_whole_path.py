@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import sst
 from forecasting.models.checkpoint import CPU, load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
@@ -25,8 +26,10 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pier")
     rng = np.random.default_rng(1)
     days = np.datetime64("2015-01-01") + np.arange(900)
-    sst = 15 + 4 * np.cos(2 * np.pi * np.arange(900) / 365.25) + np.cumsum(rng.normal(0, 0.1, 900))
-    rows = [f"{day},{value:.2f}" for day, value in zip(days, sst * 1.8 + 32, strict=True) if str(day) != "2016-02-29"]
+    values = 15 + 4 * np.cos(2 * np.pi * np.arange(900) / 365.25) + np.cumsum(rng.normal(0, 0.1, 900))
+    rows = [
+        f"{day},{value:.2f}" for day, value in zip(days, values * 1.8 + 32, strict=True) if str(day) != "2016-02-29"
+    ]
     (folder / "pier.csv").write_text("Date,WTMP (degF)\n" + "\n".join(rows) + "\n")
     command = (
         f"--data {folder}/pier.csv --units fahrenheit --name pier --out {folder}/artifacts --from-scratch --workers 1 "

@@ -117,7 +117,7 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path, capsys: pytest.Ca
         assert sst.run(["train", *command]) == 2
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    refusal = f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
+    refusal = f"sst train: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
     assert capsys.readouterr().err == refusal
     assert not versions(tmp_path / "nino12")
 
