@@ -54,8 +54,6 @@ _MAX_OPEN_FILES: Final = 65_536
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped. Returns the exit status: 0 after a stop, 2 if the service could not start."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if "sst" not in sys.modules:
-        name_as_module("service", "serve")
     if arguments[:1] == ["key"]:
         return keys_cli.COMMAND.main(arguments[1:])
     options = _parser().parse_args(arguments)
@@ -174,4 +172,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # sst serve runs this module too.
+    if "sst" not in sys.modules:
+        name_as_module("service", "serve")
     sys.exit(main())

@@ -42,25 +42,25 @@ def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(
         log_format="te\nxt",
     )
     assert messages == [
-        "service: invalid setting SST_WORKERS=0: expected a whole number from 1 to 256",
-        "service: invalid setting SST_LOG_LEVEL=loud: expected critical, error, warning, info or debug",
-        "service: invalid setting SST_REQUEST_SECONDS=soon: expected a number above 0, up to 86400",
-        "service: invalid setting SST_LINGER_SECONDS=-1: expected a number from 0 to 86400",
-        "service: invalid setting SST_RELOAD_SECONDS=0: expected a number above 0, up to 86400",
-        "service: invalid setting SST_MAX_SERIES=0: expected a whole number, 1 or more",
-        "service: invalid setting SST_ALLOW_ANONYMOUS=perhaps: expected true or false",
-        "service: invalid setting SST_CORS_ORIGINS=https://a.org/: invalid origin 'https://a.org/': write https://host "
-        "or https://host:port, without a path",
-        "service: invalid setting SST_TRUSTED_PROXIES=10.0.0.0/8, proxy: invalid address 'proxy': write an IP address, "
-        "or a network such as 10.0.0.0/8",
-        "service: invalid setting SST_LOG_FORMAT='te\\nxt': expected auto, text or json",
+        "sst serve: invalid setting SST_WORKERS=0: expected a whole number from 1 to 256",
+        "sst serve: invalid setting SST_LOG_LEVEL=loud: expected critical, error, warning, info or debug",
+        "sst serve: invalid setting SST_REQUEST_SECONDS=soon: expected a number above 0, up to 86400",
+        "sst serve: invalid setting SST_LINGER_SECONDS=-1: expected a number from 0 to 86400",
+        "sst serve: invalid setting SST_RELOAD_SECONDS=0: expected a number above 0, up to 86400",
+        "sst serve: invalid setting SST_MAX_SERIES=0: expected a whole number, 1 or more",
+        "sst serve: invalid setting SST_ALLOW_ANONYMOUS=perhaps: expected true or false",
+        "sst serve: invalid setting SST_CORS_ORIGINS=https://a.org/: invalid origin 'https://a.org/': write "
+        "https://host or https://host:port, without a path",
+        "sst serve: invalid setting SST_TRUSTED_PROXIES=10.0.0.0/8, proxy: invalid address 'proxy': write an IP "
+        "address, or a network such as 10.0.0.0/8",
+        "sst serve: invalid setting SST_LOG_FORMAT='te\\nxt': expected auto, text or json",
     ]
 
 
 @pytest.mark.parametrize("value", ["8000.5", "", "65536"])
 def test_a_port_is_a_whole_number(artifacts: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     messages = refused_start(capsys, "--artifacts", str(artifacts), port=value)
-    assert messages == [f"service: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535"]
+    assert messages == [f"sst serve: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535"]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -68,7 +68,7 @@ def test_an_unusable_store_stops_the_start(artifacts: Path, workers: str, capsys
     (message,) = refused_start(
         capsys, "--port", "0", "--artifacts", str(artifacts), store="mysql://u:secret@host/db", workers=workers
     )
-    assert message.startswith("service: invalid setting SST_STORE: it names another kind of database; write sqlite:")
+    assert message.startswith("sst serve: invalid setting SST_STORE: it names another kind of database; write sqlite:")
     assert "secret" not in message
 
 

@@ -28,7 +28,7 @@ def test_an_invalid_name_is_an_error(capsys: pytest.CaptureFixture[str], name: s
     assert main(["key", "--name", name]) == 2
     answer = capsys.readouterr()
     assert answer.out == ""
-    assert re.match("service key: --name: .*name", answer.err)
+    assert re.match("sst key: --name: .*name", answer.err)
 
 
 def test_a_key_is_made_without_a_release_or_setting(

@@ -179,9 +179,9 @@ def test_requiring_keys_without_any_is_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({}, "service: other machines can reach 0.0.0.0, but there are no keys: create a key with"),
+        ({}, "sst serve: other machines can reach 0.0.0.0, but there are no keys: create a key with"),
         ({"allow_anonymous": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
-        ({"keys": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field must be"),
+        ({"keys": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "sst serve: SST_KEYS line 2: the last field must be"),
         ({"keys": PIER.line, "cors_origins": "https://a.org/"}, "invalid origin 'https://a.org/'"),
     ],
 )

@@ -60,10 +60,10 @@ def test_the_service_does_not_start_without_the_bucket_and_without_a_copy(
 ) -> None:
     cache = str(tmp_path / "cache")
     (empty,) = refused_start(capsys, "--port", "0", "--artifacts", f"{s3.url}/none", artifacts_cache=cache)
-    assert empty == (f"service: {s3.url}/none holds no release: push one with sst release push, or correct the URL")
+    assert empty == (f"sst serve: {s3.url}/none holds no release: push one with sst release push, or correct the URL")
     s3.stop()
     (away,) = refused_start(capsys, "--port", "0", "--artifacts", f"{s3.url}/other", artifacts_cache=cache)
-    assert away.startswith(f"service: cannot list {s3.url}/other: ")
+    assert away.startswith(f"sst serve: cannot list {s3.url}/other: ")
     s3.start()
 
 
@@ -71,7 +71,7 @@ def test_a_url_that_cannot_be_used_is_one_sentence(tmp_path: Path, capsys: pytes
     (message,) = refused_start(
         capsys, "--port", "0", artifacts="nowhere://me:secret@bucket/a", artifacts_cache=str(tmp_path)
     )
-    assert message.startswith("service: cannot use nowhere://bucket/a: ")
+    assert message.startswith("sst serve: cannot use nowhere://bucket/a: ")
     assert "secret" not in message
 
 

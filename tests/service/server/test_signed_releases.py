@@ -84,7 +84,7 @@ def test_the_service_does_not_start_with_a_release_that_nobody_trusted_signed(
     (release / "manifest.json").write_text(json.dumps(file))
     messages = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), trusted_keys=str(public))
     assert len(messages) == 1
-    assert messages[0].startswith(f"service: {release}: the manifest has changed since alice (sha256:")
+    assert messages[0].startswith(f"sst serve: {release}: the manifest has changed since alice (sha256:")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -96,5 +96,5 @@ def test_a_trusted_key_that_cannot_be_read_stops_the_start(
         capsys, "--port", "0", "--artifacts", str(artifacts), trusted_keys=str(key), workers=workers
     )
     assert messages == [
-        f"service: invalid setting SST_TRUSTED_KEYS: cannot read the public key {key}: No such file or directory"
+        f"sst serve: invalid setting SST_TRUSTED_KEYS: cannot read the public key {key}: No such file or directory"
     ]
