@@ -184,6 +184,20 @@ def test_webhooks_are_told_of_the_events_that_they_ask_for(database: Database) -
     assert urls == {"warm": ["https://all.example"], "cold": ["https://all.example", "https://cold.example"]}
 
 
+def test_a_page_goes_on_after_the_last_alert_of_the_one_before(database: Database) -> None:
+    station = put(database, [WARM, COLD])
+    issue(database, forecast(station, 1, True, False), WARM, COLD)
+    issue(database, forecast(station, 2, False, True), WARM, COLD)
+    with database.reading() as connection:
+        newest, *others = get_alerts(connection, station, 0, 200, limit=10)
+        assert len(others) == 2
+        assert get_alerts(connection, station, 0, 200, after=(newest.raised, newest.number), limit=10) == others
+        assert get_alerts(connection, station, 0, 101, limit=10) == others[-1:]
+        assert (
+            get_alerts(connection, station, 0, 200, after=(others[0].raised, others[0].number), limit=1) == others[1:]
+        )
+
+
 @pytest.mark.parametrize("batch", [1, 2], ids=["an earlier batch", "the same batch"])
 def test_a_forecast_that_comes_after_that_of_later_readings_tells_nothing(database: Database, batch: int) -> None:
     station = put(database, [WARM])

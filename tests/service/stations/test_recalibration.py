@@ -15,6 +15,7 @@ from service.stations.store.database import AFTER_ALL, BEFORE_ALL, Database
 from service.stations.store.forecasts import (
     IssuedForecast,
     counting_forecasts,
+    forecasts_after,
     get_calibrations,
     iterate_forecasts,
     newest_forecasts,
@@ -159,6 +160,7 @@ def test_a_correction_and_a_late_reading_teach_nothing(database: Database, stati
     assert learned.verified == (1, 1, 1)
     receive(database, station, {2: VALUES[2], 3: 30.0})
     revised = issue(database, station, 3, batch=4)
+    assert revised.plain is not None
     assert state(database, station) == learned
     # The next day verifies the forecast that was issued last from day 3, with the first reading of the day.
     receive(database, station, {4: VALUES[4]})
@@ -213,6 +215,14 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
     forecasts = archive(database, station)
     assert [forecast.batch for forecast in forecasts][-2:] == [2, 3]
     assert [forecast.batch for forecast in counting_forecasts(forecasts)] == [3]
+
+
+def test_a_page_goes_on_after_the_last_forecast_of_the_one_before(database: Database, station: int) -> None:
+    for day, batch in ((2, 9), (3, 4), (3, 5), (4, 1)):
+        issue(database, station, day, batch=batch)
+    with database.reading() as connection:
+        page = forecasts_after(connection, station, 2 * DAY, 4 * DAY, after=(3 * DAY, 4), limit=9)
+    assert [(forecast.observed_until // DAY, forecast.batch) for forecast in page] == [(3, 5), (4, 1)]
 
 
 def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:
