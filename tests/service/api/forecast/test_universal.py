@@ -145,6 +145,7 @@ def test_the_step_is_required_with_start(seas_client: httpx.Client) -> None:
         ({"values": VALUES[:40] + [None] * 14}, "send newer values"),
         ({"step": "fortnight"}, "unknown step 'fortnight'"),
         ({"start": "yesterday"}, "time 'yesterday' is not an ISO 8601 time"),
+        ({"start": "9999-11-02"}, "the forecast would extend past the year 9999"),
         ({"latitude": 43.0}, "longitude is missing"),
         ({"longitude": 7.0}, "latitude is missing"),
         ({"start": None}, "give either start"),
@@ -157,6 +158,11 @@ def test_a_series_that_cannot_be_forecast_gets_a_sentence(
     seas_client: httpx.Client, series: Json, message: str
 ) -> None:
     assert message in error(seas_client, days(**series))
+
+
+def test_the_last_day_of_the_calendar_is_forecast(seas_client: httpx.Client) -> None:
+    entry = forecast(seas_client, days(start="9999-11-01"), as_of="9999-12-31")
+    assert entry["timestamps"] == ["9999-12-31T00:00:00Z"]
 
 
 def test_a_trailing_gap_is_bridged_with_a_warning(seas_client: httpx.Client) -> None:
