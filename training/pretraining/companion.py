@@ -61,17 +61,14 @@ class Companion(nn.Module):
 
     def targets(self, x: Tensor, scale: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scaled increment from each step to each knot, and 1 where it counts, ``(batch, steps, knots)``."""
-        steps = x.shape[1]
+        leads = torch.tensor(self.knots, device=x.device)
+        later = torch.arange(x.shape[1], device=x.device).unsqueeze(1) + leads
+        within, later = later < x.shape[1], torch.clamp(later, max=x.shape[1] - 1)
         started = (torch.cumsum(observed, 1) > self.skipped).to(x.dtype) * observed
-        targets, weights = [], []
-        for lead in self.knots:
-            reach = max(steps - lead, 0)
-            bound = 5.0 * lead**0.5
-            target = torch.clamp((x[:, steps - reach :] - x[:, :reach]) / scale[:, :reach], -bound, bound)
-            targets.append(nn.functional.pad(target, (0, steps - reach)))
-            weights.append(nn.functional.pad(started[:, :reach] * observed[:, steps - reach :], (0, steps - reach)))
-        weight = torch.stack(weights, 2)
-        return torch.stack(targets, 2) * weight, weight
+        weight = started.unsqueeze(2) * observed[:, later] * within
+        bound = 5.0 * torch.sqrt(leads.to(x.dtype))
+        target = (x[:, later] - x.unsqueeze(2)) / scale.unsqueeze(2)
+        return torch.minimum(torch.maximum(target, -bound), bound) * weight, weight
 
     def summed(self, features: Tensor, target: Tensor, weight: Tensor, complete: bool, origin: int) -> Moments:
         """Return the moments at ``origin`` from what :meth:`targets` returned; series may be ``complete``."""
@@ -101,10 +98,6 @@ class Companion(nn.Module):
         Increments that overlap share most of what they say. At a lead of ``n`` steps, ``n`` of them weigh as much as
         one, so that the regression does not take a few events of the past for a rule.
 
-        The posterior is computed from all rows before a block of origins. For origins inside the block, it is updated
-        with the rows in between as a Gaussian process is (Rasmussen and Williams, Gaussian Processes for Machine
-        Learning, 2006, section 2.1): the Cholesky factor of the covariance of all of them holds that of the first few.
-
         ``positioned`` is 1 where there is a climatology, ``(batch,)``, and ``origins`` are increasing steps; the other
         arguments are those of :meth:`moments`.
 
@@ -118,7 +111,6 @@ class Companion(nn.Module):
         row_noise = noise * leads.unsqueeze(1)
         shift = (precision @ mean.unsqueeze(3)).squeeze(3)
         rows, z, y, counted, moments = self.blocks(features, x, scale, observed, origins)
-        precisions = precision.unsqueeze(2) + moments.gram / row_noise.unsqueeze(3).unsqueeze(4)
         moment = shift.unsqueeze(2) + moments.product / row_noise.unsqueeze(3)
 
         # The origins of each block, and which of its rows each has seen.
@@ -130,27 +122,31 @@ class Companion(nn.Module):
         seen = (torch.arange(rows, device=leads.device) < (members - steps).unsqueeze(2)).to(features.dtype)
         f = features[:, members].unsqueeze(1).expand(-1, len(self.knots), -1, -1, -1)
 
-        factor, _ = torch.linalg.cholesky_ex(precisions)
+        factor, _ = torch.linalg.cholesky_ex(precision.unsqueeze(2) + moments.gram / row_noise[..., None, None])
         solved = torch.cholesky_solve(torch.cat([z, f, moment.unsqueeze(3)], 3).transpose(3, 4), factor).transpose(3, 4)
         gain, moved, start = solved[:, :, :, :rows], solved[:, :, :, rows:-1], solved[:, :, :, -1:]
-        covariance = gain @ z.transpose(3, 4)
-        covariance.diagonal(0, 3, 4).add_(row_noise.unsqueeze(3))
-        inner, _ = torch.linalg.cholesky_ex(covariance)
-        surprise = y.unsqueeze(4) - z @ start.transpose(3, 4)
-        whitened = torch.linalg.solve_triangular(inner, torch.cat([gain, surprise], 4), upper=False)
-        gain, surprise = whitened[:, :, :, :, :-1], whitened[:, :, :, :, -1:]
-        weights = start + seen @ (gain * surprise)
-        explained = (f @ gain.transpose(3, 4)) * seen
-        variance = noise.unsqueeze(3) + (f * moved).sum(4) - (explained * explained).sum(4)
+        weights, variance = start.expand_as(f), noise.unsqueeze(3) + (f * moved).sum(4)
+        least = (shift * mean).sum(2, keepdim=True) + moments.power / row_noise - (moment * start.squeeze(3)).sum(3)
+        least, count = least.unsqueeze(3), moments.rows.unsqueeze(3)
+        if rows > 1:
+            # The rows inside a block update the posterior as values do a Gaussian process (Rasmussen and Williams 2006,
+            # section 2.2): the Cholesky factor of the covariance of all of them holds that of the first few.
+            covariance = gain @ z.transpose(3, 4)
+            covariance.diagonal(0, 3, 4).add_(row_noise.unsqueeze(3))
+            inner, _ = torch.linalg.cholesky_ex(covariance)
+            surprise = y.unsqueeze(4) - z @ start.transpose(3, 4)
+            whitened = torch.linalg.solve_triangular(inner, torch.cat([gain, surprise], 4), upper=False)
+            gain, surprise = whitened[:, :, :, :, :-1], whitened[:, :, :, :, -1:]
+            explained = (f @ gain.transpose(3, 4)) * seen
+            weights = start + seen @ (gain * surprise)
+            variance = variance - (explained * explained).sum(4)
+            least = least + (seen @ (surprise * surprise)).squeeze(4)
+            count = count + (seen @ counted.unsqueeze(4)).squeeze(4)
         # What the fit leaves of the squares is the posterior's minimum without what the prior adds to it.
         away = weights - mean.unsqueeze(2).unsqueeze(3)
         added = ((away.flatten(2, 3) @ precision) * away.flatten(2, 3)).sum(3).view_as(variance)
-        least = (shift * mean).sum(2, keepdim=True) + moments.power / row_noise - (moment * start.squeeze(3)).sum(3)
-        squares = least.unsqueeze(3) + (seen @ (surprise * surprise)).squeeze(4) - added
-        count = moments.rows.unsqueeze(3) + (seen @ counted.unsqueeze(4)).squeeze(4)
-        ratio = (squares + 5.0) / (count / leads.view(-1, 1, 1) + 5.0)
-        fit = torch.log(torch.clamp(ratio, min=1e-3))
-        parts = [(f * weights).sum(4), torch.sqrt(variance), fit]
+        ratio = (least - added + 5.0) / (count / leads.view(-1, 1, 1) + 5.0)
+        parts = [(f * weights).sum(4), torch.sqrt(variance), torch.log(torch.clamp(ratio, min=1e-3))]
         mean, spread, fit = [part[:, :, block, place].transpose(1, 2) for part in parts]
         return mean, spread, fit
 
