@@ -141,7 +141,10 @@ class UniversalForecaster:
                 prepared = self.prepare(_TYPICAL_CELSIUS + waves, np.zeros(2), nowhere, np.array([steps - 1]))
                 answer = self.module.answer(prepared)
         except (AttributeError, RuntimeError) as error:
-            raise ReleaseError(f"the module fails on {steps} values: {str(error).splitlines()[-1]}") from None
+            raise ReleaseError(
+                f"the module fails on {steps} values; if an earlier version of sst exported it, train it again: "
+                f"{str(error).splitlines()[-1]}"
+            ) from None
         shape = (2, 1, metadata.horizon, 1 + len(metadata.levels))
         if answer.shape != shape or answer.dtype != torch.float32 or not bool(torch.isfinite(answer).all()):
             raise ReleaseError(f"the module does not return finite float32 values of the shape {shape}")

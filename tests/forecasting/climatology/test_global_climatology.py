@@ -121,6 +121,13 @@ def test_it_is_interpolated_between_cells(climatology: GlobalClimatology) -> Non
     np.testing.assert_allclose(between, [0.1875, 0.5625, 0.0625, 0.1875] @ corners, atol=1e-4)
 
 
+def test_the_outermost_cells_reach_to_the_poles(climatology: GlobalClimatology) -> None:
+    longitudes = np.arange(0.0, 360.0, 10.0)
+    outermost, inner, pole = (climatology.coefficients(latitude, longitudes) for latitude in (89.0, 87.0, 90.0))
+    assert np.nanmax(np.abs(outermost - inner)) > 1e-3
+    np.testing.assert_allclose(pole, outermost, atol=1e-5)
+
+
 def test_cells_on_land_are_left_out_of_the_interpolation(climatology: GlobalClimatology) -> None:
     assert np.isnan(climatology.cells[62, 122]).all()  # 34 to 36° N, 116 to 114° W
     scripps = climatology.coefficients(32.867, -117.257)

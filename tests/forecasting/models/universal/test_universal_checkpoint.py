@@ -27,7 +27,24 @@ class Infinite(LastValue):
         return torch.full([len(prepared[0]), 1, self.horizon, 10], float("nan"))
 
 
-def saved(module: LastValue, path: Path, **changes: object) -> bytes:
+class WithoutLeads(torch.nn.Module):
+    """A network as an earlier version exported it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = LastValue("day")
+        self.window, self.step_seconds, self.horizon = self.whole.window, self.whole.step_seconds, self.whole.horizon
+        self.minimum, self.maximum, self.levels = self.whole.minimum, self.whole.maximum, self.whole.levels
+
+    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
+        return self.whole(sst, valid_time)
+
+    @torch.jit.export
+    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
+        return self.whole.prepare(sst, last_time, climatology, origins, self.horizon)
+
+
+def saved(module: torch.nn.Module, path: Path, **changes: object) -> bytes:
     described = metadata(LastValue("day"), "ocean-daily", "gru", "day", 0.9).model_copy(update=changes)
     save(script(module), described, path / "gru.pt")
     return (path / "gru.pt").read_bytes()
@@ -57,6 +74,11 @@ def test_a_network_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
         load(saved(Unordered("day"), tmp_path), CPU)
     with pytest.raises(ReleaseError, match=r"does not return finite float32 values of the shape \(2, 1, 14, 10\)"):
         load(saved(Infinite("day"), tmp_path), CPU)
+
+
+def test_a_network_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="fails on 14 values; if an earlier version of sst exported it, train it ag"):
+        load(saved(WithoutLeads(), tmp_path), CPU)
 
 
 def test_the_network_of_a_place_is_refused(gru: Forecaster) -> None:
