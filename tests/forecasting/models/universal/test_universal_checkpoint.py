@@ -37,7 +37,7 @@ class WithoutLeads(torch.nn.Module):
         self.minimum, self.maximum, self.levels = self.whole.minimum, self.whole.maximum, self.whole.levels
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return self.whole(sst, valid_time)
+        return self.whole.forward(sst, valid_time)
 
     @torch.jit.export
     def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
