@@ -1,5 +1,6 @@
-"""What is usual at a place: its climatology at one time, and the years and the source that it rests on."""
+"""What is usual at a place: the years and the source that it rests on, and whether values agree with it."""
 
+from enum import IntEnum
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -71,3 +72,48 @@ def of_series(first: np.datetime64, last: np.datetime64) -> Usual:
 def year_of(time: np.datetime64) -> int:
     """Return the calendar year of a time."""
     return int(time.astype("datetime64[Y]").astype(np.int64)) + 1970
+
+
+_GREATEST_OFFSET_CELSIUS: Final = 4.0
+
+_ERROR_CELSIUS: Final = 1.0
+"""Standard deviation of anomalies that the climatology's own error and unusual years explain at right positions.
+
+Without it, 23 % of half years at moorings in the tropics were rejected, where values hardly vary; with it, 1 %.
+"""
+
+_LEAST_YEARS: Final = 0.5
+"""Shorter series do not show enough of the annual cycle to reject a climatology."""
+
+
+class Agreement(IntEnum):
+    """How a climatology agrees with values: it does, it may not, or it does not and has to be ignored."""
+
+    AGREES = 0
+    DOUBTFUL = 1
+    IGNORED = 2
+
+
+def agreement_of(values: Floats, anomalies: Floats, years: Floats) -> npt.NDArray[np.int64]:
+    """Return the :class:`Agreement` of each series with a climatology, ``(n,)``.
+
+    A climatology disagrees if anomalies vary more than values and its own error do, or are off by more than 4 °C on
+    average. It is ignored from half a year of values on. Below that, anomalies vary more at many right positions too,
+    and it is doubtful if it is off by as much.
+
+    Args:
+        values: °C, ``(n, steps)``, NaN where missing.
+        anomalies: their differences from the climatology, °C, ``(n, steps)``.
+        years: from the first value of each series to its last, ``(n,)``.
+    """
+    both = np.stack([anomalies, values])
+    known = np.isfinite(both)
+    count = np.maximum(known.sum(axis=2), 1)
+    mean = np.where(known, both, 0.0).sum(axis=2) / count
+    spread, spread_of_values = np.sqrt((np.where(known, both - mean[..., None], 0.0) ** 2).sum(axis=2) / count)
+    offset = np.abs(mean[0]) > _GREATEST_OFFSET_CELSIUS
+    agreement = np.zeros(len(values), dtype=np.int64)
+    agreement[offset] = Agreement.DOUBTFUL
+    varying = spread > np.hypot(spread_of_values, _ERROR_CELSIUS)
+    agreement[(years >= _LEAST_YEARS) & (offset | varying)] = Agreement.IGNORED
+    return agreement

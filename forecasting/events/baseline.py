@@ -99,10 +99,13 @@ PERCENTILES: Final[dict[Kind, float]] = {"marine_heatwave": 90.0, "marine_cold_s
 
 _DAYS_PER_YEAR: Final = 365.25
 
-_COARSE: Final = (
+COARSE_BASELINE: Final = ForecastWarning(
+    "coarse_baseline",
     "Climatology and threshold are those of the position on a grid of 2 degrees, not of the series. Near coasts, both "
-    "may be wrong by more than a degree: send ten years of daily values, or a baseline of the place."
+    "may be wrong by more than a degree, and in the open sea, the threshold may be too far from usual: send ten years "
+    "of daily values, or a baseline of the place.",
 )
+"""Warning for readers of events whose baseline is that of a position."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,7 @@ class Baseline:
     def warnings(self) -> tuple[ForecastWarning, ...]:
         """Warnings for readers of its events."""
         if self.position:
-            return (ForecastWarning("coarse_baseline", _COARSE),)
+            return (COARSE_BASELINE,)
         if self.period is None or not self.is_short:
             return ()
         years = f"{self.period.years:.0f} years"

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Agreement, agreement_of
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period, Position, require_days
 from forecasting.series.sst_series import SstSeries
@@ -76,14 +77,26 @@ def baseline_for(past: SstSeries, given: GivenBaseline, percentile: float) -> Ba
 
     Raises:
         SeriesError: if the step is not a day, the past is too short, the given baseline has another percentile, or the
-            position is not known or on land.
+            position is not known, on land, or not that of the values.
     """
     require_days(past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
     if isinstance(given, Baseline):
         return _checked(given, percentile)
     if isinstance(given, Position):
-        return Baseline.of_position(given, percentile)
+        return _agreeing(past, Baseline.of_position(given, percentile), given)
     return Baseline.fit(past, percentile, given)
+
+
+def _agreeing(past: SstSeries, baseline: Baseline, position: Position) -> Baseline:
+    """Return the baseline of a position, if the values agree with it."""
+    anomalies = past.values - baseline.at(past.times)[0]
+    if agreement_of(past.values[None], anomalies[None], np.array([past.observed_years]))[0] == Agreement.AGREES:
+        return baseline
+    raise SeriesError(
+        f"the baseline cannot be that of the position {position.latitude:g}° N, {position.longitude:g}° E, where such "
+        f"values are not usual (on average {np.nanmean(anomalies):+.1f} °C): check the position and the units, or send "
+        "a climatology and a threshold for each of 366 days"
+    )
 
 
 def _checked(baseline: Baseline, percentile: float) -> Baseline:

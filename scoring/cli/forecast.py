@@ -72,6 +72,13 @@ class _Entry(NamedTuple):
     i: int
     events: Sequence[Json]
 
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """Code and message of each warning of the forecast and of its events, once."""
+        warnings = [(warning.code, warning.message) for warning in self.forecasts.warnings[self.i]]
+        warnings += [(each["code"], each["message"]) for event in self.events for each in event.get("warnings", ())]
+        return [*dict.fromkeys(warnings)]
+
 
 def forecast(options: argparse.Namespace) -> int:
     """Print the forecast of each series in a file; returns the exit status."""
@@ -92,8 +99,9 @@ def forecast(options: argparse.Namespace) -> int:
     for name, failure in failures.items():
         FORECAST.say(f"{name}: {failure}")
     for entry in listed:
-        messages = [warning.message for warning in entry.forecasts.warnings[entry.i]]
-        for message in [*messages, *(event["error"] for event in entry.events if "error" in event)]:
+        warnings = [message for _, message in entry.warnings]
+        messages = [*warnings, *(event["error"] for event in entry.events if "error" in event)]
+        for message in messages:
             FORECAST.say(f"{entry.name}: warning: {message}")
     if options.format == "json":
         print(json_text(_response(columns, listed, failures, selection)))
@@ -322,9 +330,12 @@ def _csv_table(entry: _Entry) -> pd.DataFrame:
     table = _table(entry)
     table.insert(0, "station", entry.name)
     table.insert(1, "issued", pd.Timestamp(forecasts.issued[i], tz="UTC"))
-    codes = " ".join(warning.code for warning in forecasts.warnings[i])
-    calibrated = bool(forecasts.calibrated[i])
-    return table.assign(model=forecasts.model[i], version=forecasts.version[i], calibrated=calibrated, warnings=codes)
+    return table.assign(
+        model=forecasts.model[i],
+        version=forecasts.version[i],
+        calibrated=bool(forecasts.calibrated[i]),
+        warnings=" ".join(code for code, _ in entry.warnings),
+    )
 
 
 def _text(entry: _Entry) -> str:

@@ -123,7 +123,7 @@ EXAMPLES: Final[dict[str, Any]] = {
 
 _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4
-_COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
+_COLUMNS: Final = ("id", *PastEvent.model_fields, "warnings", "error")
 
 _Part = tuple[bytes, SeriesError | None]
 """What the response has of a series, and its error if it cannot be used."""
@@ -185,7 +185,8 @@ def _rows(entry: SeriesEvents | SeriesFailure) -> list[list[object]]:
     """Return the rows of a series in CSV: one for each event, or one with its error."""
     if isinstance(entry, SeriesFailure):
         return [[entry.id, *[None] * (len(_COLUMNS) - 2), entry.error]]
-    return [[entry.id, *event.model_dump().values(), None] for event in entry.events]
+    codes = " ".join(warning.code for warning in entry.warnings)
+    return [[entry.id, *event.model_dump().values(), codes, None] for event in entry.events]
 
 
 def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from forecasting.bundled import RELEASES
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
+from forecasting.climatology.usual import Agreement
 from forecasting.errors import RequestError, SeriesError
 from forecasting.models.checkpoint import CPU
 from forecasting.models.metadata import CELLS
-from forecasting.models.universal.contexts import Agreement, compare_with_climatology
+from forecasting.models.universal.contexts import compare_with_climatology
 from forecasting.models.universal.metadata import parse_universal_metadata
 from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import Release, open_current, universal_names

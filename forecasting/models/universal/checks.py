@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients
+from forecasting.climatology.usual import Agreement
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.models.universal.contexts import Agreement, Contexts, compare_with_climatology
+from forecasting.models.universal.contexts import Contexts, compare_with_climatology
 from forecasting.models.universal.distribution import quantiles_at
 from forecasting.qartod import GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.sst_series import SstSeries

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import annual_terms, evaluate
 from forecasting.climatology.global_climatology import Coefficients
+from forecasting.climatology.usual import Agreement, agreement_of
 from forecasting.errors import RangeError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.models.universal.metadata import UniversalMetadata
@@ -37,26 +37,8 @@ def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -
     )
 
 
-_GREATEST_OFFSET_CELSIUS: Final = 4.0
-_ERROR_CELSIUS: Final = 1.0
-"""Standard deviation of anomalies that the climatology's own error and unusual years explain at right positions.
-
-Without it, 23 % of half years at moorings in the tropics were rejected, where values hardly vary; with it, 1 %.
-"""
-
 _VALUES_COMPARED: Final = 100
 """Of longer series, not every value is compared."""
-
-_LEAST_YEARS: Final = 0.5
-"""Shorter series do not show enough of the annual cycle to reject a climatology."""
-
-
-class Agreement(IntEnum):
-    """How a climatology agrees with values: it does, it may not, or it does not and has to be ignored."""
-
-    AGREES = 0
-    DOUBTFUL = 1
-    IGNORED = 2
 
 
 def climatology_of_steps(coefficients: Coefficients, last_time: Times, steps: Floats | range, step: TimeStep) -> Floats:
@@ -91,11 +73,7 @@ def _from(times: Times, coefficients: Floats) -> Floats:
 def compare_with_climatology(
     values: Floats, last_time: Times, coefficients: Coefficients, step: TimeStep
 ) -> npt.NDArray[np.int64]:
-    """Return the :class:`Agreement` of each series with its climatology, ``(n,)``.
-
-    A climatology disagrees if anomalies vary more than values and its own error do, or are off by more than 4 °C on
-    average. It is ignored from half a year of values on. Below that, anomalies vary more at many right positions too,
-    and it is doubtful if it is off by as much.
+    """Return the :class:`~forecasting.climatology.usual.Agreement` of each series with its climatology, ``(n,)``.
 
     Args:
         values: °C, ``(n, steps)``, NaN where missing.
@@ -107,18 +85,9 @@ def compare_with_climatology(
     every = max(length // _VALUES_COMPARED, 1)
     compared = values[:, (length - 1) % every :: every]
     steps = range(1 - length + (length - 1) % every, 1, every)
-    both = np.stack([compared - climatology_of_steps(coefficients, last_time, steps, step), compared])
-    known = np.isfinite(both)
-    count = np.maximum(known.sum(axis=2), 1)
-    mean = np.where(known, both, 0.0).sum(axis=2) / count
-    spread, spread_of_values = np.sqrt((np.where(known, both - mean[..., None], 0.0) ** 2).sum(axis=2) / count)
-    offset = np.abs(mean[0]) > _GREATEST_OFFSET_CELSIUS
+    anomalies = compared - climatology_of_steps(coefficients, last_time, steps, step)
     years = (length - np.isfinite(values).argmax(axis=1)) * step.seconds / YEAR
-    agreement = np.zeros(len(values), dtype=np.int64)
-    agreement[offset] = Agreement.DOUBTFUL
-    varying = spread > np.hypot(spread_of_values, _ERROR_CELSIUS)
-    agreement[(years >= _LEAST_YEARS) & (offset | varying)] = Agreement.IGNORED
-    return agreement
+    return agreement_of(compared, anomalies, years)
 
 
 def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:

@@ -9,8 +9,8 @@ from forecasting.backtest.backtest import Backtest
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.events import RequestedEvents
 from forecasting.evaluation.report import ModelReport, models_table
-from forecasting.events.baseline import Position
-from forecasting.events.definitions import ThresholdEvent
+from forecasting.events.baseline import COARSE_BASELINE, Position
+from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.event_schema import definitions_of
 from forecasting.events.outlook import GivenBaseline
 from forecasting.forecasts.json import Json, rounded, written_times
@@ -252,6 +252,9 @@ async def compare_series(
             where = position_of(given.latitude, given.longitude)
             asked = _requested_events(events, given.baseline or request.baseline, where, request.units)
             backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
+            use_percentiles = any(isinstance(event.threshold, Percentile) for event in events)
+            if use_percentiles and isinstance(asked.baseline, Position):
+                backtest = backtest.with_warnings((COARSE_BASELINE,))
             entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
         except SeriesError as error:
             entries.append(error.with_traceback(None))

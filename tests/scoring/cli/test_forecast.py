@@ -243,9 +243,9 @@ def test_past_events_are_those_of_the_service(run: Run, service: httpx.Client, p
 
 
 def test_events_may_rest_on_the_climatology_of_a_position(run: Run, service: httpx.Client, pier: Path) -> None:
-    place = {"latitude": 40.0, "longitude": -30.0}
+    place = {"latitude": -38.0, "longitude": -89.0}
     theirs = service.post("/events", json={"baseline": "position", "series": [sent(pier) | place]}).json()
-    options = ("--baseline", "position", "--latitude", 40, "--longitude", -30)
+    options = ("--baseline", "position", "--latitude", -38, "--longitude", -89)
     ran = run("events", pier, *options, "--format", "json")
     assert json.loads(ran.output) == theirs
     assert "warning: Climatology and threshold are those of the position" in ran.errors

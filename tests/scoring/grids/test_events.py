@@ -223,7 +223,7 @@ def test_a_grid_that_is_too_short_for_a_baseline_is_forecast_without_the_event(
 
 
 def test_a_baseline_may_be_the_climatology_of_each_cell(seas: Path, tmp_path: Path) -> None:
-    grid = save(daily(walks() - walks().mean() + 34), tmp_path / "in.nc")
+    grid = save(daily(walks() - walks().mean() + 31), tmp_path / "in.nc")
     options = ("--artifacts", seas, "--events", events_file(tmp_path, HEATWAVE), "--baseline", "position")
     assert score(grid, tmp_path / "out.nc", *options) == 0
     forecasts = opened(tmp_path / "out.nc")

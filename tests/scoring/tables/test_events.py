@@ -106,7 +106,7 @@ def test_a_baseline_period_limits_what_is_usual(seas: Path, tmp_path: Path) -> N
 
 
 def test_a_baseline_may_be_the_climatology_of_each_position(seas: Path, tmp_path: Path) -> None:
-    frames = [station("a", walk(60) + 12), station("b", walk(60), position=None)]
+    frames = [station("a", walk(60) + 2), station("b", walk(60), position=None)]
     options = ("--model", "gru", "--events", events_file(tmp_path, HEATWAVE), "--baseline", "position")
     rows = scored(tmp_path, seas, frames, *options).set_index("station")
     usual = Baseline.of_position(Position(*OPEN_SEA), "marine_heatwave")

@@ -132,15 +132,15 @@ def test_past_events_have_a_row_each(ask: Ask, url: str, days: "pd.Series[float]
 
 
 def test_events_of_a_new_pier_may_rest_on_its_position(ask: Ask, seas_url: str, days: "pd.Series[float]") -> None:
-    place: Any = {"baseline": "position", "latitude": 40.0, "longitude": -30.0}
-    (event,) = ask(seas_url, "forecast", days + 8, model="gru", events=[HEATWAVE], **place).events.to_dict("records")
+    place: Any = {"baseline": "position", "latitude": 0.0, "longitude": 160.0}
+    (event,) = ask(seas_url, "forecast", days + 12, model="gru", events=[HEATWAVE], **place).events.to_dict("records")
     assert event["active"]
     assert event["warnings"].startswith("coarse_baseline: ")
-    table = ask(seas_url, "events", days + 8, **place)
+    table = ask(seas_url, "events", days + 12, **place)
     assert (table["days"] >= 5).all()
     assert table["warnings"].str.startswith("coarse_baseline: ").all()
     place["baseline"] = {"a": "position"}
-    by_name = ask(seas_url, "events", {"a": days + 8, "b": days}, **place, strict=False)
+    by_name = ask(seas_url, "events", {"a": days + 12, "b": days}, **place, strict=False)
     assert "a baseline needs 10 years" in by_name.set_index("station").loc["b", "error"]
 
 

@@ -107,14 +107,14 @@ def test_an_event_that_cannot_be_judged_says_why_and_the_forecast_is_issued(
 def test_the_coarse_climatology_of_a_new_pier_says_what_is_a_heatwave(
     service: httpx.Client, new_station: NewStation
 ) -> None:
-    at_sea = {"latitude": 40.0, "longitude": -30.0}
+    at_sea = {"latitude": 0.0, "longitude": 160.0}
     station = new_station(events=[HEATWAVE], baseline="position", units="kelvin", **at_sea)
-    (event,) = send(service, station, 29, [round(301.15 + i / 50, 2) for i in range(30)])["events"]
+    (event,) = send(service, station, 29, [round(304.15 + i / 50, 2) for i in range(30)])["events"]
     assert event["state"]["active"]
     assert event["usual"] == {"years": [2010, 2020], "source": "position"}
     assert [warning["code"] for warning in event["warnings"]] == ["coarse_baseline"]
     assert all(np.subtract(event["threshold"], event["climatology"]) > 0.5)
-    assert 285 < min(event["climatology"]) < max(event["threshold"]) < 301
+    assert 302 < min(event["climatology"]) < max(event["threshold"]) < 304.2
     assert answered(service.get(f"/stations/{station}"))["baseline"] == "position"
     refused = put(service, station, events=[HEATWAVE], baseline="position")
     assert (refused.status_code, "needs a position" in refused.text) == (422, True)

@@ -167,6 +167,23 @@ def test_a_fetch_that_takes_too_long_in_all_is_a_failure(store: StationStore, se
     )
 
 
+@pytest.mark.parametrize(("failures", "pause"), [(0, 60), (1, 120), (3, 480), (9, 3_600)])
+def test_each_failure_doubles_the_pause_up_to_the_usual_interval(
+    store: StationStore, server: Erddap, failures: int, pause: int
+) -> None:
+    async def main() -> None:
+        await store.write(put, "pier", source(server, "none"))
+        known = await store.read(fetch_of, "pier")
+        await store.write(record_fetch, known._replace(failures=failures), source(server, "none"))
+        await while_fetching(store, lambda: asyncio.sleep(0))
+
+    anyio.run(main)
+    fetch = anyio.run(store.read, fetch_of, "pier")
+    assert fetch.failures == failures + 1
+    assert fetch.attempted is not None
+    assert fetch.next_attempt - fetch.attempted == pause
+
+
 def test_fetches_that_a_clock_ahead_has_scheduled_are_due_once_it_is_right(store: StationStore, server: Erddap) -> None:
     ahead, interval = int(time.time()) + 30 * 86_400, 3_600
 

@@ -10,6 +10,7 @@ import pytest
 
 import sst
 from forecasting.errors import SeriesError
+from forecasting.evaluation.division import check_parts
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.checkpoint import choose_device
 from forecasting.readers import ReadingOptions, read
@@ -75,6 +76,15 @@ def test_a_series_that_is_mostly_gaps_is_refused() -> None:
     series.values[3:270:7] = np.nan
     with pytest.raises(SeriesError, match=r"too many values are missing: .*in the train part can be forecast"):
         Dataset.divide(series, DAILY)
+
+
+def test_a_part_needs_no_more_values_than_it_says() -> None:
+    dataset = Dataset.divide(wave(400), DAILY)
+    usable = 80
+    train = dataset.past("train")
+    check_parts(train, dataset.origins, DAILY.horizon, {"test": usable})
+    with pytest.raises(SeriesError, match=f"only {usable} values in the test part .* but training needs {usable + 1}"):
+        check_parts(train, dataset.origins, DAILY.horizon, {"test": usable + 1})
 
 
 def test_a_series_that_never_changes_is_refused() -> None:

@@ -3,7 +3,8 @@ import pytest
 
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
-from forecasting.models.universal.contexts import Agreement, climatology_of_steps, compare_with_climatology
+from forecasting.climatology.usual import Agreement
+from forecasting.models.universal.contexts import climatology_of_steps, compare_with_climatology
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 

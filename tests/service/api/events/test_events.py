@@ -82,8 +82,8 @@ def test_the_values_of_the_baseline_are_returned_on_request_and_can_be_sent_back
 
 def test_a_few_days_are_compared_with_the_coarse_climatology_of_their_position(client: httpx.Client) -> None:
     at_sea = {"latitude": 40.0, "longitude": -30.0}
-    series = [daily([26.0] * 7, **at_sea), daily([26.0] * 7, id="inland", latitude=52.5, longitude=13.4)]
-    body = {"series": [*series, daily([26.0] * 7, id="nowhere")], "baseline": "position"}
+    series = [daily([19.0] * 7, **at_sea), daily([19.0] * 7, id="inland", latitude=52.5, longitude=13.4)]
+    body = {"series": [*series, daily([19.0] * 7, id="nowhere")], "baseline": "position"}
     pier, inland, nowhere = answered(client.post("/events?by_day=true", json=body))["series"]
     assert [event["days"] for event in pier["events"]] == [7]
     assert (pier["baseline"], pier["usual"]) == (None, {"years": [2010, 2020], "source": "position"})
@@ -91,10 +91,14 @@ def test_a_few_days_are_compared_with_the_coarse_climatology_of_their_position(c
     assert all(np.subtract(pier["by_day"]["threshold"], pier["by_day"]["climatology"]) > 0.5)
     assert "on land, far from the sea" in inland["error"]
     assert nowhere["error"] == 'the baseline "position" needs a position: send latitude and longitude'
-    (own,) = post(client, [daily([26.0] * 7, baseline="position", **at_sea)], baseline=GIVEN)["series"]
+    (own,) = post(client, [daily([19.0] * 7, baseline="position", **at_sea)], baseline=GIVEN)["series"]
     assert own["events"] == pier["events"]
-    (cold,) = post(client, [daily([5.0] * 7, **at_sea)], "marine_cold_spell", baseline="position")["series"]
+    (cold,) = post(client, [daily([13.0] * 7, **at_sea)], "marine_cold_spell", baseline="position")["series"]
     assert [event["days"] for event in cold["events"]] == [7]
+    (wrong,) = post(client, [daily([26.0] * 7, **at_sea)], baseline="position")["series"]
+    assert "where such values are not usual (on average +9." in wrong["error"]
+    csv_text = client.post("/events?format=csv", json=body).text
+    assert [row["warnings"] for row in csv.DictReader(io.StringIO(csv_text))] == ["coarse_baseline", "", ""]
 
 
 def test_cold_spells_have_negative_intensities(client: httpx.Client) -> None:
