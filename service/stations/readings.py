@@ -24,7 +24,7 @@ from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import SYMBOLS, Units, from_celsius, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
 from service.http.problems import Place
-from service.stations.store.database import UnknownStationError
+from service.stations.store.database import AFTER_ALL, UnknownStationError, parts
 from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
 from service.stations.store.observations import (
     PERSON,
@@ -249,6 +249,9 @@ _BEFORE: Final = REACH + 20
 _BEFORE_FLAT: Final = 400
 """Rows before the first new reading that it is compared with; those that repeat one value are compared with more."""
 
+_AT_ONCE: Final = 200
+"""Stations whose earlier readings are in memory at once."""
+
 _WORDS: Final = {
     "gross_range": "outside the range of nearly all seas",
     "rate_of_change": "a larger change than the readings before it make",
@@ -284,21 +287,39 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     present = {*lock_stations(connection, [end.number for end in ends.values()])}
     # Before the lock, another transaction may have settled the steps of a station.
     ends |= ends_of(connection, [name for name, end in ends.items() if end.settling is None])
-    batches = {end: readings[name] for name, end in ends.items() if end.number in present}
-    begins = {end.number: min(batch.accepted) for end, batch in batches.items() if batch.accepted}
-    known = recent_observations(connection, begins, _BEFORE)
-    for end, batch in batches.items():
-        _refuse_between_steps(connection, batch, end, known.get(end.number, ()))
-    accepted = {end.number: batch.accepted for end, batch in batches.items()}
-    added = add_observations(connection, accepted, known, now)
+    batches = [(end, readings[name]) for name, end in ends.items() if end.number in present]
+    outcomes = dict[int, Outcome]()
+    for some in parts(batches, _AT_ONCE):
+        outcomes |= _ingest(connection, some, now)
+    return {name: outcomes[end.number] for name, end in ends.items() if end.number in present}
+
+
+def _ingest(connection: Connection, batches: Sequence[tuple[SeriesEnd, Readings]], now: int) -> dict[int, Outcome]:
+    """Store and test the readings of some stations; returns what they changed, by the number of the station."""
+    periods = {end.number: _period(end, batch) for end, batch in batches if batch.accepted}
+    known = recent_observations(connection, periods, _BEFORE)
+    whole = {number for number, (_, last) in periods.items() if last == AFTER_ALL}
+    for end, batch in batches:
+        _refuse_between_steps(connection, batch, end, known.get(end.number, ()) if end.number in whole else None)
+    added = add_observations(connection, {end.number: batch.accepted for end, batch in batches}, known, now)
     flagged = dict[int, list[Observation]]()
-    for end, batch in batches.items():
+    for end, batch in batches:
         if changes := added[end.number][1]:
             first, fresh = min(each.time for each in changes), {each.time for each in changes}
-            flagged[end.number] = check_readings(connection, end, known.get(end.number, ()), changes, first)
+            earlier = known.get(end.number, ())
+            if end.number not in whole:
+                earlier = recent_observations(connection, {end.number: (first, AFTER_ALL)}, _BEFORE)[end.number]
+            flagged[end.number] = check_readings(connection, end, earlier, changes, first)
             batch.doubted += [each for each in flagged[end.number] if each.time in fresh and each.flag >= SUSPECT]
     flag_observations(connection, flagged)
-    return {name: added[end.number][0] for name, end in ends.items() if end.number in present}
+    return {number: outcome for number, (outcome, _) in added.items()}
+
+
+def _period(end: SeriesEnd, batch: Readings) -> tuple[int, int]:
+    """Return the period of the readings to compare a batch with: to the newest, unless there may be many of them."""
+    begin = min(batch.accepted)
+    is_recent = end.newest is None or end.newest - begin <= _BEFORE * TimeStep.parse(end.step).seconds
+    return begin, AFTER_ALL if is_recent else max(batch.accepted)
 
 
 def correct(
@@ -317,7 +338,7 @@ def correct(
         raise UnknownStationError(station)
     number = ends[station].number
     reading = correct_observation(connection, number, time, now, value=value, flag=flag)
-    known = recent_observations(connection, {number: time}, _BEFORE).get(number, ())
+    known = recent_observations(connection, {number: (time, AFTER_ALL)}, _BEFORE).get(number, ())
     flag_observations(connection, {number: check_readings(connection, ends[station], known, (), time)})
     return reading
 
@@ -329,16 +350,21 @@ def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused
 
 
 def _refuse_between_steps(
-    connection: Connection, readings: Readings, end: SeriesEnd, known: Sequence[Observation]
+    connection: Connection, readings: Readings, end: SeriesEnd, known: Sequence[Observation] | None
 ) -> None:
+    """Refuse readings between two steps of the earlier ones; these are read if ``known`` does not hold the newest."""
     step = TimeStep.parse(end.step)
     if step.calendar_month or not readings.accepted:
         return
     times, settling = sorted(readings.accepted), end.settling
     # Fewer than the readings that settle a grid are off it: if none is, and no new one, no more need to be read.
-    if settling is not None and not any(
-        (time - settling) % step.seconds
-        for time in (*times, *(each.time for each in _latest(known) if each.time >= settling))
+    if (
+        known is not None
+        and settling is not None
+        and not any(
+            (time - settling) % step.seconds
+            for time in (*times, *(each.time for each in _latest(known) if each.time >= settling))
+        )
     ):
         return
     ordered = np.array(times, dtype=np.int64)
@@ -384,7 +410,8 @@ def check_readings(
     if not latest or _is_plain(latest, times):
         return []
     if len({each.value for each in latest[-LEAST_REPEATS:]}) == 1:
-        latest = _latest(recent_observations(connection, {end.number: first}, _BEFORE_FLAT)[end.number])
+        period = {end.number: (first, AFTER_ALL)}
+        latest = _latest(recent_observations(connection, period, _BEFORE_FLAT)[end.number])
     else:
         latest = latest[max(sum(each.time < first for each in latest) - _BEFORE, 0) :]
     step, moments = TimeStep.parse(end.step), np.array([each.time for each in latest], dtype=np.int64).view(SECONDS)

@@ -62,7 +62,7 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     stored = forecasts_of_batches(connection, [(draft.forecast.station, draft.forecast.batch) for draft in drafts])
     new = {draft.forecast.station: draft for draft in drafts if draft.forecast.station in present - stored.keys()}
     scores, calibrations = list[VerifiedForecast](), list[Calibration]()
-    for station, (learner, verified) in _verified(connection, _learners(connection, new)).items():
+    for station, learner, verified in _verified(connection, _learners(connection, new)):
         draft, forecast = new[station], new[station].forecast
         scores += [score for value, earlier in verified for score in _scored(draft, value, earlier)]
         if draft.is_universal:
@@ -111,37 +111,33 @@ def _learners(connection: Connection, drafts: Mapping[int, Draft]) -> Iterator[_
 
 def _verified(
     connection: Connection, learners: Iterable[_Learner]
-) -> dict[int, tuple[_Learner, list[tuple[float, dict[int, IssuedForecast]]]]]:
-    """Return, by station, each reading since the last learning, °C, with the forecasts that it verifies, by lead.
+) -> Iterator[tuple[int, _Learner, list[tuple[float, dict[int, IssuedForecast]]]]]:
+    """Yield each station, and each reading since its last learning, °C, with the forecasts that it verifies, by lead.
 
     All were made without it, since their last observation is an earlier one. Of several readings in one step, the last
     counts, as for a forecast; those in the step that was learned from last do not.
     """
     learning = {learner.draft.forecast.station: learner for learner in learners}
+    due = {station: each for station, each in learning.items() if each.until < each.draft.forecast.observed_until}
+    readings = first_readings(
+        connection, {station: (each.until + 1, each.draft.forecast.observed_until) for station, each in due.items()}
+    )
     # One step more than the leads, since a time may be slightly off the grid.
     issued = iterate_forecasts(
         connection,
         {
             station: (shifted(until, -draft.leads - 1, draft.step), draft.forecast.observed_until - 1)
-            for station, (draft, _, until) in learning.items()
-            if until < draft.forecast.observed_until
+            for station, (draft, _, until) in due.items()
         },
     )
-    earlier = dict[int, list[IssuedForecast]]()
+    # Only the forecasts of one station are kept in memory.
     for station, own in groupby(issued, attrgetter("station")):
-        forecast = learning[station].draft.forecast
-        if alike := [*counting_forecasts(each for each in own if _is_alike(each, forecast))]:
-            earlier[station] = alike
-    periods = {}
-    for station, forecasts in earlier.items():
-        draft, _, until = learning[station]
-        last = shifted(max(seconds_of(each.content["timestamps"][-1]) for each in forecasts), 1, draft.step)
-        periods[station] = until + 1, min(last, draft.forecast.observed_until)
-    readings = first_readings(connection, periods)
-    return {
-        station: (learner, [*_pairs(learner, earlier.get(station, ()), readings.get(station, {}))])
-        for station, learner in learning.items()
-    }
+        learner = learning.pop(station)
+        forecast = learner.draft.forecast
+        alike = [*counting_forecasts(each for each in own if _is_alike(each, forecast))]
+        yield station, learner, [*_pairs(learner, alike, readings[station])]
+    for station, learner in learning.items():
+        yield station, learner, []
 
 
 def _pairs(

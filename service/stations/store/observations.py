@@ -34,7 +34,7 @@ _COUNTING: Final = (
     .where(_OF_STATIONS, _IN_PERIOD, _READING.flag <= NOT_EVALUATED)
     .order_by(_READING.station, _READING.time, _READING.revision)
 )
-_FIRST_TIME: Final = (
+_EARLIER_TIME: Final = (
     select(_EARLIER.time)
     .where(_EARLIER.station == STATIONS.c.number, _EARLIER.time < bindparam("begin"))
     .where(_EARLIER.revision == 0, _EARLIER.flag != MISSING)
@@ -44,12 +44,13 @@ _FIRST_TIME: Final = (
     .correlate(STATIONS)
     .scalar_subquery()
 )
+_FIRST_TIMES: Final = select(STATIONS.c.number, func.coalesce(_EARLIER_TIME, BEFORE_ALL)).where(
+    STATIONS.c.number.in_(bindparam("stations", expanding=True))
+)
 _RECENT: Final = (
     select(_READING.station, *_FLAGGED.selected_columns)
-    .join_from(STATIONS, OBSERVATIONS)
-    .where(STATIONS.c.number.in_(bindparam("stations", expanding=True)))
-    .where(_READING.time.between(func.coalesce(_FIRST_TIME, BEFORE_ALL), bindparam("end")))
-    .order_by(STATIONS.c.number, _READING.time, _READING.revision)
+    .where(_OF_STATIONS, _IN_PERIOD)
+    .order_by(_READING.station, _READING.time, _READING.revision)
 )
 _FLAGGING: Final = (
     OBSERVATIONS.update()
@@ -81,16 +82,22 @@ class Outcome(NamedTuple):
     unchanged: int = 0
 
 
-def recent_observations(connection: Connection, begins: Mapping[int, int], before: int) -> dict[int, list[Observation]]:
+def recent_observations(
+    connection: Connection, periods: Mapping[int, tuple[int, int]], before: int
+) -> dict[int, list[Observation]]:
     """Return the observations of stations in chronological order, with all revisions, by the number of the station.
 
-    Those from the time ``begins[station]`` on, Unix seconds, and those of at least the ``before`` times before it that
-    have not been taken back. A station without any is left out.
+    Those in the period of each station, Unix seconds, both ends included, and those of at least the ``before`` times
+    before it that have not been taken back. A station without any is left out.
     """
+    # In one statement with the other, PostgreSQL may read the whole table.
+    longer = dict[int, tuple[int, int]]()
+    for parameters in by_period(periods):
+        firsts = connection.execute(_FIRST_TIMES, {**parameters, "skipped": before - 1})
+        longer |= {station: (first, parameters["end"]) for station, first in firsts}
     recent: dict[int, list[Observation]] = {}
-    for parameters in by_period({station: (begin, AFTER_ALL) for station, begin in begins.items()}):
-        rows = _rows(connection, _RECENT, {**parameters, "skipped": before - 1})
-        for station, own in groupby(rows, itemgetter(0)):
+    for parameters in by_period(longer):
+        for station, own in groupby(_rows(connection, _RECENT, parameters), itemgetter(0)):
             recent[station] = [Observation._make(row[1:]) for row in own]
     return recent
 

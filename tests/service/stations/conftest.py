@@ -49,7 +49,7 @@ def new_station(service: httpx.Client) -> NewStation:
 
 def observe(connection: Connection, station: int, readings: Mapping[int, float], now: int = 0) -> Outcome:
     """Store readings without testing them, °C by time, at the station with a number."""
-    known = recent_observations(connection, {station: min(readings)}, 1)
+    known = recent_observations(connection, {station: (min(readings), max(readings))}, 1)
     return add_observations(connection, {station: readings}, known, now)[station][0]
 
 
