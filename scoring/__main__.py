@@ -1,4 +1,4 @@
-"""``python -m scoring``: another spelling of ``sst score`` and ``sst verify``."""
+"""``python -m scoring``: another spelling of ``sst score``, ``verify``, ``forecast`` and ``events``."""
 
 from sst import run_module
 

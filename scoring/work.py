@@ -19,7 +19,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -276,8 +276,13 @@ def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder
 @contextmanager
 def _held(file: Path, output: Path) -> Iterator[None]:
     with file.open("w") as lock:
+
+        def wait() -> None:
+            with suppress(OSError):  # the attempt below has the same error
+                fcntl.flock(lock, fcntl.LOCK_EX)
+
         # A lock of the system has no time limit, so that another thread waits for it.
-        waiting = threading.Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX), daemon=True)
+        waiting = threading.Thread(target=wait, daemon=True)
         waiting.start()
         waiting.join(_PATIENCE)
         try:

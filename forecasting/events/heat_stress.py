@@ -130,8 +130,9 @@ def _of_position(coefficients: npt.NDArray[np.float32] | None) -> MaximumMonthly
     if coefficients is None or not np.isfinite(coefficients).all():
         return None
     message = (
-        "The maximum monthly mean comes from a coarse climatology, which is off by 0.7 °C on open coasts and by more "
-        "in bays, so degree heating weeks may be far too high or too low. Send mmm, or ten years of daily values."
+        "The maximum monthly mean comes from a coarse climatology of 2010 to 2020, which is off by 0.7 °C on open "
+        "coasts and by more in bays. Degree heating weeks are usually lower than those of Coral Reef Watch, whose "
+        "climatology is cooler, and may be far too high or too low. Send mmm, or ten years of daily values."
     )
     warmest = float(annual_cycle.maximum_monthly_mean(coefficients))
     return MaximumMonthlyMean(warmest, "position", None, (ForecastWarning("approximate_mmm", message),))

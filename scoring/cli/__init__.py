@@ -80,7 +80,7 @@ FORECAST_COMMAND: Final = Command(
 )
 EVENTS_COMMAND: Final = Command(
     EVENTS,
-    "List the marine heatwaves or cold spells in daily series. They need ten years of values.",
+    "List the marine heatwaves or cold spells in daily series. They need ten years of values, or --baseline position.",
     add_events_options,
     partial(_run, EVENTS, "forecast", "events", "sst events"),
     _EXITS_OF_FILE,

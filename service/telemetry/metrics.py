@@ -127,7 +127,7 @@ class Metrics:
     """All metrics of one application. All methods are safe to call from any thread.
 
     prometheus_client shares values between processes if ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
-    imported; see :mod:`service.telemetry.metrics`. A process then has one application, and metrics of the
+    imported; see :func:`shared_by_workers`. A process then has one application, and metrics of the
     process itself (CPU, memory, open files) are left out, since they would describe whichever worker answers.
 
     Attributes:

@@ -15,6 +15,7 @@ class Moments(NamedTuple):
         gram: Gram of the products of predictors, ``(…, size, size)``.
         product: Product of predictors times target, ``(…, size)``.
         power: Power of the squared target, ``(…)``.
+        rows: Number of rows, ``(…)``.
     """
 
     gram: Tensor
@@ -24,7 +25,7 @@ class Moments(NamedTuple):
 
 
 class Companion(nn.Module):
-    """A linear regression of the increments at some leads, with a prior learned from simulated seas.
+    """A linear regression of the increments at some leads, with a prior learned from many series.
 
     The posterior after each step of a series is that of Bayesian linear regression with known noise (Gelman et al.,
     Bayesian Data Analysis, 3rd edition, section 14.8). There are two priors: for series without and with a climatology.

@@ -12,7 +12,7 @@ import torch
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.errors import FileError, SeriesError
+from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.extras import needs_extra
 from forecasting.readers import read
 from forecasting.series.sst_series import SstSeries
@@ -108,26 +108,18 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
         raise FileError(f"{error.filename}: {error.strerror}") from None
     except (ValueError, pa.ArrowInvalid) as error:
         raise FileError(f"{folder} cannot be read: {error}") from None
-    missing = [name for name in _REQUIRED if name not in places]
-    if missing:
-        raise FileError(f"{folder / PLACES} has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}")
-    usable = places["step"] == spec.step
-    if "open" in places:
-        usable &= places["open"].astype(bool)
-    if "part" in places:
-        usable &= places["part"] == _TRAINED_ON
-    places = places[usable].set_index("place")
-    coefficients = GlobalClimatology.load().coefficients(places["latitude"].to_numpy(), places["longitude"].to_numpy())
+    places = _usable(places, spec, folder)
+    coefficients = _climatology_of(places, folder)
     rows_of_places = {name: row for row, name in enumerate(places.index)}
     step, fewest, members = TimeStep.parse(spec.step), spec.minimum + spec.horizon, []
     observed = values[values["place"].isin(places.index) & values["sst"].notna()]
     for name, rows in observed.groupby("place", observed=True):
         if len(rows) < fewest:
             continue
-        times = rows["time"].to_numpy().astype("datetime64[s]")
         try:
+            times = pd.to_datetime(rows["time"], utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[s]")
             series = SstSeries.from_observations(times, rows["sst"].to_numpy(dtype=np.float64), step=step)
-        except SeriesError as error:
+        except (SeriesError, ValueError) as error:
             raise FileError(f"{table}: {name}: {error}") from None
         index = rows_of_places[str(name)]
         members.append(
@@ -138,20 +130,49 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
     return members
 
 
+def _usable(places: pd.DataFrame, spec: Spec, folder: Path) -> pd.DataFrame:
+    """Return the places to train on at the step of ``spec``, by name."""
+    missing = [name for name in _REQUIRED if name not in places]
+    if missing:
+        raise FileError(f"{folder / PLACES} has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}")
+    usable = places["step"] == spec.step
+    if "open" in places:
+        if places["open"].dtype != bool:
+            raise FileError(f"{folder / PLACES}: expected True or False in every row of the column open")
+        usable &= places["open"]
+    if "part" in places:
+        usable &= places["part"] == _TRAINED_ON
+    return places[usable].set_index("place")
+
+
+def _climatology_of(places: pd.DataFrame, folder: Path) -> Floats:
+    """Return the coefficients of places ``(n, 7)``; NaN where a coordinate is empty."""
+    coefficients = np.full((len(places), COEFFICIENTS), np.nan)
+    for row, (place, *position) in enumerate(places[["latitude", "longitude"]].itertuples()):
+        if not pd.isna(position).any():
+            try:
+                coefficients[row] = GlobalClimatology.load().coefficients(*map(float, position))
+            except (RequestError, ValueError) as error:
+                raise FileError(f"{folder / PLACES}: {place}: {error}") from None
+    return coefficients
+
+
 def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: np.random.Generator) -> Panel:
     """Cut stretches from series, all regions alike and all places of a region alike; half of them show their position.
 
-    There are ``at_most`` stretches, and no more than can be cut so that each value is in two.
+    There are ``at_most`` stretches, and from a region no more than can be cut so that each value is in two. The regions
+    take turns, so that they share any number of the first stretches alike.
     """
     size = spec.training_steps
     regions = sorted({real.region for real in series})
     by_region = [[real for real in series if real.region == region] for region in regions]
-    n = min(at_most, sum(math.ceil(len(real.series) * _OVERLAP / size) for real in series))
+    most = [sum(math.ceil(len(real.series) * _OVERLAP / size) for real in members) for members in by_region]
+    turns = [members for turn in range(max(most)) for members, n in zip(by_region, most, strict=True) if turn < n]
+    n = min(at_most, len(turns))
     sst, last = np.full((n, size), np.nan), np.empty(n)
     climatology = np.full((n, COEFFICIENTS), np.nan)
     shown = random.random(n) < 0.5
-    for row in range(n):
-        members = by_region[row % len(regions)]
+    for row, members in enumerate(turns[:n]):
         real = members[random.integers(len(members))]
         end = _draw_end(spec, real.series, random)
         stretch = real.series.values[max(0, end - size) : end]

@@ -61,10 +61,10 @@ class PretrainingSettings:
 
     Attributes:
         seas: number of simulated series that the networks are trained on; None for the spec's.
-        prior_seas: number of those that the companion's prior is fitted to.
+        prior_seas: number of simulated series that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on; as many others score events.
         real_series: series to train on too.
-        real_share: share of the training stretches that are real, if there are enough real series.
+        real_share: share of the series of the prior, and of the training stretches, that are real, if there are enough.
     """
 
     seas: int | None = None
@@ -124,7 +124,8 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
         random = np.random.default_rng(settings.fit.seed)
         real = _real_panel(spec, settings, seas, random)
         moments = list(parallel_map(partial(_moments, spec), _chunks(_PRIOR_SEEDS, settings.prior_seas)))
-        moments += [_moments_of(spec, panel) for panel in real]
+        few = _real_count(settings, settings.prior_seas)
+        moments += [_moments_of(spec, Panel(*(column[:few] for column in panel))) for panel in real]
         companion = fit_companion(spec, Features(spec).size, moments)
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         shared = Path(folder)
@@ -229,8 +230,12 @@ def _real_panel(spec: Spec, settings: PretrainingSettings, seas: int, random: np
     """Return the panel of real series, if there are any."""
     if not settings.real_series:
         return []
-    at_most = round(seas * settings.real_share / (1 - settings.real_share))
-    return [real_panel(spec, settings.real_series, at_most, random)]
+    return [real_panel(spec, settings.real_series, _real_count(settings, seas), random)]
+
+
+def _real_count(settings: PretrainingSettings, seas: int) -> int:
+    """Return the number of real series beside some simulated ones."""
+    return round(seas * settings.real_share / (1 - settings.real_share))
 
 
 def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:

@@ -68,7 +68,7 @@ class UniversalReport(BaseModel, frozen=True):
         dataset: name of the release.
         step: name of the time step.
         seas: number of simulated seas in training.
-        real_series: names of the real series in training.
+        real_series: names of the real series in training, or of their regions with the number of series.
         models: the networks.
     """
 

@@ -80,11 +80,21 @@ def test_regions_of_a_folder_count_alike(tmp_path: Path) -> None:
     folder = write_folder(tmp_path)
     series = read_real_series(DAY, [folder])
     assert summary(series) == ("north (2 series)", "s1")
-    means = panel_of(folder).nanmean(1).round().tolist()
-    assert len(means) == 18
-    assert means.count(20) == 9
+    means = panel_of(folder, at_most=12).nanmean(1).round().tolist()
+    assert means.count(20) == 6
     assert {10, 11} < set(means)
     assert len(panel_of(folder, at_most=4)) == 4
+    every = panel_of(folder).nanmean(1).round().tolist()
+    assert (len(every), every.count(20)) == (18, 6)  # a region that is short is not repeated
+
+
+def test_times_may_say_that_they_are_utc_and_positions_may_be_unknown(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, latitude=[60.0, None, -43.5])
+    table = pd.read_parquet(folder / "day.parquet")
+    table.assign(time=table["time"].dt.tz_localize("UTC")).to_parquet(folder / "day.parquet")
+    series = read_real_series(DAY, [folder])
+    assert [str(real.series.start) for real in series] == ["2020-01-01T00:00:00"] * 3
+    assert [np.isfinite(real.climatology).all() for real in series] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +119,19 @@ def test_places_of_a_folder_that_are_not_for_training_are_left_out(
         ("no region", "places.csv has no column 'region'; expected place, step, region, latitude, longitude"),
         ("damaged", "cannot be read: "),
         ("nothing left", "has no series of at least 28 values at steps of one day"),
+        ("open", "places.csv: expected True or False in every row of the column open"),
+        ("latitude", "places.csv: n2: latitude must be from -90 to 90 degrees, not 95"),
+        ("longitude", "places.csv: n2: could not convert string to float: '21 W'"),
     ],
 )
 def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, change: str, message: str) -> None:
-    write_folder(tmp_path, part=["test"] * 3) if change == "nothing left" else write_folder(tmp_path)
+    columns: dict[str, dict[str, list[object]]] = {
+        "nothing left": {"part": ["test"] * 3},
+        "open": {"open": ["yes", "no", "yes"]},
+        "latitude": {"latitude": [60.0, 95.0, -43.5]},
+        "longitude": {"longitude": ["-20", "21 W", "160"]},
+    }
+    write_folder(tmp_path, **columns.get(change, {}))
     places, values = tmp_path / "places.csv", tmp_path / "day.parquet"
     if change.startswith("no "):
         {"no places": places, "no values": values}.get(change, tmp_path / "unused").unlink(missing_ok=True)
