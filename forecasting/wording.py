@@ -32,3 +32,9 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     """Return the first ``limit`` names, and how many more there are: ``a, b and 3 more``."""
     shown = list(names)
     return ", ".join(shown[:limit]) + (f" and {len(shown) - limit} more" if len(shown) > limit else "")
+
+
+def in_degrees(latitude: float, longitude: float) -> str:
+    """Return a position as a reader expects it: ``38° S, 89° W`` for -38 and -89."""
+    south, west = latitude < 0, longitude < 0
+    return f"{abs(latitude):g}° {'S' if south else 'N'}, {abs(longitude):g}° {'W' if west else 'E'}"

@@ -17,7 +17,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.wording import counted
+from forecasting.wording import counted, in_degrees
 
 DAYS: Final = 366
 FEBRUARY_29: Final = 59
@@ -170,9 +170,8 @@ class Baseline:
         climatology = GlobalClimatology.load()
         coefficients = climatology.coefficients(*position).astype(np.float64)
         if np.isnan(coefficients[0]):
-            latitude, longitude = position
             raise SeriesError(
-                f"the baseline cannot be that of the position {latitude:g}° N, {longitude:g}° E, which is on land, far "
+                f"the baseline cannot be that of the position {in_degrees(*position)}, which is on land, far "
                 "from the sea: correct the position, or send a climatology and a threshold for each of 366 days"
             )
         if isinstance(percentile, str):

@@ -13,6 +13,7 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period, Position, require_days
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
+from forecasting.wording import in_degrees
 
 GivenBaseline = Baseline | Period | Position | None
 """The baseline that events are to have, or what to compute it from; None for the whole past."""
@@ -93,7 +94,7 @@ def _agreeing(past: SstSeries, baseline: Baseline, position: Position) -> Baseli
     if agreement_of(past.values[None], anomalies[None], np.array([past.observed_years]))[0] == Agreement.AGREES:
         return baseline
     raise SeriesError(
-        f"the baseline cannot be that of the position {position.latitude:g}° N, {position.longitude:g}° E, where such "
+        f"the baseline cannot be that of the position {in_degrees(*position)}, where such "
         f"values are not usual (on average {np.nanmean(anomalies):+.1f} °C): check the position and the units, or send "
         "a climatology and a threshold for each of 366 days"
     )

@@ -16,6 +16,7 @@ from forecasting.models.past_skill import PastSkills
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.wording import in_degrees
 
 BEST = "best"
 ALL = "all"
@@ -124,7 +125,7 @@ def on_land(position: Floats, coefficients: Coefficients) -> tuple[ForecastWarni
     """Return the warning that a position, degrees north and east, has no climatology ``(7,)``, if that is so."""
     if np.isnan(position).any() or not np.isnan(coefficients[0]):
         return ()
-    latitude, longitude = position.tolist()
-    where = f"{latitude:g}° N, {longitude:g}° E"
-    message = f"the position {where} is on land, far from the sea: the forecast does not use it"
+    message = (
+        f"the position {in_degrees(*position.tolist())} is on land, far from the sea: the forecast does not use it"
+    )
     return (ForecastWarning("no_climatology", message),)

@@ -1,4 +1,6 @@
-from forecasting.wording import available, counted, listed, too_few
+import pytest
+
+from forecasting.wording import available, counted, in_degrees, listed, too_few
 
 
 def test_a_count_of_one_is_singular() -> None:
@@ -15,3 +17,11 @@ def test_long_lists_of_names_are_shortened_with_a_count() -> None:
     assert listed(["a", "b"], limit=2) == "a, b"
     assert listed(["a", "b", "c", "d"], limit=2) == "a, b and 2 more"
     assert listed(str(i) for i in range(20)).endswith("10, 11 and 8 more")
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "text"),
+    [(43.5, 7, "43.5° N, 7° E"), (-38, -89, "38° S, 89° W"), (0, 200, "0° N, 200° E")],
+)
+def test_positions_name_their_hemispheres(latitude: float, longitude: float, text: str) -> None:
+    assert in_degrees(latitude, longitude) == text
