@@ -117,10 +117,10 @@ def _call(name: str, arguments: Sequence[str]) -> int:
     try:
         with needs_extra(_package(name), _COMMANDS[name].purpose):
             run: Callable[[Sequence[str]], int] = attrgetter(function)(import_module(module))
+        return run(arguments)
     except MissingExtraError as error:
         Program(name).say_error(error)
         return REFUSED
-    return run(arguments)
 
 
 def _package(name: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from forecasting.console import (
-    REFUSED,
     Program,
     add_format,
     add_reading_options,
@@ -15,7 +14,6 @@ from forecasting.console import (
     number,
     whole,
 )
-from forecasting.errors import MissingExtraError
 from forecasting.extras import needs_extra
 from forecasting.readers.options import OPTIONS
 from forecasting.series.units import UNITS
@@ -42,12 +40,8 @@ interrupted."""
 def main(arguments: Sequence[str]) -> int:
     """Run a command; returns the exit status, see :data:`ABOUT`."""
     options = _parser().parse_args(arguments)
-    try:
-        with needs_extra("client", "sst station"):
-            from service.station_cli.commands import run_station_command
-    except MissingExtraError as error:
-        STATION.say_error(error)
-        return REFUSED
+    with needs_extra("client", "sst station"):
+        from service.station_cli.commands import run_station_command
     return run_station_command(options)
 
 
