@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
-from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.extras import needs_extra
+from forecasting.models.base import climatology_at
 from forecasting.readers import read
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
@@ -88,9 +88,8 @@ def _read_file(spec: Spec, path: Path) -> list[RealSeries]:
         observed, fewest = int(np.isfinite(station.series.values).sum()), spec.minimum + spec.horizon
         if observed < fewest:
             raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
-        position = station.position
-        usual = GlobalClimatology.load().coefficients(*position) if position else np.full(COEFFICIENTS, np.nan)
-        members.append(RealSeries(name, path.name, station.series, usual.astype(np.float64)))
+        usual = _climatology_of(station.position or (np.nan, np.nan))
+        members.append(RealSeries(name, path.name, station.series, usual))
     return members
 
 
@@ -109,8 +108,7 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
     except (ValueError, pa.ArrowInvalid) as error:
         raise FileError(f"{folder} cannot be read: {error}") from None
     places = _usable(places, spec, folder)
-    coefficients = _climatology_of(places, folder)
-    rows_of_places = {name: row for row, name in enumerate(places.index)}
+    climatologies, regions = _climatologies(places, folder), places["region"].astype(str).to_dict()
     step, fewest, members = TimeStep.parse(spec.step), spec.minimum + spec.horizon, []
     observed = values[values["place"].isin(places.index) & values["sst"].notna()]
     for name, rows in observed.groupby("place", observed=True):
@@ -121,10 +119,7 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
             series = SstSeries.from_observations(times, rows["sst"].to_numpy(dtype=np.float64), step=step)
         except (SeriesError, ValueError) as error:
             raise FileError(f"{table}: {name}: {error}") from None
-        index = rows_of_places[str(name)]
-        members.append(
-            RealSeries(str(name), str(places["region"].iloc[index]), series, coefficients[index].astype(np.float64))
-        )
+        members.append(RealSeries(str(name), regions[name], series, climatologies[str(name)]))
     if not members:
         raise FileError(f"{folder} has no series of at least {fewest} values at steps of {in_words(spec.step)}")
     return members
@@ -145,15 +140,20 @@ def _usable(places: pd.DataFrame, spec: Spec, folder: Path) -> pd.DataFrame:
     return places[usable].set_index("place")
 
 
-def _climatology_of(places: pd.DataFrame, folder: Path) -> Floats:
-    """Return the coefficients of places ``(n, 7)``; NaN where a coordinate is empty."""
-    coefficients = np.full((len(places), COEFFICIENTS), np.nan)
-    for row, (place, *position) in enumerate(places[["latitude", "longitude"]].itertuples()):
-        if not pd.isna(position).any():
-            try:
-                coefficients[row] = GlobalClimatology.load().coefficients(*map(float, position))
-            except (RequestError, ValueError) as error:
-                raise FileError(f"{folder / PLACES}: {place}: {error}") from None
+def _climatologies(places: pd.DataFrame, folder: Path) -> dict[str, Floats]:
+    """Return the coefficients of each place."""
+    climatologies = {}
+    for place, *position in places[["latitude", "longitude"]].itertuples():
+        try:
+            climatologies[place] = _climatology_of(position)
+        except (RequestError, ValueError) as error:
+            raise FileError(f"{folder / PLACES}: {place}: {error}") from None
+    return climatologies
+
+
+def _climatology_of(position: Sequence[float]) -> Floats:
+    """Return the coefficients at a position, ``(7,)``; NaN where a coordinate is not known."""
+    coefficients: Floats = climatology_at(np.array([position], dtype=np.float64))[0].astype(np.float64)
     return coefficients
 
 
