@@ -58,7 +58,8 @@ def judge(whole: SstSeries, begin: int, length: int, artifacts: Path, position: 
     universal = start.at_place(CELL, config.window, series)
     networks: dict[str, AnyNetwork] = {"universal": universal}
     if place_network is not None:
-        networks |= {"place": place_network, "half": MixedForecaster(place_network, universal, 0.5)}
+        mixed = {name: MixedForecaster(place_network, universal, share) for name, share in SHARES.items()}
+        networks = {**mixed, "place": place_network, "universal": universal}
     after = origins(whole.part(begin, begin + length + FOLLOWING), config.shape, length, length + FOLLOWING)
     if len(after) < FOLLOWING // 2:
         return None

@@ -184,10 +184,10 @@ class StartReport(BaseModel, frozen=True):
 
     Attributes:
         release: name and version of the universal release.
-        share: weight of the universal network: 0, 0.5 or 1. The rest is the network fitted to the place.
+        share: weight of the universal network, in quarters. The rest is the network fitted to the place.
         n: number of forecasts that the choice rests on, all from before the test part.
-        rmse: RMSE of these forecasts, °C, by lead, for the weights 0 (``place``), 0.5 (``half``) and 1 (``universal``);
-            empty if the series was too short to fit a network to.
+        rmse: RMSE of these forecasts, °C, by lead, for the weights 0 (``place``), ``quarter``, ``half``,
+            ``three_quarters`` and 1 (``universal``); empty if the series was too short to fit a network to.
         position: a sentence on the position of the place.
     """
 

@@ -83,11 +83,8 @@ def _forecast(
     return Residuals(origins, evaluate(network, _MODEL, origins).residuals(_MODEL))
 
 
-SHARES: Final = {"place": 0.0, "half": 0.5, "universal": 1.0}
+SHARES: Final = {"place": 0.0, "quarter": 0.25, "half": 0.5, "three_quarters": 0.75, "universal": 1.0}
 """Weights of the universal network among which the validation part and what precedes it choose."""
-
-MIN_GAIN: Final = 0.01
-"""Share by which the RMSE must fall for a universal network to take part: without it, forecasts are cheaper."""
 
 DRAWN_RESIDUALS: Final = 40
 """Residuals drawn from a universal network's own quantiles, so that a short series has enough for its intervals."""
@@ -208,15 +205,13 @@ def evaluate(network: AnyNetwork, cell: str, origins: Origins) -> Evaluation:
 def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> StartReport:
     """Choose the weight of the universal network by out-of-sample errors of both, °C ``(n, leads)``.
 
-    The geometric mean of the RMSE over all leads decides; the universal network has to gain :data:`MIN_GAIN`.
+    The lowest geometric mean of the RMSE over all leads decides.
     """
     known = np.isfinite(fitted) & np.isfinite(universal)
     errors = {name: np.where(known, _mean(fitted, universal, share), np.nan) for name, share in SHARES.items()}
     rmse = {name: np.sqrt(np.nanmean(of_share**2, axis=0)) for name, of_share in errors.items()}
     means = {name: float(np.log(by_lead).mean()) for name, by_lead in rmse.items()}
     best = min(means, key=lambda name: means[name])
-    if means["place"] + np.log(1 - MIN_GAIN) < means[best]:
-        best = "place"
     return StartReport(
         release=start.release,
         share=SHARES[best],

@@ -29,6 +29,7 @@ from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import counted, listed
 from training.config import Spec
+from training.fit.cell_networks import SHARES
 
 _STATED_LEVELS = (80, 95)
 """Levels of the intervals, in percent, whose coverage is described station by station."""
@@ -101,19 +102,26 @@ def describe_starts(report: Report) -> list[str]:
         ]
     forecasts = counted(next(iter(starts.values())).n, "forecast")
     chosen_by = (
-        f"Networks may be those of {source}, fitted to the place, or the mean of both. They were chosen by the "
-        f"geometric mean of the RMSE over the leads of {forecasts} before the test part; a universal network has to "
-        "gain 1 %."
+        f"Networks may be those of {source}, fitted to the place, or a mean of both. They were chosen by the "
+        f"geometric mean of the RMSE over the leads of {forecasts} before the test part."
     )
     return [chosen_by, *(_describe_start(cell, start) for cell, start in starts.items())]
 
 
+_SHARE_LABELS: Final = {
+    "place": "fitted to the place",
+    "quarter": "a quarter universal",
+    "half": "the mean of both",
+    "three_quarters": "three quarters universal",
+    "universal": "universal",
+}
+
+
 def _describe_start(cell: str, start: StartReport) -> str:
-    labels = {"place": "fitted to the place", "half": "the mean of both", "universal": "universal"}
-    chosen = {0.0: "place", 0.5: "half", 1.0: "universal"}[start.share]
-    means = {key: float(np.exp(np.log(start.rmse[key]).mean())) for key in labels}
-    others = listed(f"{label} {means[key]:.4f} °C" for key, label in labels.items() if key != chosen)
-    return f"{model_title(cell)} is {labels[chosen]} ({means[chosen]:.4f} °C; {others})."
+    chosen = next(name for name, share in SHARES.items() if share == start.share)
+    means = {name: f"{np.exp(np.log(rmse).mean()):.4f} °C" for name, rmse in start.rmse.items()}
+    others = listed(f"{_SHARE_LABELS[name]} {mean}" for name, mean in means.items() if name != chosen)
+    return f"{model_title(cell)} is {_SHARE_LABELS[chosen]} ({means[chosen]}; {others})."
 
 
 def describe_stations(report: Report) -> list[str]:
