@@ -17,6 +17,7 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model, climatology_at
 from forecasting.models.past_skill import PastSkills
 from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.mixture import MIXTURE
 from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
@@ -130,12 +131,16 @@ def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMeta
 
     Args:
         forecasts: forecasts by a universal release.
-        networks: metadata of the release, by full name; another model is a reference, which only a backtest chooses.
+        networks: metadata of the release, by full name; another model is the mixture, or a reference that forecasts
+            where no member of it can.
         step: step of the release.
     """
     flags = np.full(len(forecasts), GOOD, dtype=np.int8)
     for i, (model, past) in enumerate(zip(forecasts.model, forecasts.past, strict=True)):
+        # On held-out seas, a mixture is taken to be as good as the network that has most of its weight on short series.
         metadata, series = networks.get(model), forecasts.series[i]
+        if model == MIXTURE:
+            metadata = min(networks.values(), key=lambda network: network.held_out_score)
         if metadata is None:
             continue
         ratio = series.step.seconds / step.seconds

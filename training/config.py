@@ -117,8 +117,8 @@ class Schedule(NamedTuple):
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
 _YEAR: Final = 365.25 * _DAY
-_TIDES: Final = (12.4206 * _HOUR, 12.6583 * _HOUR, 25.8193 * _HOUR)
-"""Periods of the constituents M2, N2 and O1. Within two months, S2 and K1 are part of the daily cycle."""
+_TIDES: Final = (12.4206 * _HOUR, 12.6583 * _HOUR, 25.8193 * _HOUR, 6.2103 * _HOUR)
+"""Periods of the constituents M2, N2, O1 and M4. Within two months, S2 and K1 are part of the daily cycle."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ class Spec:
         knots: leads at which the companion is fitted; the forecast at other leads is interpolated.
         scale_half_life: Scale half life of the running volatility, in steps.
         periods: Periods of the waves that the companion knows, in seconds.
+        lags: steps before the last whose increments it knows.
         cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
         cycle_ahead: leads of that cycle's tendency.
         cell_steps: last steps that the cell sees.
@@ -148,6 +149,7 @@ class Spec:
     half_lives: tuple[float, ...]
     scale_half_life: float
     periods: tuple[float, ...]
+    lags: tuple[int, ...]
     cycle: int
     cycle_ahead: tuple[int, ...]
     cell_steps: int
@@ -177,6 +179,7 @@ SPECS: Final = {
         half_lives=(2, 6, 18, 72),
         scale_half_life=72,
         periods=(_DAY, _DAY / 2, _DAY / 3, *_TIDES),
+        lags=(0, 1, 2, 3, 11, 12, 23, 24),
         cycle=24,
         cycle_ahead=(3, 12),
         cell_steps=48,
@@ -196,10 +199,11 @@ SPECS: Final = {
         half_lives=(2, 5, 14, 45),
         scale_half_life=30,
         periods=(_YEAR, _YEAR / 2),
+        lags=(0, 1, 2, 3),
         cycle=365,
         cycle_ahead=(7,),
         cell_steps=32,
-        widening=0.08,
+        widening=0.12,
         seas=12_000,
         training_steps=760,
         contexts=(30, 60, 365, 730),
@@ -215,6 +219,7 @@ SPECS: Final = {
         half_lives=(1.5, 4, 10, 26),
         scale_half_life=16,
         periods=(_YEAR, _YEAR / 2, _YEAR / 3),
+        lags=(0, 1, 2, 3),
         cycle=52,
         cycle_ahead=(2, 8),
         cell_steps=32,
@@ -234,10 +239,11 @@ SPECS: Final = {
         half_lives=(1.5, 4, 10, 30),
         scale_half_life=18,
         periods=(_YEAR, _YEAR / 2, _YEAR / 3),
+        lags=(0, 1, 2, 3),
         cycle=12,
         cycle_ahead=(1, 4),
         cell_steps=24,
-        widening=0.25,
+        widening=0.1,
         seas=6_000,
         training_steps=400,
         contexts=(24, 60, 120, 360),

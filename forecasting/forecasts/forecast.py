@@ -1,6 +1,6 @@
 """The forecast of one series: values, distribution, references and warnings; as pandas or xarray."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal
 
@@ -37,12 +37,14 @@ class Chosen:
         origins: number of past forecasts in the backtest.
         rmse: RMSE of each candidate over the requested leads, °C, by name; empty without a backtest.
         since: first time that a past forecast started from; None without a backtest.
+        weights: of the members of a mixture at each lead, ``(horizon,)``, by name; empty if one model forecasts.
     """
 
     by: Literal["own_past", "held_out_seas"]
     origins: int
     rmse: dict[str, float]
     since: np.datetime64 | None = None
+    weights: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

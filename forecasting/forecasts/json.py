@@ -100,7 +100,9 @@ def _chosen(chosen: Chosen, units: Units) -> bytes:
     degree = float(from_celsius(1.0, units) - from_celsius(0.0, units))
     rmse = {name: round(value * degree, 6) for name, value in chosen.rmse.items()}
     since = {} if chosen.since is None else {"since": iso(chosen.since)}
-    return b'"chosen":%s,' % dumps({"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **since})
+    weights = {name: [round(weight, 3) for weight in row.tolist()] for name, row in chosen.weights.items()}
+    mixture = {"weights": weights} if weights else {}
+    return b'"chosen":%s,' % dumps({"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **since, **mixture})
 
 
 def _usual(usual: Usual, units: Units) -> bytes:

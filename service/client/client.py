@@ -99,9 +99,9 @@ class Calls(Caller):
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
-            series, or ``"0"`` for a Series without one), ``model`` (a network; or a reference, if that has the best
-            record on the series), ``version`` (of the release), ``chosen`` (``own_past`` or ``held_out_seas``: why
-            ``best`` chose the model; None where it did not choose by series), ``time`` (UTC),
+            series, or ``"0"`` for a Series without one), ``model`` (a network, or ``mixture``), ``version``
+            (of the release), ``chosen`` (``own_past`` or ``held_out_seas``: why ``best`` uses the model; None where it
+            did not choose by series), ``time`` (UTC),
             ``sst``, ``lower_80`` and ``upper_80`` for each level, ``calibrated`` (false if the series is unlike the
             model's training data, so that intervals and probabilities cannot be trusted), ``exceedance_24`` for each
             threshold, ``persistence``, ``climatology``, ``damped``, ``linear`` (NaN if the series is too short for it),

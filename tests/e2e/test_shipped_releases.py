@@ -22,6 +22,7 @@ from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT
 from training.config import SPECS, TrainingConfig
 from training.data.dataset import Dataset
+from training.pretraining.real_series import TEST, TRAIN, read_real_series, summary
 from training.publish.card import universal_card
 from training.publish.report import write_report
 
@@ -156,3 +157,12 @@ def test_the_card_of_a_universal_release_is_written_from_its_report(name: str) -
     shipped = published(name)
     report = parse_universal_report((shipped / "report.json").read_bytes())
     assert universal_card(report, SPECS[report.step]) == (shipped / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["ocean-hourly", "ocean-daily", "ocean-weekly", "ocean-monthly"])
+def test_what_the_networks_saw_ships_and_no_region_is_trained_and_tested_on(name: str) -> None:
+    report = parse_universal_report((published(name) / "report.json").read_bytes())
+    trained_on, held_out = (read_real_series(SPECS[report.step], [ROOT / "data" / "corpus"], p) for p in (TRAIN, TEST))
+    assert report.real_series == summary(trained_on)
+    assert {row.region for row in report.regions} == {real.region for real in held_out}
+    assert not {real.region for real in held_out} & {real.region for real in trained_on}

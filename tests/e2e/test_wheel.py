@@ -79,5 +79,5 @@ def test_commands_use_the_bundled_releases(installed: Path, tmp_path: Path) -> N
     shutil.copy(NINO12, tmp_path / "sea.csv")
     sst = installed / "bin" / "sst"
     output(installed, tmp_path, sst, "score", "sea.csv", "forecast.csv")
-    assert "ocean-monthly" in (tmp_path / "forecast.csv").read_text()
+    assert "mixture" in (tmp_path / "forecast.csv").read_text()
     assert "not checked" not in output(installed, tmp_path, sst, "inspect", "--check", "sea.csv")

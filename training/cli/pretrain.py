@@ -15,7 +15,7 @@ from training.cli import GALLERY, PRETRAIN
 from training.cli.train import add_workers
 from training.config import SPECS
 from training.pretraining.network import FitSettings
-from training.pretraining.real_series import read_real_series
+from training.pretraining.real_series import TEST, read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.publish.plot import draw_gallery
 from training.simulation.seas import STATISTICS, series_statistics, simulate_seas
@@ -67,9 +67,12 @@ def _add_pretrain_options(parser: argparse.ArgumentParser) -> None:
 def _pretrain(options: argparse.Namespace) -> int:
     fit = FitSettings(epochs=options.epochs, hidden=options.hidden, seed=options.seed)
     spec = SPECS[options.step]
-    real_series = read_real_series(spec, options.with_files)
     settings = PretrainingSettings(
-        fit=fit, real_series=real_series, device=choose_device(options.device), workers=options.workers
+        fit=fit,
+        real_series=read_real_series(spec, options.with_files),
+        held_out_series=read_real_series(spec, options.with_files, TEST),
+        device=choose_device(options.device),
+        workers=options.workers,
     )
     if options.seas is not None:
         seas = options.seas

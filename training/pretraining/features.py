@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from training.config import Spec
 
-LAGS: Final = 4
 _BLOCK: Final = 32
 
 
@@ -25,7 +24,7 @@ class Features(nn.Module):
         self.cycle = spec.cycle
         self.ahead = list(spec.cycle_ahead)
         self.smooth = 3 if spec.cycle > 100 else 0
-        self.lags = LAGS
+        self.lags = list(spec.lags)
         self.means = len(spec.half_lives)
         scale = 0.5 ** (1 / spec.scale_half_life)
         short = 0.5 ** (5 / spec.scale_half_life)
@@ -36,7 +35,7 @@ class Features(nn.Module):
         self.register_buffer("rates", torch.tensor(rates, dtype=torch.float64))
         self.prior_weight = 4.0  # the volatility of the whole past counts as much as this many increments
         self.bound = 8.0
-        self.size = 1 + 2 * len(spec.periods) + LAGS + self.means + 1 + 1 + len(self.ahead) + 1
+        self.size = 1 + 2 * len(spec.periods) + len(spec.lags) + self.means + 1 + 1 + len(self.ahead) + 1
         self.inputs = 4 + self.means + 2 + 1 + len(self.ahead) + 2 + 1
         self.context = 9 + 2 * len(spec.periods)
 
@@ -89,7 +88,7 @@ class Features(nn.Module):
         turned = self.turn(x, observed)
         distances = torch.cat([(x.unsqueeze(2) - means) * began.unsqueeze(2), turned], 2) / unit
         scaled = torch.clamp(increments / scale, -self.bound, self.bound)
-        lagged = [nn.functional.pad(scaled, (lag, 0))[:, :steps] for lag in range(self.lags)]
+        lagged = [nn.functional.pad(scaled, (lag, 0))[:, :steps] for lag in self.lags]
         elapsed = torch.arange(1 - steps, 1, device=anomaly.device, dtype=anomaly.dtype) * self.step_seconds
         angles = (last_time.unsqueeze(1) + elapsed).unsqueeze(2) * self.rates
         waves = torch.cat([torch.cos(angles), torch.sin(angles)], 2)

@@ -307,7 +307,8 @@ class UniversalModule(nn.Module):
 
     def usual(self, steps: int, last_time: Tensor, climatology: Tensor) -> Tensor:
         """Return the climatology at each step of the context and each lead, °C; zero without one."""
-        positions = torch.arange(1 - steps, self.horizon + 1, device=last_time.device, dtype=torch.float64)
+        # The middle of each step, since values are means of steps that are named by their start.
+        positions = torch.arange(1 - steps, self.horizon + 1, device=last_time.device, dtype=torch.float64) + 0.5
         times = last_time.unsqueeze(1) + positions.unsqueeze(0) * self.seconds
         angle = times * self.year_rate
         known = torch.nan_to_num(climatology.to(torch.float64))

@@ -18,6 +18,7 @@ from forecasting.readers import read
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.wording import counted
 from training.config import Spec
 from training.pretraining.examples import Panel
 
@@ -25,7 +26,9 @@ PLACES: Final = "places.csv"
 """Table of the places of a folder of real series."""
 
 _REQUIRED: Final = ("place", "step", "region", "latitude", "longitude")
-_TRAINED_ON: Final = "train"
+TRAIN: Final = "train"
+TEST: Final = "test"
+"""Parts of a folder: the places to train on, and those that the networks are scored on."""
 
 _OVERLAP: Final = 2
 """Stretches that each value is in, of those that training can choose from."""
@@ -47,28 +50,36 @@ class RealSeries:
     climatology: Floats
 
 
-def read_real_series(spec: Spec, paths: Sequence[Path]) -> list[RealSeries]:
-    """Read every series of some files and folders.
+def read_real_series(spec: Spec, paths: Sequence[Path], part: str = TRAIN) -> list[RealSeries]:
+    """Read every series of some files and folders that belongs to a part.
 
     The series of a file count as a region. A folder contains ``places.csv``, with the columns ``place``, ``step``,
     ``region``, ``latitude`` and ``longitude``, and for each step a file such as ``day.parquet``, with the columns
     ``place``, ``time`` (UTC, start of the step) and ``sst`` (°C). Rows of ``places.csv`` are left out if their ``open``
-    is false or their ``part`` is not ``train``, where there are such columns.
+    is false or their ``part`` is another, where there are such columns. Files, and folders without parts, are to train
+    on.
 
     Raises:
         FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
         MissingExtraError: if a folder is given and pyarrow is not installed.
     """
-    return [real for path in paths for real in (_read_folder(spec, path) if path.is_dir() else _read_file(spec, path))]
+    series: list[RealSeries] = []
+    for path in paths:
+        if path.is_dir():
+            series += _read_folder(spec, path, part)
+        elif part == TRAIN:
+            series += _read_file(spec, path)
+    return series
 
 
 def summary(series: Sequence[RealSeries]) -> tuple[str, ...]:
-    """Return the names of the regions with the number of their series; a single series by its own name."""
+    """Return the names of the regions with the number of their places; the only series of a file by its own name."""
     regions: dict[str, list[str]] = {}
     for real in series:
         regions.setdefault(real.region, []).append(real.name)
     return tuple(
-        names[0] if len(names) == 1 else f"{region} ({len(names)} series)" for region, names in regions.items()
+        names[0] if len(names) == 1 and names[0].startswith(region) else f"{region} ({counted(len(names), 'place')})"
+        for region, names in regions.items()
     )
 
 
@@ -93,8 +104,8 @@ def _read_file(spec: Spec, path: Path) -> list[RealSeries]:
     return members
 
 
-def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
-    """Read the series of a folder at the step of ``spec``; those that are too short are left out."""
+def _read_folder(spec: Spec, folder: Path, part: str) -> list[RealSeries]:
+    """Read the series of a part of a folder at the step of ``spec``; those that are too short are left out."""
     with needs_extra("columns", "Training on a folder of series"):
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -107,7 +118,7 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
         raise FileError(f"{error.filename}: {error.strerror}") from None
     except (ValueError, pa.ArrowInvalid) as error:
         raise FileError(f"{folder} cannot be read: {error}") from None
-    places = _usable(places, spec, folder)
+    places = _usable(places, spec, folder, part)
     climatologies, regions = _climatologies(places, folder), places["region"].astype(str).to_dict()
     step, fewest, members = TimeStep.parse(spec.step), spec.minimum + spec.horizon, []
     observed = values[values["place"].isin(places.index) & values["sst"].notna()]
@@ -120,13 +131,13 @@ def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
         except (SeriesError, ValueError) as error:
             raise FileError(f"{table}: {name}: {error}") from None
         members.append(RealSeries(str(name), regions[name], series, climatologies[str(name)]))
-    if not members:
+    if not members and part == TRAIN:
         raise FileError(f"{folder} has no series of at least {fewest} values at steps of {in_words(spec.step)}")
     return members
 
 
-def _usable(places: pd.DataFrame, spec: Spec, folder: Path) -> pd.DataFrame:
-    """Return the places to train on at the step of ``spec``, by name."""
+def _usable(places: pd.DataFrame, spec: Spec, folder: Path, part: str) -> pd.DataFrame:
+    """Return the places of a part at the step of ``spec``, by name."""
     missing = [name for name in _REQUIRED if name not in places]
     if missing:
         raise FileError(f"{folder / PLACES} has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}")
@@ -135,8 +146,8 @@ def _usable(places: pd.DataFrame, spec: Spec, folder: Path) -> pd.DataFrame:
         if places["open"].dtype != bool:
             raise FileError(f"{folder / PLACES}: expected True or False in every row of the column open")
         usable &= places["open"]
-    if "part" in places:
-        usable &= places["part"] == _TRAINED_ON
+    if "part" in places or part != TRAIN:
+        usable &= places.get("part") == part
     return places[usable].set_index("place")
 
 
@@ -181,7 +192,7 @@ def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: n
         if shown[row]:
             climatology[row] = real.climatology
     positioned = np.isfinite(climatology[:, 0])
-    before = np.arange(1 - size, 1) * spec.step_seconds
+    before = (np.arange(1 - size, 1) + 0.5) * spec.step_seconds
     usual = np.zeros_like(sst)
     for row in np.flatnonzero(positioned).tolist():
         usual[row] = evaluate(climatology[row], np.round(last[row] + before).astype("datetime64[s]"))

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from forecasting.events.paths import Dependence
 from forecasting.models.checkpoint import CPU, script
-from forecasting.models.metadata import CELLS
+from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.metadata import CELLS, digest
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.models.universal.network import save
+from forecasting.models.universal.network import load_all, save
 from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, UniversalReport
 from forecasting.releases.release import point_current
 from training.config import Spec
@@ -34,6 +35,7 @@ from training.pretraining.examples import (
     simulated_panel,
 )
 from training.pretraining.features import Features
+from training.pretraining.held_out_regions import score_regions
 from training.pretraining.network import LEVELS, FitSettings, UniversalModule, fit_companion, fit_network
 from training.pretraining.real_series import RealSeries, real_panel, summary
 from training.publish.card import universal_card
@@ -64,6 +66,7 @@ class PretrainingSettings:
         prior_seas: number of simulated series that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on; as many others score events.
         real_series: series to train on too.
+        held_out_series: series of regions that are not trained on, to score the networks on.
         real_share: share of the series of the prior, and of the training stretches, that are real, if there are enough.
     """
 
@@ -72,6 +75,7 @@ class PretrainingSettings:
     held_out_seas: int = 1_000
     fit: FitSettings = field(default_factory=FitSettings)
     real_series: Sequence[RealSeries] = ()
+    held_out_series: Sequence[RealSeries] = ()
     real_share: float = 0.3
     device: torch.device = CPU
     workers: int = 1
@@ -189,6 +193,8 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
                 events=tuple(fit.events),
             )
         )
+    paths = {cell: (folder / f"{cell}.pt").absolute() for cell in CELLS}
+    files = {cell: CheckpointFile(path, digest(path.read_bytes())) for cell, path in paths.items()}
     report = UniversalReport(
         dataset=spec.release,
         version=version,
@@ -196,6 +202,7 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
         seas=seas,
         real_series=summary(settings.real_series),
         models=models,
+        regions=score_regions(load_all(files, CheckpointFile.read, CPU), spec, settings.held_out_series),
     )
     (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(universal_card(report, spec), encoding="utf-8")

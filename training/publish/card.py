@@ -22,7 +22,8 @@ from forecasting.evaluation.report import (
     model_title,
 )
 from forecasting.models.metadata import Imported
-from forecasting.models.universal.report import UniversalReport
+from forecasting.models.universal.mixture import MIXTURE
+from forecasting.models.universal.report import RealRow, UniversalReport
 from forecasting.references.baselines import BASELINES
 from forecasting.scores.events import EventScore, EventSkill
 from forecasting.series.times import parse_time, short
@@ -496,29 +497,6 @@ def _drift(report: Report) -> list[str]:
     ]
 
 
-_EVIDENCE: Final = {
-    "hour": "Evidence from real seas is thin: two stations with strong tides, NDBC TPLM2 in Chesapeake Bay (2020–2022) "
-    "and NERACOOS B01 in the Gulf of Maine (2016–2017). From two weeks of data on, errors were lower than those of "
-    "persistence, damped persistence and an autoregression fitted to the same data. From three days of data they were "
-    "8 to 12 % higher than those of persistence at B01, 1 and 6 hours ahead. A series that short has too few past "
-    "forecasts for `best` to notice.",
-    "day": "The recipe was compared with real series of 47 places: a Mediterranean pixel of OISST (1982–2022), Scripps "
-    "Pier (1916–2015) and 45 tropical moorings (TAO, 1980–1998).",
-    "week": "Evidence from real seas is thin: weekly means of a Mediterranean pixel of OISST (1982–2022) and of "
-    "tropical moorings (TAO, 1980–1998), and the four Niño regions (1990–2016). From ten years of data on, damped "
-    "persistence about the season of the series itself was as good or better; `best` chooses it where it is.",
-    "month": "Evidence from real seas is thin: the Niño regions (1950–2010), and monthly means of a Mediterranean "
-    "pixel of OISST (1982–2022) and of tropical moorings (TAO, 1980–1998). From twenty years of data on, and in Niño "
-    "4, damped persistence about the season of the series itself was as good or better; `best` chooses it where it is.",
-}
-"""What the recipe of each step was compared with."""
-
-_NOT_BLIND: Final = (
-    "The simulation was adjusted to statistics of these series, and the spread of the quantiles to their coverage, so "
-    "other seas are better judges. docs/background/universal.md has the figures."
-)
-
-
 def universal_card(report: UniversalReport, spec: Spec) -> str:
     """Write the model card of a universal release."""
     seen = f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
@@ -529,10 +507,9 @@ def universal_card(report: UniversalReport, spec: Spec) -> str:
         f"steps ahead, from {spec.minimum} to {spec.maximum} values, with or without a position. Version "
         f"{report.version}.",
         f"They were trained on {report.seas} simulated seas and {seen}. How good their forecasts of other "
-        "places are depends on how closely the simulation resembles those places. The service compares them with "
-        "simple references on the past of each series that it gets, and says which did better.",
-        "## On real seas",
-        f"This section is about the release that ships with the project. {_EVIDENCE[spec.step]} {_NOT_BLIND}",
+        "places are depends on how closely these seas resemble those places. The service compares them with simple "
+        "references on the past of each series that it gets, and by default mixes all by how well they did there.",
+        *_real_sections(report, spec),
         "## On simulated seas that were held out",
         "RMSE relative to persistence, with each error scaled by what is usual in its series. *Alone* is the same "
         "cell, fitted without the Bayesian regression that accompanies it.",
@@ -540,6 +517,46 @@ def universal_card(report: UniversalReport, spec: Spec) -> str:
         *_held_out_events(report),
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _real_sections(report: UniversalReport, spec: Spec) -> list[str]:
+    """Return the section on real places of regions that were held out; nothing if there were none."""
+    if not report.regions:
+        return []
+    names, leads = list(report.regions[0].relative_rmse), spec.scored_leads
+    titles = [f"lead {lead}" for lead in leads]
+    means: list[Sequence[str]] = [("Model", "values", "regions", *titles)]
+    regions: list[Sequence[str]] = [("Region", "places", "values", *titles)]
+    for context in spec.contexts:
+        rows = [row for row in report.regions if row.context == context]
+        for name in names if rows else ():
+            of_leads = [[row for row in rows if row.lead == lead] for lead in leads]
+            counts = {len(of_lead) for of_lead in of_leads}
+            means.append((name, str(context), str(max(counts)), *(_mean_score(of_lead, name) for of_lead in of_leads)))
+    for region in dict.fromkeys(row.region for row in report.regions):
+        for context in spec.contexts:
+            by_lead = {row.lead: row for row in report.regions if (row.region, row.context) == (region, context)}
+            if by_lead:
+                cells = [_mean_score([by_lead[lead]] if lead in by_lead else [], MIXTURE) for lead in leads]
+                places = max(row.places for row in by_lead.values())
+                regions.append((region, str(places), str(context), *cells))
+    return [
+        "## At real places, in regions that were held out",
+        "RMSE relative to that of the best reference at each place in hindsight (persistence, climatology, damped, "
+        "linear or usual change; below 1 is better), and the share of observations inside 80 % intervals, in percent. "
+        "Forecasts know the position. Means are over the places of a region, then over regions. No choice was made by "
+        "these figures.",
+        aligned(means),
+        f"The {MIXTURE}, which forecasts by default, by region:",
+        aligned(regions),
+    ]
+
+
+def _mean_score(rows: Sequence[RealRow], name: str) -> str:
+    if not rows:
+        return "–"
+    relative = math.exp(float(np.mean([math.log(row.relative_rmse[name]) for row in rows])))
+    return f"{relative:.3f} ({100 * float(np.mean([row.coverage_80[name] for row in rows])):.0f})"
 
 
 def _held_out_table(report: UniversalReport, spec: Spec, context: int) -> list[str]:

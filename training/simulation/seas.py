@@ -26,6 +26,9 @@ AREA_MEAN: Final = "area mean"
 KINDS: Final = (ANALYSIS, IN_SITU, AREA_MEAN)
 _SHARES: Final = (0.45, 0.43, 0.12)
 
+_REPEATING: Final = 0.1
+"""Share of hourly sensors that report every few hours."""
+
 
 def observe(
     random: Generator, water: Array, rms_increment: Array, steps_per_day: float
@@ -75,7 +78,18 @@ def _measure(random: Generator, water: Array, rms_increment: Array, per_day: flo
     fronts = red_noise(random, len(water), log_uniform(random, 0.15, 1.5, n) * max(1, per_day))
     strength = np.exp(random.uniform(0, 0.5, n) * red_noise(random, len(water), log_uniform(random, 5, 60, n)))
     measured = water + rms_increment * log_uniform(random, 0.05, 1.3, n) * strength * fronts * min(1.0, per_day**0.5)
-    return np.asarray(measured + rms_increment * log_uniform(random, 0.01, 0.7, n) * _white(random, water.shape))
+    measured += rms_increment * log_uniform(random, 0.01, 0.7, n) * _white(random, water.shape)
+    if per_day > 1:
+        _repeat(random, measured)
+    return np.asarray(measured)
+
+
+def _repeat(random: Generator, measured: Array) -> None:
+    """Repeat values where a sensor reports every few hours, and the value stands for the hours between."""
+    for place in np.flatnonzero(random.random(measured.shape[1]) < _REPEATING):
+        every = random.choice([2, 3, 6], p=[0.6, 0.25, 0.15])
+        steps = np.arange(len(measured)) + random.integers(every)
+        measured[:, place] = measured[np.maximum(steps - steps % every - steps[0], 0), place]
 
 
 def _average(random: Generator, water: Array, rms_increment: Array, per_day: float) -> Array:
@@ -128,8 +142,13 @@ _TIDES: Final = {
     "N2": (12.6583, 0.2),
     "K1": (23.9345, 0.5),
     "O1": (25.8193, 0.4),
+    "M4": (6.2103, 0.5),
+    "MS4": (6.1033, 0.2),
+    "M6": (4.1402, 0.2),
 }
-"""Period, hours, and usual amplitude relative to the largest."""
+"""Period, hours, and usual amplitude relative to the largest; of the last three, in the shallowest water."""
+
+_SHALLOW_WATER: Final = ("M4", "MS4", "M6")
 
 
 @dataclass(frozen=True)
@@ -147,10 +166,10 @@ class Seas:
     kinds: npt.NDArray[np.str_]
 
     def usual(self) -> Floats:
-        """Return the climatology by position at each step, °C, ``(places, steps)``."""
-        return np.maximum(
-            evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING_POINT
-        )
+        """Return the climatology by position in the middle of each step, °C, ``(places, steps)``."""
+        middles = self.times + (self.times[1] - self.times[0]) / 2
+        usual = evaluate_seasons(self.places.climatology, middles / _DAY).T.astype(np.float64)
+        return np.maximum(usual, FREEZING_POINT)
 
 
 def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas:
@@ -183,9 +202,10 @@ def _tides(random: Generator, rms_increment: Array, times: Floats) -> Array:
     constant = random.uniform(0.2, 1, n)
     gradient = constant + (1 - constant) * red_noise(random, len(times), log_uniform(random, 10, 60, n) * 24)
     total = np.zeros((len(times), n), dtype=np.float32)
-    diurnal = log_uniform(random, 0.1, 2, n)
+    diurnal, shallow = log_uniform(random, 0.1, 2, n), log_uniform(random, 0.03, 1, n)
+    factors = dict.fromkeys(("K1", "O1"), diurnal) | dict.fromkeys(_SHALLOW_WATER, shallow)
     for name, (period, usual) in _TIDES.items():
-        amplitude = usual * np.exp(random.normal(0, 0.4, n)) * (diurnal if name in ("K1", "O1") else 1)
+        amplitude = usual * np.exp(random.normal(0, 0.4, n)) * factors.get(name, 1)
         phase = random.uniform(0, 2 * np.pi, n)
         total += (amplitude * np.cos(2 * np.pi * hours[:, np.newaxis] / period + phase)).astype(np.float32)
     return np.asarray(size * gradient * total, dtype=np.float32)

@@ -16,6 +16,7 @@ from forecasting.forecasts.forecast import PastSkill
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.distribution import exceedance, quantiles_at
 from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.mixture import MIXTURE
 from forecasting.models.universal.references import Steps
 from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.times import DAY, YEAR, Bools, Floats
@@ -82,7 +83,9 @@ class AllowedRange(NamedTuple):
             f"{model} forecasts {sst[lead]:.2f} °C at lead {lead + 1}, outside the range that the past of the series "
             f"and the climatology allow ({self.low[index, lead]:.2f} to {self.high[index, lead]:.2f} °C)"
         )
-        if issued != model:
+        if issued == MIXTURE:
+            message += ": the mixture leaves it out"
+        elif issued != model:
             message += f": {issued} forecasts instead" if allowed else f": {issued}, which leaves it least, forecasts"
         if not allowed:
             message += "; the forecast is not calibrated"
@@ -218,21 +221,6 @@ class PastErrors:
     def best_network(self) -> str:
         """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""
         return self.names[int(self._relative[: self.networks].argmin())]
-
-    def by_preference(self) -> Iterator[str]:
-        """Yield the names of models, the preferred first.
-
-        These are references that are better than the best network by more than chance; that network; and the others
-        with as many past forecasts as decide, by RMSE relative to persistence.
-        """
-        network, yielded = self.best_network(), list[str]()
-        while better := self.better_reference(network, yielded):
-            yielded.append(better)
-            yield better
-        yield network
-        relative = dict(zip(self.names, self._relative.tolist(), strict=True))
-        others = [name for name in self.rmse if name not in (network, *yielded)]
-        yield from sorted(others, key=relative.__getitem__)
 
     def better_reference(self, network: str, without: Collection[str] = ()) -> str | None:
         """Return the best reference if it is better than ``network`` by more than chance.

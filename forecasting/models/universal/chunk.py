@@ -29,6 +29,7 @@ from forecasting.models.universal.backtest import (
 )
 from forecasting.models.universal.contexts import Contexts, Indices
 from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval
+from forecasting.models.universal.mixture import MIXTURE, Mixture
 from forecasting.models.universal.network import UniversalForecaster, backtest_all
 from forecasting.models.universal.references import (
     REFERENCES,
@@ -100,7 +101,7 @@ class Made:
     couplings: list[Coupling]
     warnings: list[tuple[ForecastWarning, ...]]
     usual: Sequence[Usual | None]
-    chosen: Sequence[Chosen | None]
+    chosen: list[Chosen | None]
     past: Sequence[PastSkill | None]
 
     @classmethod
@@ -347,9 +348,8 @@ class _Chunk:
         backtests: dict[int, PastErrors] = {}
         if len(self.origins):
             backtests = {index: self._backtest(index) for index in range(n)}
-            chosen = [self._chosen(index, backtest) for index, backtest in backtests.items()]
             past = [backtest.skill() if backtest.origins else None for backtest in backtests.values()]
-            made = replace(made, chosen=chosen, past=past)
+            made = replace(made, past=past)
         elif self.options.concise:
             return made
         alike: dict[tuple[str, str, int, bool], list[int]] = {}
@@ -358,6 +358,8 @@ class _Chunk:
             model, warnings = self._choose(index, made.warnings[index], backtest)
             made.warnings[index] += warnings
             made.model[index] = model
+            if backtest and not self.options.cell:
+                made.chosen[index] = self._chosen(index, backtest, model)
             decided = backtest is not None and backtest.origins >= MIN_ORIGINS
             network = model if model in self.answers else backtest.best_network() if backtest and decided else first
             alike.setdefault((model, network, self._leads(index).stop, decided), []).append(index)
@@ -377,23 +379,25 @@ class _Chunk:
             rows: indices of the series.
         """
         made.sst[rows] = self._sst(model)[rows]
-        candidate, metadata = [*self.answers, *self.references].index(model), self.networks[network].metadata
-        if model in self.answers:
-            answers, quantiles = self.answers[model][rows, :-1], self.answers[model][rows, -1, :, 1:]
+        metadata = self.networks[network].metadata
+        if model in self.references:
+            errors = self.errors[[*self.answers, *self.references].index(model), rows]
+            spread = symmetric_quantiles(errors[..., :stop], metadata.levels)
+            made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
+            steps = stop
+        else:
+            answers, errors = self._answers(model, rows)
+            quantiles = answers[:, -1, :, 1:]
             if len(self.origins):
-                departures = relative_departures(answers, self.network_errors[candidate, rows], metadata.levels)
+                departures = relative_departures(answers[:, :-1], errors, metadata.levels)
                 middle = quantiles[..., len(metadata.levels) // 2, None]
                 quantiles = middle + (quantiles - middle) * width_factors(departures, self.stride)[..., None]
             made.quantiles[rows] = quantiles
             steps = min(stop + steps_after(self.contexts.step), quantiles.shape[1])
-        else:
-            spread = symmetric_quantiles(self.errors[candidate, rows, :, :stop], metadata.levels)
-            made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
-            steps = stop
         dependence, leads = metadata.dependence, tuple(range(1, steps + 1))
         variants = np.full(len(rows), -1)
         if dependence and decided:
-            variants = dependence.indices_suited_to(self.errors[candidate, rows, :, :stop])
+            variants = dependence.indices_suited_to(errors[..., :stop])
         for index, variant in zip(rows, variants.tolist(), strict=True):
             suited = dependence.of_variants[variant] if dependence and variant >= 0 else dependence
             made.couplings[index] = Coupling(suited, leads)
@@ -403,44 +407,91 @@ class _Chunk:
     ) -> tuple[str, tuple[ForecastWarning, ...]]:
         """Return the model that forecasts the series at ``index``, and warnings about it beside those ``known``.
 
-        That is the preferred one whose forecast is within the allowed range; an autoregression also has to be stable.
-        If there is none, the one that leaves it least forecasts.
+        That is the network that was named; or, if the past is long enough, the mixture of all candidates whose
+        forecasts are within the allowed range. If there is none, the candidate that leaves it least forecasts.
         """
-        candidates, warnings = iter(self.answers), tuple[ForecastWarning, ...]()
+        preferred, candidates, warnings = next(iter(self.answers)), [*self.answers], tuple[ForecastWarning, ...]()
+        mixed = False
         if backtest and backtest.origins >= MIN_ORIGINS:
-            ranked = (model for model in backtest.by_preference() if self._is_stable(index, model))
-            if not self.options.cell:
-                candidates = ranked
-            elif (better := next(ranked)) not in self.answers:
-                warnings = (_reference_is_better(backtest, next(iter(self.answers)), better),)
-        excess = dict[str, float]()
-        for model in candidates:
-            excess[model] = float(self._excess(model)[index])
-            if not excess[model]:
-                break
-        preferred, model = next(iter(excess)), min(excess, key=excess.__getitem__)
-        if excess[preferred] and not starts_from_suspect(known):
-            sst = self._sst(preferred)[index]
-            outside = self._allowed.warning(index, sst, preferred, model, allowed=not excess[model])
+            preferred = backtest.best_network()
+            if self._mixture is None:
+                unstable = [name for name in self.references if not self._is_stable(index, name)]
+                if better := backtest.better_reference(preferred, unstable):
+                    warnings = (_reference_is_better(backtest, preferred, better),)
+            else:
+                mixed = bool(self._mixture.usable[index])
+                candidates = [MIXTURE] if mixed else [n for n in self._candidates if self._is_stable(index, n)]
+        if not self._excess(preferred)[index]:
+            return MIXTURE if mixed else preferred, warnings
+        model = min(candidates, key=lambda name: float(self._excess(name)[index]))
+        if not starts_from_suspect(known):
+            allowed = not self._excess(model)[index]
+            outside = self._allowed.warning(index, self._sst(preferred)[index], preferred, model, allowed=allowed)
             warnings = (*warnings, outside)
         return model, warnings
 
     def _is_stable(self, index: int, model: str) -> bool:
-        if model != "linear" or self.past is None:
-            return True
-        return bool(np.isfinite(self.references[model][index, -1]).all()) and self.past.autoregression.is_stable(index)
+        """Return whether a model is known from the end of a series and, if it is the autoregression, decays."""
+        if model in self.references and not np.isfinite(self.references[model][index, -1]).all():
+            return False
+        return model != "linear" or self.past is None or self.past.autoregression.is_stable(index)
 
     @cached_property
     def _known_sst(self) -> dict[str, Floats]:
         return {}
 
+    @cached_property
+    def _known_excess(self) -> dict[str, Floats]:
+        return {}
+
     def _sst(self, model: str) -> Floats:
         """Return the forecasts of a network or reference, °C ``(n, horizon)``."""
         if model not in self._known_sst:
-            is_reference = model in self.references
-            leads = self.references[model][:, -1] if is_reference else self.answers[model][:, -1, :, 0]
-            self._known_sst[model] = self._at_leads(leads)
+            self._known_sst[model] = self._at_leads(self._mixed if model == MIXTURE else self._from_end(model))
         return self._known_sst[model]
+
+    @property
+    def _candidates(self) -> tuple[str, ...]:
+        return (*self.answers, *self.references)
+
+    @cached_property
+    def _mixture(self) -> Mixture | None:
+        """The mixture of all candidates; None where a network was named, or nothing is known of the past."""
+        if self.options.cell or not len(self.origins):
+            return None
+        usable = [
+            [not excess and self._is_stable(index, name) for index, excess in enumerate(self._excess(name).tolist())]
+            for name in self._candidates
+        ]
+        return Mixture.of(self._candidates, self.errors, self.stride, np.asarray(usable))
+
+    @cached_property
+    def _mixed(self) -> Floats:
+        """What the mixture forecasts from the last observation, °C ``(n, leads)``."""
+        assert self._mixture is not None
+        return self._mixture.mean(np.stack([self._from_end(name) for name in self._candidates]))
+
+    def _from_end(self, model: str) -> Floats:
+        """Return what a network or reference forecasts from the last observation, °C ``(n, leads)``."""
+        if model in self.references:
+            return self.references[model][:, -1]
+        forecast: Floats = self.answers[model][
+            :, -1, : int(self.contexts.missing_after.max()) + self.options.horizon, 0
+        ]
+        return forecast
+
+    def _answers(self, model: str, rows: list[int]) -> tuple[Floats, Floats]:
+        """Return the answers of a network or the mixture for the series at ``rows``, and its errors at the origins.
+
+        Only distances from the mean are known of the mixture's past answers.
+        """
+        if self._mixture is not None and model == MIXTURE:
+            answers = [answer[rows] for answer in self.answers.values()]
+            levels = next(iter(self.networks.values())).metadata.levels
+            spreads = symmetric_quantiles(self.errors[len(answers) :, rows], levels)
+            return self._mixture.answers(rows, answers, spreads, self._mixed[rows])
+        errors = self.network_errors[[*self.answers].index(model), rows] if len(self.origins) else self.network_errors
+        return self.answers[model][rows], errors
 
     def _at_leads(self, values: Floats) -> Floats:
         """Return ``values`` of the steps after the last observation, ``(n, steps)``, at the leads, ``(n, horizon)``."""
@@ -455,25 +506,32 @@ class _Chunk:
         return AllowedRange.of(contexts.values, contexts.coefficients, contexts.step, ahead)
 
     def _excess(self, model: str) -> Floats:
-        return self._allowed.excess(self._sst(model))
+        if model not in self._known_excess:
+            self._known_excess[model] = self._allowed.excess(self._sst(model))
+        return self._known_excess[model]
 
-    def _chosen(self, index: int, backtest: PastErrors) -> Chosen | None:
-        """Return why a model was chosen; None if the caller named it."""
-        if self.options.cell:
-            return None
+    def _chosen(self, index: int, backtest: PastErrors, model: str) -> Chosen:
+        """Return why ``model`` forecasts, where the caller named none."""
         if not backtest.origins:
             return _HELD_OUT
+        rmse, weights = backtest.rmse, dict[str, Floats]()
+        if model == MIXTURE and self._mixture is not None:
+            members = self._mixture.weights[:, index, self._leads(index)]
+            weights = {name: row for name, row in zip(self._candidates, members, strict=True) if row.any()}
+        else:
+            rmse = {name: value for name, value in rmse.items() if name != MIXTURE}
         by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"
-        return Chosen(by, backtest.origins, backtest.rmse, self._since(index))
+        return Chosen(by, backtest.origins, rmse, self._since(index), weights)
 
     def _leads(self, index: int) -> slice:
         first = int(self.contexts.missing_after[index])
         return slice(first, first + self.options.horizon)
 
     def _backtest(self, index: int) -> PastErrors:
-        leads = self._leads(index)
-        names = (*self.answers, *self.references)
-        return PastErrors(names, self.errors[:, index, :, leads], len(self.answers), self.stride, leads.start + 1)
+        leads, names, errors = self._leads(index), self._candidates, self.errors[:, index]
+        if self._mixture is not None:
+            names, errors = (*names, MIXTURE), np.concatenate([errors, self._mixture.errors[index][None]])
+        return PastErrors(names, errors[..., leads], len(self.answers), self.stride, leads.start + 1)
 
     def _since(self, index: int) -> np.datetime64:
         """Return the first time that a past forecast of the series at ``index`` started from."""

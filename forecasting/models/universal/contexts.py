@@ -42,7 +42,7 @@ _VALUES_COMPARED: Final = 100
 
 
 def climatology_of_steps(coefficients: Coefficients, last_time: Times, steps: Floats | range, step: TimeStep) -> Floats:
-    """Return the climatology of several places at ``steps`` after each last time, °C ``(n, steps)``.
+    """Return the climatology of several places in the middle of ``steps`` after each last time, °C ``(n, steps)``.
 
     Args:
         coefficients: °C, ``(n, 7)``; NaN where it is not known.
@@ -52,11 +52,12 @@ def climatology_of_steps(coefficients: Coefficients, last_time: Times, steps: Fl
     """
     offsets, known = np.asarray(steps, dtype=np.int64), coefficients.astype(np.float64)
     if not step.calendar_month:
-        return evaluate(_from(last_time, known), (offsets * step.seconds).astype("datetime64[s]"))
+        return evaluate(_from(last_time, known), ((offsets + 0.5) * step.seconds).astype("datetime64[s]"))
     usual = np.empty((len(known), len(offsets)))
     for time in np.unique(last_time):
         rows = last_time == time
-        usual[rows] = evaluate(known[rows], step.shift(time, offsets))
+        starts, ends = step.shift(time, offsets), step.shift(time, offsets + 1)
+        usual[rows] = evaluate(known[rows], starts + (ends - starts) / 2)
     return usual
 
 

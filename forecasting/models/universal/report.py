@@ -40,6 +40,27 @@ class HeldOutEvent(BaseModel, frozen=True):
     score: EventScore
 
 
+class RealRow(BaseModel, frozen=True):
+    """How the models did at the real places of one region that was held out of training.
+
+    Attributes:
+        context: number of values that each forecast starts from.
+        places: number of places.
+        n: number of forecasts.
+        relative_rmse: RMSE over that of the best reference at a place in hindsight, geometric mean over the places, by
+            model: the networks, and the mixture that serves by default.
+        coverage_80: share of observations inside 80 % intervals, likewise.
+    """
+
+    region: str
+    context: int
+    lead: int
+    places: int
+    n: int
+    relative_rmse: dict[str, float]
+    coverage_80: dict[str, float]
+
+
 class HeldOutModel(BaseModel, frozen=True):
     """The scores of one network.
 
@@ -70,6 +91,7 @@ class UniversalReport(BaseModel, frozen=True):
         seas: number of simulated seas in training.
         real_series: names of the real series in training, or of their regions with the number of series.
         models: the networks.
+        regions: how they did at real places; empty if no region was held out.
     """
 
     dataset: str
@@ -78,6 +100,7 @@ class UniversalReport(BaseModel, frozen=True):
     seas: int
     real_series: tuple[str, ...] = ()
     models: tuple[HeldOutModel, ...]
+    regions: tuple[RealRow, ...] = ()
 
 
 def parse_universal_report(content: bytes) -> UniversalReport:

@@ -344,6 +344,11 @@ class Resampled:
         if self.missing_after:
             observed = self.sent.times[-1 - self.missing_after]
             warnings = (*warnings, late_warning(observed, self.missing_after, self.sent.step))
+        chosen = forecast.chosen
+        if chosen is not None and chosen.weights:
+            known = np.arange(1, len(forecast.sst) + 1)
+            weights = {name: np.interp(leads, known, row)[ahead] for name, row in chosen.weights.items()}
+            chosen = replace(chosen, weights=weights)
         return replace(
             forecast,
             times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),
@@ -357,6 +362,7 @@ class Resampled:
             ),
             baselines=baselines,
             usual=usual,
+            chosen=chosen,
             warnings=(*warnings, self._warning(release)),
         )
 

@@ -267,13 +267,22 @@ class _Forecast(BaseModel):
 
 
 class ModelChoice(BaseModel):
-    """How `best` chose the model of a series."""
+    """How `best` forecasts a series."""
 
     by: Literal["own_past", "held_out_seas"] = Field(
-        description="`own_past`: the best record on this series. `held_out_seas`: the series is too short for a record."
+        description="`own_past`: a mixture, weighted by the record on this series. `held_out_seas`: the series is too "
+        "short for a record, so the network that did best on held-out seas forecasts."
     )
     origins: int = Field(description="The number of past forecasts that were compared.")
-    rmse: dict[str, float] = Field(description="The RMSE of each candidate over the requested leads.")
+    rmse: dict[str, float] = Field(
+        description="The RMSE of each candidate over the requested leads; of the mixture, with the weights that were "
+        "learned from these forecasts."
+    )
+    weights: dict[str, list[float]] | None = Field(
+        default=None,
+        description="The weight of each member of the mixture at each step ahead; absent if one model forecasts.",
+        examples=[{"ocean-daily-gru": [0.82, 0.7], "damped": [0.18, 0.3]}],
+    )
     since: Time | None = Field(
         default=None, description="The first time that a past forecast started from; absent if there are none."
     )

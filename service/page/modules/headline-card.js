@@ -25,16 +25,13 @@ let isRecordOpen = false;
  * @param {Headline} headline @param {import("./forecast-chart.js").History} history @param {Element} events their state in a sentence
  */
 export function headlineCard(headline, { step, timestamps }, events) {
-  const { forecast, first, other, missing } = headline;
+  const { forecast, first, missing } = headline;
   const judged = first && judgedFirst(headline, first);
-  const others = [
-    judged ? consequence(judged) : missing,
-    other && other.model !== forecast.model ? `${capitalised(other.lead)}, the service would choose ${modelPhrase(other.model)}.` : "",
-  ].filter(Boolean);
+  const note = judged ? consequence(judged) : missing;
   return h(
     "section",
     { class: "card headline" },
-    h("div", { class: "verdict" }, h("h2", {}, judged ? verdict(judged) : "This forecast cannot be checked on your series."), others.length > 0 && h("p", {}, others.join(" "))),
+    h("div", { class: "verdict" }, h("h2", {}, judged ? verdict(judged) : "This forecast cannot be checked on your series."), note && h("p", {}, note)),
     events,
     nextValue(forecast, step, /** @type {string} */ (timestamps.at(-1)), judged && betterReference(judged)),
     judged && recordDetails(headline, judged),

@@ -10,6 +10,7 @@ export const CELLS = ["rnn", "lstm", "gru"];
 /** @type {Record<string, string>} */
 const TITLES = {
   observed: "Observed",
+  mixture: "Mixture",
   rnn: "RNN",
   lstm: "LSTM",
   gru: "GRU",
@@ -39,6 +40,7 @@ const COLOURS = {
   damped: "reference-3",
   linear: "reference-4",
   usual_change: "reference-5",
+  mixture: "gru",
 };
 
 /** @type {Record<string, string>} lengths of dashes and gaps; those of references differ as much as their colours */
@@ -67,10 +69,11 @@ export function isNetwork(model) {
   return !NO_NETWORKS.has(kindOf(model));
 }
 
-/** Its place in lists and legends: RNN, LSTM and GRU, other networks, then references. @param {string} model */
+/** Its place in lists and legends: the mixture, RNN, LSTM and GRU, other networks, then references. @param {string} model */
 export function orderOf(model) {
-  const place = Object.keys(TITLES).indexOf(kindOf(model));
-  return place < 0 ? CELLS.length + 0.5 : place;
+  const order = Object.keys(TITLES);
+  const place = order.indexOf(kindOf(model));
+  return place < 0 ? order.indexOf("gru") + 0.5 : place;
 }
 
 /** The name of the CSS custom property with its colour. @param {string} kind */

@@ -64,7 +64,6 @@ function endOf(series, { timestamps, values }, most) {
 
 /**
  * What opens a forecast of universal networks: the next value of the model of the chart, and its record one step ahead.
- * If another kind of model is best one step ahead, the record over all leads, which chose the model, comes first.
  * @param {Source} source @param {Choice} choice
  * @param {{forecasts: any[], best: any, next: any, compared: any}} answers best over all leads and one step ahead, and the comparison of a resampled series
  * @returns {import("./headline-card.js").Headline}
@@ -76,8 +75,6 @@ function universalHeadline({ series }, { model, horizon, resampledTo }, { foreca
   const one = { record: own ?? chosenRecord(next, series), lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) };
   const all = { record: chosenRecord(best, series), lead: recordLead(horizon, series.step, resampledTo) };
   const common = { forecast, named: model !== "best", resampled: resampledTo ? stepAdjective(resampledTo) : "", missing: "" };
-  const alike = best.model === next.model || (isNetwork(best.model) && isNetwork(next.model));
-  if (model === "best" && !alike) return { ...common, first: all, other: { ...one, model: next.model } };
   return { ...common, first: one, other: horizon > 1 ? { ...all, model: forecast.model } : null };
 }
 

@@ -42,11 +42,12 @@ const PHRASES = {
   damped: "damped persistence",
   linear: "a linear autoregression",
   usual_change: "the last value plus the usual change",
+  mixture: "the mixture of networks and references",
 };
 
 /** A model in a sentence. @param {string} model */
 export function modelPhrase(model) {
-  return isNetwork(model) ? `the ${modelTitle(kindOf(model))} network` : (PHRASES[model] ?? model);
+  return PHRASES[model] ?? (isNetwork(model) ? `the ${modelTitle(kindOf(model))} network` : model);
 }
 
 /** How far ahead forecasts of one or more steps reach, in words. @param {number} horizon @param {string} step */

@@ -8,6 +8,7 @@ import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
 import { positionInWords } from "./locator-map.js";
+import { modelPhrase } from "./record.js";
 import { sentence } from "./sentence.js";
 import { ageInWords } from "./spoken-times.js";
 import { lastValue, nextSteps } from "./station-card.js";
@@ -74,7 +75,7 @@ function compose(part, station, signal) {
 /** @param {Station} station */
 function describeStation({ id, latitude, longitude, step, model, forecast }) {
   const where = latitude === null || longitude === null ? "no position" : positionInWords({ latitude, longitude });
-  const by = forecast?.model ?? (model === "best" ? "the model that does best" : model);
+  const by = forecast ? modelPhrase(forecast.model) : model === "best" ? "the mixture of networks and references" : model;
   return [h("code", {}, id), ` · ${where} · ${stepAdjective(step)} readings · forecast by ${by}`];
 }
 

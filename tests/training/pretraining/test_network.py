@@ -83,7 +83,7 @@ def test_a_backtest_gives_nearly_the_forecast_of_its_day(module: UniversalModule
 
 def test_the_position_enters_by_its_usual_change() -> None:
     module = build("day", "gru")
-    days = torch.arange(-59, 15, dtype=torch.float64)
+    days = torch.arange(-59, 15, dtype=torch.float64) + 0.5  # the middle of each
     usual = module.usual(60, LAST, SOMEWHERE)
     angle = (LAST + days * 86400) * module.year_rate
     expected = 15 + sum(

@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
+from forecasting.climatology.annual_cycle import evaluate
 from forecasting.errors import FileError
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 from training.config import SPECS
-from training.pretraining.real_series import read_real_series, real_panel, summary
+from training.pretraining.real_series import TEST, RealSeries, read_real_series, real_panel, summary
 
 DAY = replace(SPECS["day"], training_steps=100)
 
@@ -79,7 +82,7 @@ def test_a_series_that_cannot_be_trained_on_is_refused(tmp_path: Path, days: int
 def test_regions_of_a_folder_count_alike(tmp_path: Path) -> None:
     folder = write_folder(tmp_path)
     series = read_real_series(DAY, [folder])
-    assert summary(series) == ("north (2 series)", "s1")
+    assert summary(series) == ("north (2 places)", "south (1 place)")
     means = panel_of(folder, at_most=12).nanmean(1).round().tolist()
     assert means.count(20) == 6
     assert {10, 11} < set(means)
@@ -109,6 +112,25 @@ def test_places_of_a_folder_that_are_not_for_training_are_left_out(
     tmp_path: Path, columns: dict[str, list[object]], kept: list[str]
 ) -> None:
     assert [real.name for real in read_real_series(DAY, [write_folder(tmp_path, **columns)])] == kept
+
+
+@pytest.mark.parametrize(("part", "held_out"), [(["train", "test", "test"], ["n2", "s1"]), (["train"] * 3, [])])
+def test_places_to_test_on_are_those_of_that_part(tmp_path: Path, part: list[object], held_out: list[str]) -> None:
+    folder, file = write_folder(tmp_path, part=part), write(tmp_path / "pier.csv", 60)
+    assert [real.name for real in read_real_series(DAY, [folder, file], TEST)] == held_out
+
+
+def test_a_folder_without_parts_is_all_to_train_on(tmp_path: Path) -> None:
+    assert read_real_series(DAY, [write_folder(tmp_path)], TEST) == []
+
+
+def test_usual_values_are_those_in_the_middle_of_each_day() -> None:
+    times = np.datetime64("2020-01-01T00:00:00") + np.arange(400) * np.timedelta64(86_400, "s")
+    cycle = np.asarray([15.0, -4.0, -3.0, 0.5, 0.2, 0.0, 0.0])
+    values = evaluate(cycle, times + np.timedelta64(43_200, "s"))
+    real = RealSeries("a", "a", SstSeries(values, times[0], TimeStep.parse("day")), cycle)
+    panel = real_panel(DAY, [real], 1000, np.random.default_rng(0))
+    assert panel.anomaly[panel.positioned > 0.5].abs().max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import load
 from forecasting.models.universal.report import parse_universal_report
 from forecasting.releases.release import open_current
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 from training.config import SPECS
 from training.pretraining.network import FitSettings
-from training.pretraining.real_series import read_real_series
+from training.pretraining.real_series import RealSeries, read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 
 TINY = PretrainingSettings(
@@ -64,7 +66,7 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
     assert "The event is 3 steps in a row above the 90th percentile of the context, within 10 steps." in card
     assert "| ocean-monthly-gru" in card.split("## Probabilities of events")[1]
     assert "| ocean-monthly-gru alone | unknown |" in card
-    assert "Evidence from real seas is thin: the Niño regions" in card
+    assert "## At real places" not in card
 
 
 def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
@@ -75,6 +77,27 @@ def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path
     ]
     for name, weights in states[0].items():
         torch.testing.assert_close(weights, states[1][name], rtol=0, atol=0)
+
+
+def test_places_of_regions_that_were_held_out_are_scored(tmp_path: Path) -> None:
+    months, rng = np.arange("1990-01", "2010-01", dtype="datetime64[M]"), np.random.default_rng(0)
+    places = []
+    for region in ("east", "west"):
+        values = 15 + 3 * np.sin(np.arange(240) / 6 * np.pi) + np.cumsum(rng.normal(0, 0.1, 240))
+        series = SstSeries(values, months[0].astype("datetime64[s]"), TimeStep.parse("month"))
+        places.append(RealSeries(region, region, series, np.full(7, np.nan)))
+    pretrain(MONTH, replace(TINY, held_out_series=places), tmp_path)
+    release = open_current(tmp_path, "ocean-monthly")
+    report = parse_universal_report(release.read("report.json"))
+    assert {(row.region, row.context, row.places) for row in report.regions} == {
+        (region, context, 1) for region in ("east", "west") for context in (24, 60)
+    }
+    card = release.read("MODEL_CARD.md").decode()
+    of_mixture = next(line for line in card.splitlines() if line.startswith("| mixture"))
+    both = [row.relative_rmse["mixture"] for row in report.regions if (row.context, row.lead) == (24, 1)]
+    assert f"| {np.prod(both) ** 0.5:.3f} (" in of_mixture
+    lines = [line.split("|")[1].strip() for line in card.splitlines() if line.startswith(("| east", "| west"))]
+    assert lines == ["east", "east", "west", "west"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
@@ -92,6 +115,7 @@ def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -
     release = open_current(tmp_path, "ocean-monthly")
     report = parse_universal_report(release.read("report.json"))
     assert report.real_series == ("pier.csv",)
+    assert report.regions == ()
     assert "trained on 24 simulated seas and on pier.csv." in release.read("MODEL_CARD.md").decode()
     weights, without = (
         load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU).module.network.head.weight

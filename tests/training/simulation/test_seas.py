@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
-from training.simulation.seas import Seas, simulate_seas
+from training.simulation.seas import IN_SITU, Seas, simulate_seas
 from training.simulation.water import draw_places, evaluate_seasons, simulate_water
 
 STEPS = {"hour": 24 * 20, "day": 400, "week": 120, "month": 60}
@@ -59,3 +59,23 @@ def test_hourly_seas_have_tides_and_a_daily_cycle() -> None:
 
     assert power(12.4206) > 1.5 * power(10.7)
     assert power(24) > 1.5 * power(20.5)
+
+
+def test_some_hourly_sensors_repeat_their_values_for_some_hours() -> None:
+    seas = simulate_seas(np.random.default_rng(0), "hour", 300, 24 * 20)
+    increments = np.diff(seas.sst, axis=1)
+    unchanged = np.stack([np.nanmean(increments[:, first::2] == 0, axis=1) for first in (0, 1)])
+    repeating = (unchanged.max(axis=0) > 0.9) & (unchanged.min(axis=0) < 0.5)
+    assert 2 <= repeating[seas.kinds == IN_SITU].sum() <= 20
+    assert not repeating[seas.kinds != IN_SITU].any()
+
+
+def test_tides_of_some_hourly_seas_are_not_sinusoidal() -> None:
+    seas = simulate_seas(np.random.default_rng(0), "hour", 200, 24 * 59)
+    sst = np.where(np.isfinite(seas.sst), seas.sst, np.nanmean(seas.sst, axis=1, keepdims=True))
+    hours = seas.times / 3600
+    tide, overtide, beside = (
+        np.abs((sst - sst.mean(axis=1, keepdims=True)) @ np.exp(2j * np.pi * hours / period))
+        for period in (12.4206, 6.2103, 5.5)
+    )
+    assert ((overtide > 0.2 * tide) & (overtide > 3 * beside)).sum() > 5

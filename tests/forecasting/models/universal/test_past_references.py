@@ -34,9 +34,9 @@ def weather(n: int, seed: int = 0, *, persistence: float = 0.9) -> Floats:
 
 
 def cycle(n: int) -> Floats:
-    """The usual SST of the position at the ``n`` days until the first of June 2020 and the ``LEADS`` after it."""
-    times = TimeStep.parse("day").shift(np.asarray("2020-06-01", dtype="datetime64[s]"), np.arange(1 - n, LEADS + 1))
-    return evaluate(CYCLE.astype(np.float64), times)
+    """The usual SST of the position on the ``n`` days until the first of June 2020 and the ``LEADS`` after it."""
+    noon = np.asarray("2020-06-01T12:00", dtype="datetime64[s]")
+    return evaluate(CYCLE.astype(np.float64), TimeStep.parse("day").shift(noon, np.arange(1 - n, LEADS + 1)))
 
 
 @pytest.mark.parametrize("position", [True, False])

@@ -185,25 +185,42 @@ def test_the_network_that_did_best_on_held_out_seas_answers_without_a_backtest(d
     assert daily.forecast(walk(300), backtest=False).model == "ocean-daily-lstm"
 
 
-def test_the_network_that_was_best_in_the_backtest_answers(daily: UniversalRelease) -> None:
-    forecast = daily.forecast(walk(300), 3)
-    assert forecast.model == "ocean-daily-gru"
+def test_networks_and_references_are_mixed_by_their_past_forecasts(daily: UniversalRelease) -> None:
+    values = seasonal(300)
+    values[-1] = np.nan  # so that weights at the second step after the last value are those of the first lead
+    forecast = daily.forecast(series(values), 3)
+    assert forecast.model == "mixture"
     assert forecast.chosen
     assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 59)
-    assert forecast.chosen.rmse["ocean-daily-gru"] < forecast.chosen.rmse["ocean-daily-lstm"]
+    rmse, weights = forecast.chosen.rmse, forecast.chosen.weights
+    assert rmse["mixture"] < min(value for name, value in rmse.items() if name.startswith("ocean"))
+    assert rmse["ocean-daily-gru"] < rmse["ocean-daily-lstm"]
+    assert (weights["ocean-daily-gru"] > weights["ocean-daily-lstm"]).all()
+    named = {f"ocean-daily-{cell}": daily.forecast(series(values), 3, model=cell).sst for cell in ("gru", "lstm")}
+    members = {**named, **forecast.baselines}
+    assert forecast.sst == pytest.approx(sum(row * members[name] for name, row in weights.items()), abs=1e-5)
 
 
-def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> None:
+def test_references_that_are_clearly_better_have_most_of_the_weight(daily: UniversalRelease) -> None:
     values = noise(300)
     forecast = daily.forecast(values, 2)
-    assert forecast.model in ("damped", "linear")
-    assert forecast.sst == pytest.approx(forecast.baselines[forecast.model])
-    lower, upper = forecast.interval(80)
-    assert upper - lower == pytest.approx([2 * 1.28] * 2, rel=0.2)
+    assert forecast.chosen
+    networks = sum(row for name, row in forecast.chosen.weights.items() if name.startswith("ocean"))
+    assert np.max(networks) < 0.25
+    assert forecast.sst == pytest.approx([15.0, 15.0], abs=0.5)
     named = daily.forecast(values, 2, model="gru")
     assert named.model == "ocean-daily-gru"
+    assert named.chosen is None
     assert codes(named) == ["reference_is_better"]
-    assert f"over 39 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
+    assert "over 39 past forecasts of this series, the reference " in named.warnings[0].message
+
+
+def test_an_absurd_member_has_no_weight(biased: UniversalRelease) -> None:
+    forecast = biased.forecast(walk(300), 3)
+    assert forecast.chosen
+    assert "ocean-daily-lstm" not in forecast.chosen.weights
+    assert codes(forecast) == []
+    assert forecast.sst == pytest.approx([walk(300).values[-1]] * 3, abs=0.3)
 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:

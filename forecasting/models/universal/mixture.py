@@ -1,0 +1,141 @@
+"""One forecast from networks and references, weighted by how well each forecast the past of a series."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from forecasting.models.universal.references import REFERENCES
+from forecasting.series.times import Bools, Floats
+
+MIXTURE: Final = "mixture"
+"""Name of the model that mixes the others."""
+
+_OF_NETWORKS: Final = 0.6
+_OF_REFERENCES: Final = {"linear": 0.2, "climatology": 0.1, "damped": 0.1}
+"""Weights of members that were equally good. Those of networks share theirs; other references add nothing to these."""
+
+_POWER: Final = 3.0
+"""Weights are as the inverse mean squared error to this power."""
+
+_PRIOR_FORECASTS: Final = 2.0
+"""Past forecasts that do not overlap at which half the weight is learned from them."""
+
+_FEWEST: Final = 20
+"""Past forecasts that a member needs at a lead."""
+
+_SMOOTHING: Final = 0.3
+"""Standard deviation of the kernel in the logarithm of the lead by which mean squared errors are smoothed."""
+
+_LEAST_SQUARE: Final = 1e-8
+"""°C², of rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """How networks and references are mixed for several series, and what that did on their past.
+
+    Attributes:
+        weights: not negative, ``(candidates, n, leads)``; they add up to 1, or are all 0 where no member can be used.
+        errors: forecast minus observation of the mixture at past steps, °C ``(n, origins, leads)``; NaN where unknown.
+    """
+
+    weights: Floats
+    errors: Floats
+
+    @classmethod
+    def of(cls, names: Sequence[str], errors: Floats, stride: int, usable: Bools) -> "Mixture":
+        """Learn the weights from past forecasts.
+
+        The weight of each member is as its mean squared error over that of the first network, on the past forecasts
+        that both made, to a power, smoothed over leads. Where few of these do not overlap, most of the weight is that
+        of the first network.
+
+        Args:
+            names: of the candidates: networks, then references.
+            errors: of past forecasts, °C ``(candidates, n, origins, leads)``; NaN where unknown.
+            stride: steps between origins.
+            usable: whether the forecast of each candidate can be used, ``(candidates, n)``.
+        """
+        known = np.isfinite(errors)
+        squares = np.where(known, errors, 0.0) ** 2
+        common = known & known[:1]
+        count = common.sum(axis=2)
+        ratio = np.log(
+            ((squares * common).sum(axis=2) + _LEAST_SQUARE) / ((squares[:1] * common).sum(axis=2) + _LEAST_SQUARE)
+        )
+        enough = count >= _FEWEST
+        members = _prior(names)[:, None, None] * enough * np.exp(-_POWER * _smoothed(ratio, enough))
+        members /= np.maximum(members.sum(axis=0), 1e-300)
+        independent = count[0] * np.minimum(1.0, stride / np.arange(1, errors.shape[3] + 1))
+        weights = members * np.where(enough[0], independent / (independent + _PRIOR_FORECASTS), 0.0)
+        weights[0] += 1 - weights.sum(axis=0)
+        weights = _shares(weights * usable[..., None])
+        at_origins = _shares(weights[:, :, None] * known)
+        mixed = (at_origins * np.where(known, errors, 0.0)).sum(axis=0)
+        return cls(weights, np.where(at_origins.any(axis=0), mixed, np.nan))
+
+    @property
+    def usable(self) -> Bools:
+        """For which series there is a mixture, ``(n,)``."""
+        usable: Bools = (self.weights.max(axis=0) > 0).all(axis=1)
+        return usable
+
+    def mean(self, forecasts: Floats) -> Floats:
+        """Return the weighted mean of ``forecasts``, °C ``(candidates, n, leads)``; those without weight may be NaN."""
+        mean: Floats = (self.weights * np.where(self.weights > 0, forecasts, 0.0)).sum(axis=0)
+        return mean
+
+    def answers(
+        self, rows: list[int], of_networks: Sequence[Floats], spreads: Floats, mean: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return mean and quantiles of the mixture, °C ``(rows, origins + 1, steps, 1 + levels)``, and its errors.
+
+        Quantiles are as far from the mean as those of the members, by their weights. After the last lead, weights and
+        departure from the networks stay as they are there. Means of past forecasts are 0: only distances are known.
+
+        Args:
+            rows: of the series.
+            of_networks: mean and quantiles of each network from past steps, then from the end, °C
+                ``(rows, origins + 1, steps, 1 + levels)``.
+            spreads: quantiles of each reference minus its mean, °C ``(references, rows, leads, levels)``.
+            mean: of the mixture from the end, °C ``(rows, leads)``.
+        """
+        count, leads = len(of_networks), mean.shape[1]
+        beyond = ((0, 0), (0, of_networks[0].shape[2] - leads))
+        weights = np.pad(self.weights[:, rows], ((0, 0), *beyond), mode="edge")
+        mixed: Floats = np.zeros_like(of_networks[0], dtype=np.float64)
+        for weight, answers in zip(weights[:count], of_networks, strict=True):
+            mixed += weight[:, None, :, None] * answers
+        # What the networks would forecast without the references, at the end.
+        ours = mixed[:, -1, :, 0] / np.maximum(weights[:count].sum(axis=0), 1e-9)
+        mixed[..., 1:] -= mixed[..., :1]
+        of_references = (self.weights[count:, rows][..., None] * spreads).sum(axis=0)
+        mixed[..., 1:] += np.pad(of_references, (*beyond, (0, 0)), mode="edge")[:, None]
+        mixed[:, :-1, :, 0] = 0.0
+        mixed[:, -1, :, 0] = ours + np.pad(mean - ours[:, :leads], beyond, mode="edge")
+        mixed[..., 1:] += mixed[..., :1]
+        errors = np.pad(self.errors[rows], ((0, 0), *beyond), constant_values=np.nan)
+        return mixed, errors
+
+
+def _prior(names: Sequence[str]) -> Floats:
+    networks = sum(name not in REFERENCES for name in names)
+    return np.array(
+        [_OF_REFERENCES.get(name, 0.0 if name in REFERENCES else _OF_NETWORKS / networks) for name in names]
+    )
+
+
+def _smoothed(ratio: Floats, known: Bools) -> Floats:
+    """Smooth logarithms of ratios ``(…, leads)`` over the leads where they are known; 0 where none is."""
+    logarithms = np.log(np.arange(1, ratio.shape[-1] + 1))
+    kernel = np.exp(-0.5 * ((logarithms[:, None] - logarithms) / _SMOOTHING) ** 2)
+    smoothed: Floats = (np.where(known, ratio, 0.0) @ kernel) / np.maximum(known @ kernel, 1e-9)
+    return smoothed
+
+
+def _shares(weights: Floats) -> Floats:
+    """Return weights that add up to 1 over the first axis, or are all 0."""
+    shares: Floats = weights / np.maximum(weights.sum(axis=0), 1e-300)
+    return shares

@@ -1,0 +1,110 @@
+"""How the networks do at real places, in regions that were held out of training."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.universal.mixture import MIXTURE
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.report import RealRow
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.times import Floats
+from training.config import Spec
+from training.pretraining.real_series import RealSeries
+
+_ORIGINS: Final = 40
+"""Forecasts of each place, spread over its series."""
+
+_FEWEST: Final = 20
+"""Forecasts of a place that a score needs."""
+
+_LEAST_OBSERVED: Final = 0.7
+"""Share of the context."""
+
+_LEVEL: Final = 80
+_SCORES: Final = ["relative_rmse", "coverage_80"]
+
+
+def score_regions(
+    networks: Mapping[str, UniversalForecaster], spec: Spec, series: Sequence[RealSeries]
+) -> list[RealRow]:
+    """Forecast each series, with its position, by each network and by the mixture that serves by default.
+
+    Args:
+        networks: by cell.
+        spec: says the lengths of the context and the leads that are scored.
+        series: of regions that were held out.
+    """
+    metadata = next(iter(networks.values())).metadata
+    release = UniversalRelease(metadata.dataset, metadata.version, networks)
+    table = pd.DataFrame(
+        row for real in series for context in spec.contexts for row in _score_place(release, spec, real, context)
+    )
+    if table.empty:
+        return []
+    table["relative_rmse"] = np.log(table["relative_rmse"])
+    rows = []
+    for (region, context, lead), of_lead in table.groupby(["region", "context", "lead"]):
+        means = of_lead.groupby("model", sort=False)[_SCORES].mean()
+        rows.append(
+            RealRow(
+                region=region,
+                context=context,
+                lead=lead,
+                places=of_lead["place"].nunique(),
+                n=of_lead.groupby("place")["n"].first().sum(),
+                relative_rmse=np.exp(means["relative_rmse"]).round(4).to_dict(),
+                coverage_80=means["coverage_80"].round(4).to_dict(),
+            )
+        )
+    return rows
+
+
+def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, context: int) -> Iterator[dict[str, Any]]:
+    """Yield the scores of each model at each lead; none if the series is too short."""
+    values, leads = real.series.values, np.asarray(spec.scored_leads)
+    observed = np.concatenate([[0], np.cumsum(np.isfinite(values))])
+    ends = np.arange(context, len(values) + 1 - spec.horizon)
+    enough = observed[ends] - observed[ends - context] >= _LEAST_OBSERVED * context
+    ends = ends[enough & np.isfinite(values[ends - 1])]
+    if len(ends) < _FEWEST:
+        return
+    ends = ends[np.unique(np.linspace(0, len(ends) - 1, _ORIGINS).astype(int))]
+    batch = SeriesBatch.of([real.series.part(end - context, end) for end in ends.tolist()], release.step)
+    truth = values[ends[:, None] + leads - 1]
+    options = ForecastOptions(spec.horizon, levels=(_LEVEL,))
+    coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
+    best: Floats | None = None
+    for name, cell in {MIXTURE: None, **{n.metadata.model: c for c, n in release.networks.items()}}.items():
+        forecasts = release.columns(batch, options, coefficients, cell)
+        at, observations = leads - 1, truth[forecasts.row]
+        if best is None:
+            references = [_rmse(forecasts.reference(r)[:, at], observations) for r in forecasts.columns.references]
+            best = np.fmin.reduce(references)
+        low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
+        inside = np.where(np.isfinite(observations), (observations >= low) & (observations <= high), np.nan)
+        count, relative = np.isfinite(observations).sum(axis=0), _rmse(forecasts.sst[:, at], observations) / best
+        for i, lead in enumerate(leads.tolist()):
+            if count[i] >= _FEWEST and np.isfinite(relative[i]):
+                yield {
+                    "region": real.region,
+                    "place": real.name,
+                    "context": context,
+                    "lead": lead,
+                    "n": count[i],
+                    "model": name,
+                    "relative_rmse": relative[i],
+                    "coverage_80": np.nanmean(inside[:, i]),
+                }
+
+
+def _rmse(forecasts: Floats, observations: Floats) -> Floats:
+    """Return the RMSE at each lead, °C ``(leads,)``; NaN where a forecast is not known."""
+    known = np.isfinite(observations)
+    squares = np.where(known, (forecasts - observations) ** 2, 0.0)
+    rmse: Floats = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    return rmse
