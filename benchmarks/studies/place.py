@@ -2,13 +2,20 @@
 
 Each file holds one series. Series of several lengths are cut from it. For each, the networks that would serve forecast
 the values that follow. An autoregression takes the place of the fitted network, which is hardly better.
+
+With ``--step``, the arguments are folders of real series instead. At each place of their part ``validation``, the
+network is trained as by ``sst train``, and its RMSE on the test part is compared with that of the linear
+autoregression.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks.studies.options import add_places, study_parser
@@ -18,15 +25,26 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.checkpoint import CPU
 from forecasting.models.place.network import NetworkRoller
 from forecasting.readers import read
+from forecasting.references.baselines import Baselines
 from forecasting.series.origins import origins
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from training.config import TrainingConfig
+from training.config import SPECS, Spec, TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Examples
-from training.fit.cell_networks import SHARES, AnyNetwork, Residuals, choose_share, earlier_residuals, evaluate
+from training.fit.cell_networks import (
+    SHARES,
+    AnyNetwork,
+    Ingredients,
+    Residuals,
+    choose_share,
+    earlier_residuals,
+    evaluate,
+)
 from training.fit.fit_data import Network, autoregression, leads_learnt
+from training.fit.fitting import fit_all
 from training.fit.universal_start import MixedForecaster, Position, UniversalStart
+from training.pretraining.real_series import PLACES, read_real_series
 
 CELL: Final = "gru"
 LENGTHS: Final = (60, 365, 3_650)
@@ -36,6 +54,9 @@ FOLLOWING: Final = 90
 
 MAX_MISSING: Final = 0.1
 LEADS: Final = (1, 3, 7, 14)
+
+KINDS: Final = ("fitted", "universal", "chosen", "without position")
+"""Networks of a place of a folder; the last is chosen without its position."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +109,71 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
     return config, autoregression(config, series, train.joined(validation).joined(test)), share
 
 
+def print_trained(spec: Spec, folders: Sequence[Path], artifacts: Path) -> None:
+    """Print a row for each place of the part ``validation`` of folders, and the mean over regions."""
+    leads = spec.scored_leads
+    print(f"| place | {' | '.join(f'{kind}, leads {leads}' for kind in KINDS)} | share |")
+    print(f"|---|{'---|' * len(KINDS)}---:|")
+    regions: dict[str, list[Floats]] = {}
+    for folder in folders:
+        table = pd.read_csv(folder / PLACES, dtype={"place": str})
+        where = table[table["step"] == spec.step].set_index("place")[["latitude", "longitude"]]
+        for real in read_real_series(spec, [folder], "validation"):
+            try:
+                ratios, share = trained(real.series, artifacts, tuple(where.loc[real.name]))
+            except SeriesError as error:
+                print(f"{real.name} is left out: {error}", file=sys.stderr)
+                continue
+            scored = ratios[:, np.asarray(leads) - 1]
+            regions.setdefault(real.region, []).append(scored)
+            print(_ratios(real.name, scored, f"{share:g}"), flush=True)
+    every = [np.mean(members, axis=0) for members in regions.values()]
+    print(_ratios("mean over regions", np.mean(every, axis=0), ""))
+
+
+def trained(series: SstSeries, artifacts: Path, position: Position) -> tuple[Floats, float]:
+    """Train at a place; returns RMSE over that of the linear autoregression, ``(kinds, leads)``, and the share.
+
+    Raises:
+        SeriesError: if the series is too short to fit a network or the autoregression to.
+    """
+    config = TrainingConfig.for_step(series.step, cells=(CELL,))
+    dataset = Dataset.divide(series, config)
+    rollers = Baselines.fit(dataset.past("validation"), dataset.shape).rollers()
+    if "linear" not in rollers:
+        raise SeriesError("too few values for the linear autoregression")
+    fit, earlier = fit_all(dataset, config)[CELL, config.seed], earlier_residuals(dataset, config)
+    networks: dict[str, AnyNetwork] = {"fitted": fit.evaluated}
+    share = 0.0
+    for kind, known in (("without position", None), ("chosen", position)):
+        start = UniversalStart.find([artifacts], series, known)
+        if start is None:
+            raise SystemExit(f"{artifacts} has no universal release for a step of {series.step}")
+        made = Ingredients(dataset, config, earlier, start).networks(CELL, fit)
+        networks[kind], share = made.evaluated, made.start.share if made.start else 0.0
+        networks["universal"] = start.at_place(CELL, config.window, dataset.past("validation"))
+    forecasters = {kind: NetworkRoller(network, series.step, CPU) for kind, network in networks.items()}
+    test = Evaluation.run(dataset.origins("test"), {**forecasters, "linear": rollers["linear"]})
+    rmse = {kind: np.asarray(test.accuracy(kind).rmse) for kind in (*KINDS, "linear")}
+    return np.stack([rmse[kind] / rmse["linear"] for kind in KINDS]), share
+
+
+def _ratios(name: str, ratios: Floats, share: str) -> str:
+    cells = [" / ".join(f"{ratio:.3f}" for ratio in of_kind) for of_kind in ratios]
+    return f"| {' | '.join([name, *cells, share])} |"
+
+
 def main() -> None:
     """Print a row for each place and length."""
     parser = study_parser(__doc__)
     add_places(parser, "file with one series")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="N", help="default: %(default)s")
+    parser.add_argument("--step", choices=SPECS, help="of the series of folders, to train on as sst train does")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.step:
+        print_trained(SPECS[options.step], [Path(folder) for folder in options.places], options.artifacts)
+        return
     print("| place | values | fitted to the place | universal | chosen | share chosen, on average |")
     print("|---|---:|---|---|---|---|")
     for text in options.places:
