@@ -44,7 +44,7 @@ class Chosen:
     origins: int
     rmse: dict[str, float]
     since: np.datetime64 | None = None
-    weights: Mapping[str, Floats] = field(default_factory=dict)
+    weights: Mapping[str, Floats] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

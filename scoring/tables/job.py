@@ -13,6 +13,7 @@ from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
+from forecasting.models.universal.mixture import MIXTURE
 from forecasting.qartod import SUSPECT
 from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.timestep import TimeStep
@@ -65,7 +66,7 @@ class TableJob(Job):
         for i, station in enumerate(forecasts.row.tolist()):
             codes: list[str] = ["no_climatology"] if station in unplaced else []
             codes += [warning.code for warning in forecasts.warnings[i]]
-            if quality[i] == SUSPECT and "reference_is_better" not in codes:
+            if quality[i] == SUSPECT and forecasts.model[i] != MIXTURE and "reference_is_better" not in codes:
                 codes.append("reference_is_better")
             if DOUBTS & set(codes):
                 quality[i] = SUSPECT

@@ -52,7 +52,7 @@ class ModelSummary(BaseModel):
     device: str
     best: bool = Field(
         description="Whether `best` means this model. In a universal release, it is the model that did best on "
-        "held-out seas; for each series, `best` chooses again."
+        "held-out seas; `best` mixes all models for each series that is long enough."
     )
 
 

@@ -123,7 +123,7 @@ class ShortForecast(BaseModel):
     issued: Time = Field(description="When the readings that it was issued for arrived.")
     observed_until: Time = Field(description="The time of the last observation that it uses.")
     replayed: bool = Field(description="Whether these readings arrived more than two steps after `observed_until`.")
-    model: str = Field(description="The network that made it, or the reference that `best` chose.")
+    model: str = Field(description="The network that made it, or `mixture`.")
     version: str
     timestamps: list[Time]
     sst: list[float] = Field(description="In the units of the station.")
@@ -353,7 +353,7 @@ class IntervalShares(BaseModel):
 
 
 class VerifiedForecasts(VerifiedErrors):
-    """The issued forecasts. `model` is that of the station, whichever network or reference `best` chose."""
+    """The issued forecasts. `model` is that of the station, such as `best`, whatever made them."""
 
     kind: Literal["issued"]
     skill: dict[str, float | None] = Field(

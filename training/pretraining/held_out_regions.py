@@ -12,7 +12,7 @@ from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.report import RealRow
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.times import Floats
+from forecasting.series.times import Bools, Floats
 from training.config import Spec
 from training.pretraining.real_series import RealSeries
 
@@ -24,6 +24,9 @@ _FEWEST: Final = 20
 
 _LEAST_OBSERVED: Final = 0.7
 """Share of the context."""
+
+_LEAST_KNOWN: Final = 0.5
+"""Share of the forecasts of a place that a reference has to know."""
 
 _LEVEL: Final = 80
 _SCORES: Final = ["relative_rmse", "coverage_80"]
@@ -78,16 +81,20 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     truth = values[ends[:, None] + leads - 1]
     options = ForecastOptions(spec.horizon, levels=(_LEVEL,))
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
-    best: Floats | None = None
+    best: Floats = np.empty(0)
+    known: Bools = np.empty(0, dtype=np.bool_)
     for name, cell in {MIXTURE: None, **{n.metadata.model: c for c, n in release.networks.items()}}.items():
         forecasts = release.columns(batch, options, coefficients, cell)
         at, observations = leads - 1, truth[forecasts.row]
-        if best is None:
-            references = [_rmse(forecasts.reference(r)[:, at], observations) for r in forecasts.columns.references]
-            best = np.fmin.reduce(references)
+        if name == MIXTURE:
+            # All models are compared on the forecasts that they have in common.
+            references = [forecasts.reference(reference)[:, at] for reference in forecasts.columns.references]
+            references = [each for each in references if np.isfinite(each).mean() >= _LEAST_KNOWN]
+            known = np.logical_and.reduce(np.isfinite([observations, *references]))
+            best = np.min([_rmse(each, observations, known) for each in references], axis=0)
         low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
-        inside = np.where(np.isfinite(observations), (observations >= low) & (observations <= high), np.nan)
-        count, relative = np.isfinite(observations).sum(axis=0), _rmse(forecasts.sst[:, at], observations) / best
+        inside = known & (observations >= low) & (observations <= high)
+        count, relative = known.sum(axis=0), _rmse(forecasts.sst[:, at], observations, known) / best
         for i, lead in enumerate(leads.tolist()):
             if count[i] >= _FEWEST and np.isfinite(relative[i]):
                 yield {
@@ -98,13 +105,12 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
                     "n": count[i],
                     "model": name,
                     "relative_rmse": relative[i],
-                    "coverage_80": np.nanmean(inside[:, i]),
+                    "coverage_80": inside[:, i].sum() / count[i],
                 }
 
 
-def _rmse(forecasts: Floats, observations: Floats) -> Floats:
-    """Return the RMSE at each lead, °C ``(leads,)``; NaN where a forecast is not known."""
-    known = np.isfinite(observations)
-    squares = np.where(known, (forecasts - observations) ** 2, 0.0)
+def _rmse(forecasts: Floats, observations: Floats, known: Bools) -> Floats:
+    """Return the RMSE at each lead over what is ``known``, °C ``(leads,)``."""
+    squares = np.where(known, forecasts - observations, 0.0) ** 2
     rmse: Floats = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
     return rmse

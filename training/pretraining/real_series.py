@@ -1,7 +1,7 @@
 """Real series that universal networks are trained on beside simulated ones, and how regions share them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,9 @@ _REQUIRED: Final = ("place", "step", "region", "latitude", "longitude")
 TRAIN: Final = "train"
 TEST: Final = "test"
 """Parts of a folder: the places to train on, and those that the networks are scored on."""
+
+_PARTS: Final = (TRAIN, "validation", TEST)
+_UNKNOWN_POSITIONS: Final = {name: ["", "nan", "NaN", "NA"] for name in ("latitude", "longitude")}
 
 _OVERLAP: Final = 2
 """Stretches that each value is in, of those that training can choose from."""
@@ -111,7 +114,8 @@ def _read_folder(spec: Spec, folder: Path, part: str) -> list[RealSeries]:
         import pyarrow.parquet as pq
     table = folder / f"{spec.step}.parquet"
     try:
-        places = pd.read_csv(folder / PLACES, dtype={"place": str})
+        names = dict.fromkeys(("place", "region", "part"), str)
+        places = pd.read_csv(folder / PLACES, dtype=names, keep_default_na=False, na_values=_UNKNOWN_POSITIONS)
         with table.open("rb") as file:
             values = pq.read_table(file, columns=["place", "time", "sst"]).to_pandas()
     except OSError as error:
@@ -132,7 +136,10 @@ def _read_folder(spec: Spec, folder: Path, part: str) -> list[RealSeries]:
             raise FileError(f"{table}: {name}: {error}") from None
         members.append(RealSeries(str(name), regions[name], series, climatologies[str(name)]))
     if not members and part == TRAIN:
-        raise FileError(f"{folder} has no series of at least {fewest} values at steps of {in_words(spec.step)}")
+        of_part = f" in the part {TRAIN}" if "part" in places else ""
+        raise FileError(
+            f"{folder} has no series of at least {fewest} values at steps of {in_words(spec.step)}{of_part}"
+        )
     return members
 
 
@@ -141,7 +148,11 @@ def _usable(places: pd.DataFrame, spec: Spec, folder: Path, part: str) -> pd.Dat
     missing = [name for name in _REQUIRED if name not in places]
     if missing:
         raise FileError(f"{folder / PLACES} has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}")
-    usable = places["step"] == spec.step
+    places = places[places["step"] == spec.step]
+    for problem, wrong in _problems(places):
+        if wrong.any():
+            raise FileError(f"{folder / PLACES}: {problem}: {places['place'][wrong].iloc[0]!r}")
+    usable = pd.Series(True, places.index)
     if "open" in places:
         if places["open"].dtype != bool:
             raise FileError(f"{folder / PLACES}: expected True or False in every row of the column open")
@@ -149,6 +160,17 @@ def _usable(places: pd.DataFrame, spec: Spec, folder: Path, part: str) -> pd.Dat
     if "part" in places or part != TRAIN:
         usable &= places.get("part") == part
     return places[usable].set_index("place")
+
+
+def _problems(places: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[bool]"]]:
+    """Yield what may be wrong with the names and parts of places, and where it is."""
+    yield "a place without a name", places["place"] == ""
+    yield "a place without a region", places["region"] == ""
+    yield "a place has two rows for the step", places["place"].duplicated()
+    if "part" in places:
+        yield f"the part of a place is not {', '.join(_PARTS[:-1])} or {_PARTS[-1]}", ~places["part"].isin(_PARTS)
+        parts = places.groupby("region")["part"].transform("nunique")
+        yield "the region of a place is in several parts", parts > 1
 
 
 def _climatologies(places: pd.DataFrame, folder: Path) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""The backtest of networks and references on one series: it chooses the model and recalibrates its quantiles."""
+"""The backtest of networks and references on one series: it says how good each was, and recalibrates quantiles."""
 
 import math
 from collections.abc import Collection, Iterator

@@ -44,6 +44,9 @@ from forecasting.series.timestep import TimeStep
 
 Item = TypeVar("Item")
 
+_SHOWN: Final = 5e-4
+"""Weights below are 0 when they are written."""
+
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 _HELD_OUT: Final = Chosen("held_out_seas", 0, {})
 
@@ -386,12 +389,15 @@ class _Chunk:
             made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
             steps = stop
         else:
-            answers, errors = self._answers(model, rows)
+            answers, errors = self._answers(model, rows, stop)
             quantiles = answers[:, -1, :, 1:]
             if len(self.origins):
                 departures = relative_departures(answers[:, :-1], errors, metadata.levels)
+                factors = width_factors(departures, self.stride)
+                if model == MIXTURE:
+                    factors[:, stop:] = factors[:, stop - 1 : stop]
                 middle = quantiles[..., len(metadata.levels) // 2, None]
-                quantiles = middle + (quantiles - middle) * width_factors(departures, self.stride)[..., None]
+                quantiles = middle + (quantiles - middle) * factors[..., None]
             made.quantiles[rows] = quantiles
             steps = min(stop + steps_after(self.contexts.step), quantiles.shape[1])
         dependence, leads = metadata.dependence, tuple(range(1, steps + 1))
@@ -463,7 +469,8 @@ class _Chunk:
             [not excess and self._is_stable(index, name) for index, excess in enumerate(self._excess(name).tolist())]
             for name in self._candidates
         ]
-        return Mixture.of(self._candidates, self.errors, self.stride, np.asarray(usable))
+        steps = self.contexts.missing_after + self.options.horizon
+        return Mixture.of(self._candidates, self.errors, self.stride, np.asarray(usable), steps)
 
     @cached_property
     def _mixed(self) -> Floats:
@@ -480,16 +487,16 @@ class _Chunk:
         ]
         return forecast
 
-    def _answers(self, model: str, rows: list[int]) -> tuple[Floats, Floats]:
+    def _answers(self, model: str, rows: list[int], stop: int) -> tuple[Floats, Floats]:
         """Return the answers of a network or the mixture for the series at ``rows``, and its errors at the origins.
 
-        Only distances from the mean are known of the mixture's past answers.
+        Only distances from the mean are known of the mixture's past answers, and its errors only before lead ``stop``.
         """
         if self._mixture is not None and model == MIXTURE:
             answers = [answer[rows] for answer in self.answers.values()]
             levels = next(iter(self.networks.values())).metadata.levels
-            spreads = symmetric_quantiles(self.errors[len(answers) :, rows], levels)
-            return self._mixture.answers(rows, answers, spreads, self._mixed[rows])
+            spreads = symmetric_quantiles(self.errors[len(answers) :, rows, :, :stop], levels)
+            return self._mixture.answers(rows, answers, spreads, self._mixed[rows, :stop])
         errors = self.network_errors[[*self.answers].index(model), rows] if len(self.origins) else self.network_errors
         return self.answers[model][rows], errors
 
@@ -517,7 +524,7 @@ class _Chunk:
         rmse, weights = backtest.rmse, dict[str, Floats]()
         if model == MIXTURE and self._mixture is not None:
             members = self._mixture.weights[:, index, self._leads(index)]
-            weights = {name: row for name, row in zip(self._candidates, members, strict=True) if row.any()}
+            weights = {name: row for name, row in zip(self._candidates, members, strict=True) if row.max() > _SHOWN}
         else:
             rmse = {name: value for name, value in rmse.items() if name != MIXTURE}
         by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"

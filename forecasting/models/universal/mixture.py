@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.models.universal.references import REFERENCES
+from forecasting.models.universal.references import REFERENCES, Steps
 from forecasting.series.times import Bools, Floats
 
 MIXTURE: Final = "mixture"
@@ -21,6 +21,9 @@ _POWER: Final = 3.0
 
 _PRIOR_FORECASTS: Final = 2.0
 """Past forecasts that do not overlap at which half the weight is learned from them."""
+
+_CLEARLY_WORSE: Final = 0.7
+"""Logarithm of a ratio of mean squared errors, here 2, above which the first network is not preferred any more."""
 
 _FEWEST: Final = 20
 """Past forecasts that a member needs at a lead."""
@@ -39,48 +42,48 @@ class Mixture:
     Attributes:
         weights: not negative, ``(candidates, n, leads)``; they add up to 1, or are all 0 where no member can be used.
         errors: forecast minus observation of the mixture at past steps, °C ``(n, origins, leads)``; NaN where unknown.
+        usable: for which series there is a mixture, ``(n,)``.
     """
 
     weights: Floats
     errors: Floats
+    usable: Bools
 
     @classmethod
-    def of(cls, names: Sequence[str], errors: Floats, stride: int, usable: Bools) -> "Mixture":
+    def of(cls, names: Sequence[str], errors: Floats, stride: int, usable: Bools, steps: Steps) -> "Mixture":
         """Learn the weights from past forecasts.
 
         The weight of each member is as its mean squared error over that of the first network, on the past forecasts
-        that both made, to a power, smoothed over leads. Where few of these do not overlap, most of the weight is that
-        of the first network.
+        that both made, to a power, smoothed over leads. Where few of these do not overlap, and the first network was
+        not clearly worse than another member, most of the weight is that of the first network.
 
         Args:
             names: of the candidates: networks, then references.
             errors: of past forecasts, °C ``(candidates, n, origins, leads)``; NaN where unknown.
             stride: steps between origins.
             usable: whether the forecast of each candidate can be used, ``(candidates, n)``.
+            steps: number of leads of each series, ``(n,)``; later ones do not count.
         """
-        known = np.isfinite(errors)
+        leads = np.arange(1, errors.shape[3] + 1)
+        counts = leads <= steps[:, None]
+        known = np.isfinite(errors) & counts[:, None]
         squares = np.where(known, errors, 0.0) ** 2
         common = known & known[:1]
         count = common.sum(axis=2)
-        ratio = np.log(
-            ((squares * common).sum(axis=2) + _LEAST_SQUARE) / ((squares[:1] * common).sum(axis=2) + _LEAST_SQUARE)
-        )
-        enough = count >= _FEWEST
-        members = _prior(names)[:, None, None] * enough * np.exp(-_POWER * _smoothed(ratio, enough))
-        members /= np.maximum(members.sum(axis=0), 1e-300)
-        independent = count[0] * np.minimum(1.0, stride / np.arange(1, errors.shape[3] + 1))
-        weights = members * np.where(enough[0], independent / (independent + _PRIOR_FORECASTS), 0.0)
+        own, first = ((part * common).sum(axis=2) + _LEAST_SQUARE for part in (squares, squares[:1]))
+        prior, enough = _prior(names)[:, None, None], (count >= _FEWEST) & usable[..., None]
+        ratio = _smoothed(np.log(own / first), enough)
+        members = _shares(prior * enough * np.exp(-_POWER * ratio))
+        best = np.min(np.where(enough & (prior > 0), ratio, 0.0), axis=0)
+        trust = np.minimum(1.0, np.exp(_POWER * (best + _CLEARLY_WORSE)))
+        independent = count[0] * np.minimum(1.0, stride / leads)
+        weights = members * np.where(enough[0], 1 - trust * _PRIOR_FORECASTS / (independent + _PRIOR_FORECASTS), 0.0)
         weights[0] += 1 - weights.sum(axis=0)
         weights = _shares(weights * usable[..., None])
         at_origins = _shares(weights[:, :, None] * known)
         mixed = (at_origins * np.where(known, errors, 0.0)).sum(axis=0)
-        return cls(weights, np.where(at_origins.any(axis=0), mixed, np.nan))
-
-    @property
-    def usable(self) -> Bools:
-        """For which series there is a mixture, ``(n,)``."""
-        usable: Bools = (self.weights.max(axis=0) > 0).all(axis=1)
-        return usable
+        there = ((weights.max(axis=0) > 0) | ~counts).all(axis=1)
+        return cls(weights, np.where(at_origins.any(axis=0), mixed, np.nan), there)
 
     def mean(self, forecasts: Floats) -> Floats:
         """Return the weighted mean of ``forecasts``, °C ``(candidates, n, leads)``; those without weight may be NaN."""
@@ -104,19 +107,19 @@ class Mixture:
         """
         count, leads = len(of_networks), mean.shape[1]
         beyond = ((0, 0), (0, of_networks[0].shape[2] - leads))
-        weights = np.pad(self.weights[:, rows], ((0, 0), *beyond), mode="edge")
+        weights = np.pad(self.weights[:, rows, :leads], ((0, 0), *beyond), mode="edge")
         mixed: Floats = np.zeros_like(of_networks[0], dtype=np.float64)
         for weight, answers in zip(weights[:count], of_networks, strict=True):
             mixed += weight[:, None, :, None] * answers
         # What the networks would forecast without the references, at the end.
         ours = mixed[:, -1, :, 0] / np.maximum(weights[:count].sum(axis=0), 1e-9)
         mixed[..., 1:] -= mixed[..., :1]
-        of_references = (self.weights[count:, rows][..., None] * spreads).sum(axis=0)
+        of_references = (self.weights[count:, rows, :leads, None] * spreads).sum(axis=0)
         mixed[..., 1:] += np.pad(of_references, (*beyond, (0, 0)), mode="edge")[:, None]
         mixed[:, :-1, :, 0] = 0.0
         mixed[:, -1, :, 0] = ours + np.pad(mean - ours[:, :leads], beyond, mode="edge")
         mixed[..., 1:] += mixed[..., :1]
-        errors = np.pad(self.errors[rows], ((0, 0), *beyond), constant_values=np.nan)
+        errors = np.pad(self.errors[rows, :, :leads], ((0, 0), *beyond), constant_values=np.nan)
         return mixed, errors
 
 

@@ -1,4 +1,4 @@
-"""A universal release as a model: one of its networks, or the best network or reference for each series."""
+"""A universal release as a model: one of its networks, or for each series a mixture of networks and references."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class UniversalModel(Model):
     quick = False
 
     def __init__(self, release: UniversalRelease, cell: str) -> None:
-        """Forecast with the network of ``cell``, or with ``best``: the best network or reference for each series."""
+        """Forecast with the network of ``cell``, or with ``best``: a mixture of networks and references."""
         self.release = release
         self.cell = cell
         self.name = release.name if cell == BEST else f"{release.name}-{cell}"

@@ -140,7 +140,7 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, re
   const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...cells.map((value) => ({ value, text: modelTitle(value) })), ...(cells.length > 1 ? [all] : [])];
   const text = place
     ? `These networks ${place.best.imported ? "were imported for" : "were trained on"} one place, ${place.title}, which may be quite unlike yours.`
-    : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
+    : "These networks were trained on simulated and real seas and take any series at its own step. “Best” mixes networks and references by their record on your series.";
   return h(
     "section",
     { class: "card options" },

@@ -82,6 +82,6 @@ function recordDetails({ forecast, named, other }, judged) {
     h("summary", {}, "How each model did"),
     other && h("p", {}, otherVerdict({ ...other, named, resampled: "" })),
     table,
-    h("p", { class: "note" }, `Root-mean-square errors (RMSE) over ${counts.join(" and ")}. Each forecast used earlier values only.`),
+    h("p", { class: "note" }, `Root-mean-square errors (RMSE) over ${counts.join(" and ")}. Each forecast used earlier values only${"mixture" in judged.record.rmse ? "; the weights of the mixture were learned from all of them" : ""}.`),
   );
 }

@@ -89,6 +89,7 @@ export function consequence(judged) {
   if (record.by === "held_out_seas" && !named) return `${capitalised(modelPhrase(model))} makes the forecast: of the networks, it did best on simulated seas.`;
   if (record.by !== "own_past") return "";
   if (!isNetwork(model)) return resampled ? `The service chose this reference at ${resampled} steps.` : "So this simple reference makes the forecast, not a network.";
+  if (better && model === "mixture") return isTie ? "" : "Expect the forecast to be no better than that reference.";
   if (better && named) return `The forecast is by ${modelPhrase(model)} because you chose it.`;
   if (better && resampled) return `The service chose the network at ${resampled} steps. Expect it to be no better than the reference.`;
   return better && !isTie ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";

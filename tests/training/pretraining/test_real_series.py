@@ -104,7 +104,7 @@ def test_times_may_say_that_they_are_utc_and_positions_may_be_unknown(tmp_path: 
     ("columns", "kept"),
     [
         ({"open": [True, False, True]}, ["n1", "s1"]),
-        ({"part": ["train", "train", "test"]}, ["n1", "n2"]),
+        ({"part": ["train", "train", "validation"]}, ["n1", "n2"]),
         ({"step": ["day", "hour", "day"]}, ["n1", "s1"]),
     ],
 )
@@ -114,7 +114,7 @@ def test_places_of_a_folder_that_are_not_for_training_are_left_out(
     assert [real.name for real in read_real_series(DAY, [write_folder(tmp_path, **columns)])] == kept
 
 
-@pytest.mark.parametrize(("part", "held_out"), [(["train", "test", "test"], ["n2", "s1"]), (["train"] * 3, [])])
+@pytest.mark.parametrize(("part", "held_out"), [(["test", "test", "train"], ["n1", "n2"]), (["train"] * 3, [])])
 def test_places_to_test_on_are_those_of_that_part(tmp_path: Path, part: list[object], held_out: list[str]) -> None:
     folder, file = write_folder(tmp_path, part=part), write(tmp_path / "pier.csv", 60)
     assert [real.name for real in read_real_series(DAY, [folder, file], TEST)] == held_out
@@ -140,7 +140,12 @@ def test_usual_values_are_those_in_the_middle_of_each_day() -> None:
         ("no values", "day.parquet: No such file or directory"),
         ("no region", "places.csv has no column 'region'; expected place, step, region, latitude, longitude"),
         ("damaged", "cannot be read: "),
-        ("nothing left", "has no series of at least 28 values at steps of one day"),
+        ("nothing left", "has no series of at least 28 values at steps of one day in the part train"),
+        ("no names", "places.csv: a place without a name: ''"),
+        ("no regions", "places.csv: a place without a region: 'n2'"),
+        ("twice", "places.csv: a place has two rows for the step: 'n1'"),
+        ("other part", "places.csv: the part of a place is not train, validation or test: 'n2'"),
+        ("shared region", "places.csv: the region of a place is in several parts: 'n1'"),
         ("open", "places.csv: expected True or False in every row of the column open"),
         ("latitude", "places.csv: n2: latitude must be from -90 to 90 degrees, not 95"),
         ("longitude", "places.csv: n2: could not convert string to float: '21 W'"),
@@ -149,14 +154,19 @@ def test_usual_values_are_those_in_the_middle_of_each_day() -> None:
 def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, change: str, message: str) -> None:
     columns: dict[str, dict[str, list[object]]] = {
         "nothing left": {"part": ["test"] * 3},
+        "no names": {"place": ["n1", "", "s1"]},
+        "no regions": {"region": ["north", "", "south"]},
+        "twice": {"place": ["n1", "n1", "s1"]},
+        "other part": {"part": ["train", "Train", "test"]},
+        "shared region": {"part": ["train", "test", "test"]},
         "open": {"open": ["yes", "no", "yes"]},
         "latitude": {"latitude": [60.0, 95.0, -43.5]},
         "longitude": {"longitude": ["-20", "21 W", "160"]},
     }
     write_folder(tmp_path, **columns.get(change, {}))
     places, values = tmp_path / "places.csv", tmp_path / "day.parquet"
-    if change.startswith("no "):
-        {"no places": places, "no values": values}.get(change, tmp_path / "unused").unlink(missing_ok=True)
+    if change in ("no places", "no values"):
+        {"no places": places, "no values": values}[change].unlink()
     if change == "no region":
         pd.read_csv(places).drop(columns="region").to_csv(places, index=False)
     if change == "damaged":

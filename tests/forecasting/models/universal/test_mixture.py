@@ -14,7 +14,8 @@ def errors(*spreads: float, origins: int = 60, leads: int = 3) -> Floats:
 
 
 def mix(values: Floats, *, stride: int = 3, usable: Bools | None = None) -> Mixture:
-    return Mixture.of(NAMES, values, stride, np.ones((5, 1), dtype=bool) if usable is None else usable)
+    every = np.ones((5, 1), dtype=bool)
+    return Mixture.of(NAMES, values, stride, every if usable is None else usable, np.asarray([values.shape[3]]))
 
 
 def rmse(values: Floats) -> float:
@@ -35,9 +36,23 @@ def test_a_mixture_of_independent_errors_is_better_than_each_member() -> None:
 
 
 def test_the_first_network_has_most_of_the_weight_where_few_past_forecasts_are_independent() -> None:
-    few = mix(errors(1.0, 1.0, 1.0, 1.0, 0.5, leads=48), stride=1).weights[:, 0]
-    many = mix(errors(1.0, 1.0, 1.0, 1.0, 0.5, leads=48), stride=48).weights[:, 0]
-    assert few[0, 47] > 0.5 > 0.2 > many[0, 47]
+    few = mix(errors(1.0, 1.0, 1.0, 1.0, 1.0, leads=48), stride=1).weights[:, 0]
+    many = mix(errors(1.0, 1.0, 1.0, 1.0, 1.0, leads=48), stride=48).weights[:, 0]
+    assert few[0, 47] > 0.5 > many[0, 47]
+
+
+def test_a_first_network_that_is_clearly_worse_has_little_weight_even_at_long_leads() -> None:
+    weights = mix(errors(1.0, 1.0, 1.0, 1.0, 0.1, leads=48), stride=1).weights[:, 0]
+    assert weights[0].max() < 0.01
+
+
+def test_leads_that_a_series_does_not_have_change_nothing() -> None:
+    values = np.concatenate([errors(1.0, 1.0, 1.0, 1.0, 0.8, leads=7)] * 2, axis=1)
+    usable = np.ones((5, 2), dtype=bool)
+    both = Mixture.of(NAMES, values, 3, usable, np.asarray([3, 7]))
+    alone = Mixture.of(NAMES, values[:, :1, :, :3], 3, usable[:, :1], np.asarray([3]))
+    assert both.weights[:, :1, :3] == pytest.approx(alone.weights)
+    assert both.usable.all()
 
 
 def test_weights_change_little_from_lead_to_lead() -> None:

@@ -277,3 +277,12 @@ def test_a_named_network_that_leaves_the_range_forecasts_without_confidence(bias
         assert forecast.sst == pytest.approx([walk(100).values[-1] + 20.0] * 3, abs=1e-4)
         assert not forecast.calibrated
         assert "implausible_forecast" in codes(forecast)
+
+
+def test_a_forecast_does_not_depend_on_a_late_series_beside_it(daily: UniversalRelease) -> None:
+    values, late = noise(300), walk(300).values.copy()
+    late[-6:] = np.nan
+    alone, beside = daily.forecast(values, 3), daily.forecast_many([values, series(late)], 3)[0]
+    assert isinstance(beside, Forecast)
+    assert beside.sst == pytest.approx(alone.sst, abs=1e-5)
+    assert beside.interval(80)[1] == pytest.approx(alone.interval(80)[1], abs=1e-5)

@@ -249,3 +249,12 @@ def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean
     outlook = checked.outlook(sent)
     assert (outlook.unobserved, outlook.past.values[-1]) == (2, values[-3])
     assert np.abs(np.median(outlook.paths[:, :2], axis=0) - values[-3]).max() < 3
+
+
+def test_the_weights_of_a_mixture_are_those_of_the_leads_of_the_series(releases: Catalog) -> None:
+    (result,) = forecast_each(releases, [series(walk(800).values, "PT12H")], 8)
+    assert isinstance(result, Forecast)
+    assert result.model == "mixture"
+    assert result.chosen
+    assert {len(weights) for weights in result.chosen.weights.values()} == {8}
+    assert sum(result.chosen.weights.values()) == pytest.approx(np.ones(8), abs=0.01)

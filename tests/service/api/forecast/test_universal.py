@@ -47,11 +47,15 @@ def test_sixty_days_of_any_sea_get_a_forecast_at_their_own_step(seas_client: htt
 
 
 def test_the_answer_says_why_a_model_was_chosen(seas_client: httpx.Client) -> None:
-    entry = forecast(seas_client, days())
-    assert entry["chosen"]["by"] in ("own_past", "held_out_seas")
-    assert entry["chosen"]["origins"] >= 0
-    if entry["chosen"]["by"] == "own_past":
-        assert set(entry["chosen"]["rmse"]) > NETWORKS
+    entry = forecast(seas_client, days(), horizon=2)
+    assert entry["model"] == "mixture"
+    chosen = entry["chosen"]
+    assert (chosen["by"], chosen["origins"]) == ("own_past", 45)
+    assert set(chosen["rmse"]) > {*NETWORKS, "mixture", "persistence"}
+    assert set(chosen["weights"]) < set(chosen["rmse"])
+    assert np.sum([*chosen["weights"].values()], axis=0) == pytest.approx([1, 1], abs=0.01)
+    short = forecast(seas_client, days(values=VALUES[-20:]))
+    assert (short["chosen"]["by"], "weights" in short["chosen"]) == ("held_out_seas", False)
 
 
 def test_timestamps_tell_the_step(seas_client: httpx.Client) -> None:
