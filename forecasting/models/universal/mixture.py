@@ -12,8 +12,8 @@ from forecasting.series.times import Bools, Floats
 MIXTURE: Final = "mixture"
 """Name of the model that mixes the others."""
 
-_OF_NETWORKS: Final = 0.6
-_OF_REFERENCES: Final = {"linear": 0.2, "climatology": 0.1, "damped": 0.1}
+_OF_NETWORKS: Final = 0.5
+_OF_REFERENCES: Final = {"linear": 0.3, "climatology": 0.1, "damped": 0.1}
 """Weights of members that were equally good. Those of networks share theirs; other references add nothing to these."""
 
 _POWER: Final = 3.0
