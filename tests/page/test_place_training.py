@@ -38,13 +38,14 @@ def test_the_command_has_the_options_that_read_the_file(visitor: Visitor) -> Non
     expect(command).to_have_text("python -m training --data pier.csv --name pier --units=celsius --missing=-999")
 
 
-def test_two_months_in_which_a_network_is_better_do_not_need_training(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("?view=data")
-    page.get_by_role("button", name="Try an example").click()
-    visit.settle()
-    expect(page.locator(".headline").get_by_role("heading")).to_contain_text("this forecast and the last value plus")
+def test_two_months_in_which_no_reference_is_better_do_not_need_training(visitor: Visitor) -> None:
+    page = dropped(visitor(), "pier.csv", daily(60, seed=4))
+    expect(page.locator(".headline").get_by_role("heading")).to_contain_text("this forecast")
     expect(page.get_by_text("Train networks on your series")).to_have_count(0)
+    page = dropped(visitor(), "pier.csv", daily(60, seed=5))
+    expect(page.locator("section.card", has_text="Train networks on")).to_contain_text(
+        "A simple reference does as well"
+    )
 
 
 def test_the_page_notices_a_new_release_and_offers_it(visitor: Visitor, tmp_path: Path) -> None:
