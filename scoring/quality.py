@@ -136,11 +136,10 @@ def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMeta
         step: step of the release.
     """
     flags = np.full(len(forecasts), GOOD, dtype=np.int8)
+    # On held-out seas, a mixture is taken to be as good as the network that has most of its weight on short series.
+    best = min(networks.values(), key=lambda network: network.held_out_score)
     for i, (model, past) in enumerate(zip(forecasts.model, forecasts.past, strict=True)):
-        # On held-out seas, a mixture is taken to be as good as the network that has most of its weight on short series.
-        metadata, series = networks.get(model), forecasts.series[i]
-        if model == MIXTURE:
-            metadata = min(networks.values(), key=lambda network: network.held_out_score)
+        metadata, series = best if model == MIXTURE else networks.get(model), forecasts.series[i]
         if metadata is None:
             continue
         ratio = series.step.seconds / step.seconds

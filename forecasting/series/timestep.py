@@ -81,6 +81,11 @@ class TimeStep:
         moved: Times = times.astype(SECONDS) + steps * self.seconds
         return moved
 
+    def middle(self, times: Times) -> Times:
+        """Return the middle of the steps that begin at ``times``."""
+        middle: Times = times + (self.shift(times, 1) - times) / 2
+        return middle
+
     def ranges(self, starts: Times, lengths: npt.NDArray[np.int64]) -> Times:
         """Return the times of several series, one after another, that begin at ``starts`` ``(n,)``."""
         ends = lengths.cumsum()

@@ -472,9 +472,7 @@ def _usual(end: SeriesEnd, times: Times, rows: Indices) -> Floats:
     if end.latitude is None or end.longitude is None:
         return np.full(len(rows), np.nan)
     coefficients = GlobalClimatology.load().coefficients(end.latitude, end.longitude)
-    step, begin = TimeStep.parse(end.step), times[rows]
-    middle = begin + (step.shift(begin, 1) - begin) / 2
-    return evaluate(coefficients, middle).astype(np.float64)
+    return evaluate(coefficients, TimeStep.parse(end.step).middle(times[rows])).astype(np.float64)
 
 
 def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Range | None:

@@ -81,20 +81,19 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     truth = values[ends[:, None] + leads - 1]
     options = ForecastOptions(spec.horizon, levels=(_LEVEL,))
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
-    best: Floats = np.empty(0)
-    known: Bools = np.empty(0, dtype=np.bool_)
-    for name, cell in {MIXTURE: None, **{n.metadata.model: c for c, n in release.networks.items()}}.items():
-        forecasts = release.columns(batch, options, coefficients, cell)
-        at, observations = leads - 1, truth[forecasts.row]
-        if name == MIXTURE:
-            # All models are compared on the forecasts that they have in common.
-            references = [forecasts.reference(reference)[:, at] for reference in forecasts.columns.references]
-            references = [each for each in references if np.isfinite(each).mean() >= _LEAST_KNOWN]
-            known = np.logical_and.reduce(np.isfinite([observations, *references]))
-            best = np.min([_rmse(each, observations, known) for each in references], axis=0)
+    cells = {MIXTURE: None, **{network.metadata.model: cell for cell, network in release.networks.items()}}
+    made = {name: release.columns(batch, options, coefficients, cell) for name, cell in cells.items()}
+    mixture, at = made[MIXTURE], leads - 1
+    observations = truth[mixture.row]
+    # All models are compared on the forecasts that they have in common.
+    references = [mixture.reference(reference)[:, at] for reference in mixture.columns.references]
+    references = [each for each in references if np.isfinite(each).mean() >= _LEAST_KNOWN]
+    known = np.logical_and.reduce(np.isfinite([observations, *references]))
+    count, best = known.sum(axis=0), np.min([_rmse(each, observations, known) for each in references], axis=0)
+    for name, forecasts in made.items():
         low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
         inside = known & (observations >= low) & (observations <= high)
-        count, relative = known.sum(axis=0), _rmse(forecasts.sst[:, at], observations, known) / best
+        relative = _rmse(forecasts.sst[:, at], observations, known) / best
         for i, lead in enumerate(leads.tolist()):
             if count[i] >= _FEWEST and np.isfinite(relative[i]):
                 yield {

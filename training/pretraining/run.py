@@ -17,11 +17,10 @@ from torch import Tensor
 
 from forecasting.events.paths import Dependence
 from forecasting.models.checkpoint import CPU, script
-from forecasting.models.checkpoint_file import CheckpointFile
-from forecasting.models.metadata import CELLS, digest
+from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.models.universal.network import load_all, save
-from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, UniversalReport
+from forecasting.models.universal.network import load, save
+from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, RealRow, UniversalReport
 from forecasting.releases.release import point_current
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
@@ -193,8 +192,6 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
                 events=tuple(fit.events),
             )
         )
-    paths = {cell: (folder / f"{cell}.pt").absolute() for cell in CELLS}
-    files = {cell: CheckpointFile(path, digest(path.read_bytes())) for cell, path in paths.items()}
     report = UniversalReport(
         dataset=spec.release,
         version=version,
@@ -202,10 +199,18 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
         seas=seas,
         real_series=summary(settings.real_series),
         models=models,
-        regions=score_regions(load_all(files, CheckpointFile.read, CPU), spec, settings.held_out_series),
+        regions=_score_regions(spec, settings, folder),
     )
     (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(universal_card(report, spec), encoding="utf-8")
+
+
+def _score_regions(spec: Spec, settings: PretrainingSettings, folder: Path) -> list[RealRow]:
+    """Score the networks in a folder on the series that were held out, if there are any."""
+    if not settings.held_out_series:
+        return []
+    networks = {cell: load((folder / f"{cell}.pt").read_bytes(), CPU) for cell in CELLS}
+    return score_regions(networks, spec, settings.held_out_series)
 
 
 def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:

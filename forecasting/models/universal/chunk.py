@@ -384,7 +384,7 @@ class _Chunk:
         made.sst[rows] = self._sst(model)[rows]
         metadata = self.networks[network].metadata
         if model in self.references:
-            errors = self.errors[[*self.answers, *self.references].index(model), rows]
+            errors = self.errors[self._candidates.index(model), rows]
             spread = symmetric_quantiles(errors[..., :stop], metadata.levels)
             made.quantiles[rows, :stop] = self.references[model][rows, -1, :stop, None] + spread
             steps = stop
@@ -476,21 +476,17 @@ class _Chunk:
     def _mixed(self) -> Floats:
         """What the mixture forecasts from the last observation, °C ``(n, leads)``."""
         assert self._mixture is not None
-        return self._mixture.mean(np.stack([self._from_end(name) for name in self._candidates]))
+        leads = self.errors.shape[-1]
+        return self._mixture.mean(np.stack([self._from_end(name)[:, :leads] for name in self._candidates]))
 
     def _from_end(self, model: str) -> Floats:
-        """Return what a network or reference forecasts from the last observation, °C ``(n, leads)``."""
-        if model in self.references:
-            return self.references[model][:, -1]
-        forecast: Floats = self.answers[model][
-            :, -1, : int(self.contexts.missing_after.max()) + self.options.horizon, 0
-        ]
-        return forecast
+        """Return what a network or reference forecasts from the last observation, °C ``(n, steps)``."""
+        return self.references[model][:, -1] if model in self.references else self.answers[model][:, -1, :, 0]
 
     def _answers(self, model: str, rows: list[int], stop: int) -> tuple[Floats, Floats]:
         """Return the answers of a network or the mixture for the series at ``rows``, and its errors at the origins.
 
-        Only distances from the mean are known of the mixture's past answers, and its errors only before lead ``stop``.
+        Only distances from the mean are known of the mixture's past answers, and its errors only up to lead ``stop``.
         """
         if self._mixture is not None and model == MIXTURE:
             answers = [answer[rows] for answer in self.answers.values()]

@@ -56,8 +56,7 @@ def climatology_of_steps(coefficients: Coefficients, last_time: Times, steps: Fl
     usual = np.empty((len(known), len(offsets)))
     for time in np.unique(last_time):
         rows = last_time == time
-        starts, ends = step.shift(time, offsets), step.shift(time, offsets + 1)
-        usual[rows] = evaluate(known[rows], starts + (ends - starts) / 2)
+        usual[rows] = evaluate(known[rows], step.middle(step.shift(time, offsets)))
     return usual
 
 

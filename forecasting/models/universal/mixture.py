@@ -107,14 +107,15 @@ class Mixture:
         """
         count, leads = len(of_networks), mean.shape[1]
         beyond = ((0, 0), (0, of_networks[0].shape[2] - leads))
-        weights = np.pad(self.weights[:, rows, :leads], ((0, 0), *beyond), mode="edge")
+        own = self.weights[:, rows, :leads]
+        weights = np.pad(own[:count], ((0, 0), *beyond), mode="edge")
         mixed: Floats = np.zeros_like(of_networks[0], dtype=np.float64)
-        for weight, answers in zip(weights[:count], of_networks, strict=True):
+        for weight, answers in zip(weights, of_networks, strict=True):
             mixed += weight[:, None, :, None] * answers
         # What the networks would forecast without the references, at the end.
-        ours = mixed[:, -1, :, 0] / np.maximum(weights[:count].sum(axis=0), 1e-9)
+        ours = mixed[:, -1, :, 0] / np.maximum(weights.sum(axis=0), 1e-9)
         mixed[..., 1:] -= mixed[..., :1]
-        of_references = (self.weights[count:, rows, :leads, None] * spreads).sum(axis=0)
+        of_references = (own[count:, ..., None] * spreads).sum(axis=0)
         mixed[..., 1:] += np.pad(of_references, (*beyond, (0, 0)), mode="edge")[:, None]
         mixed[:, :-1, :, 0] = 0.0
         mixed[:, -1, :, 0] = ours + np.pad(mean - ours[:, :leads], beyond, mode="edge")

@@ -124,3 +124,12 @@ def test_the_step_is_inferred_from_the_times(stamps: list[str], step: str) -> No
 def test_irregular_times_are_refused_with_the_first_one_named(stamps: list[str], sentence: str) -> None:
     with pytest.raises(SeriesError, match=sentence):
         infer_step(times(*stamps), place)
+
+
+@pytest.mark.parametrize(
+    ("step", "middle"),
+    [("hour", "2023-02-01T00:30:00Z"), ("day", "2023-02-01T12:00:00Z"), ("month", "2023-02-15T00:00:00Z")],
+)
+def test_the_middle_of_a_step_is_halfway_to_the_next(step: str, middle: str) -> None:
+    begin = np.asarray(["2023-02-01"], dtype="datetime64[s]")
+    assert iso(TimeStep.parse(step).middle(begin)[0]) == middle
