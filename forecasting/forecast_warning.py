@@ -24,6 +24,10 @@ WarningCode = Literal[
     "short_horizon",
     "approximate_mmm",
     "incomplete_past",
+    "no_weather_ahead",
+    "weather_ends_early",
+    "weather_not_used",
+    "weather_ignored",
 ]
 
 DOUBTS: Final[frozenset[WarningCode]] = frozenset(

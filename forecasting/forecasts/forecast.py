@@ -60,6 +60,25 @@ class PastSkill:
     relative_rmse: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class WeatherUse:
+    """What a forecast made of the weather over its series.
+
+    Attributes:
+        used: covariates that the forecast rests on; empty if none were of use.
+        until: valid time of the last step with weather ahead, UTC; None without any.
+        past_rmse_ratio: RMSE with weather over that without on the past of the series; None if that is too short.
+        origins: number of past forecasts that this rests on.
+        source: of the weather, as the caller wrote it.
+    """
+
+    used: tuple[str, ...]
+    until: np.datetime64 | None
+    past_rmse_ratio: float | None
+    origins: int
+    source: str | None = None
+
+
 @dataclass(frozen=True)
 class Forecast(Generic[DistributionT]):
     """The forecast of one series.
@@ -77,6 +96,7 @@ class Forecast(Generic[DistributionT]):
         past: how well the candidates forecast the past of the series; None without a backtest.
         levels: interval levels that were asked for, percent.
         thresholds: thresholds that were asked for, °C.
+        weather: what the forecast made of the weather over the series; None without weather.
     """
 
     model: str
@@ -90,6 +110,7 @@ class Forecast(Generic[DistributionT]):
     past: PastSkill | None = None
     levels: tuple[int, ...] = DEFAULT_LEVELS
     thresholds: tuple[float, ...] = field(default=())
+    weather: WeatherUse | None = None
 
     @property
     def calibrated(self) -> bool:

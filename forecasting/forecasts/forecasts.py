@@ -13,7 +13,7 @@ from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS, ForecastWarning
 from forecasting.forecasts.distribution import Distribution
-from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill
+from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill, WeatherUse
 from forecasting.qartod import NOT_EVALUATED, SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -71,6 +71,7 @@ class Forecasts:
         coefficients: climatology of each position, °C float32 ``(n, 7)``; NaN without one.
         errors: why a series has no forecast, by its index in the batch.
         windows: values that a network with a fixed window started from, °C ``(n, window)``; None for other models.
+        weather: what each forecast made of the weather over its series; empty if no series has any.
     """
 
     columns: Columns
@@ -92,6 +93,7 @@ class Forecasts:
     coefficients: npt.NDArray[np.float32]
     errors: Errors
     windows: Floats | None = None
+    weather: Sequence[WeatherUse | None] = ()
 
     def __len__(self) -> int:
         return len(self.row)
@@ -154,6 +156,7 @@ class Forecasts:
             past=self.past[i],
             levels=columns.levels,
             thresholds=columns.thresholds,
+            weather=self.weather[i] if self.weather else None,
         )
 
     @classmethod
@@ -235,6 +238,9 @@ class Forecasts:
         lists = ("model", "version", "step", "warnings", "usual", "chosen", "past", "distributions", "series")
         changes: dict[str, Any] = {name: sorted_array(name) for name in arrays}
         changes |= {name: sorted_list(name) for name in lists}
+        if any(part.weather for part in filled):
+            filled = [part if part.weather else replace(part, weather=[None] * len(part)) for part in filled]
+            changes["weather"] = sorted_list("weather")
         return replace(filled[0], columns=columns, table=table[order], errors=errors, windows=None, **changes)
 
     def _with_references(self, columns: Columns) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
 from forecasting.climatology.usual import Usual
-from forecasting.forecasts.forecast import Chosen
+from forecasting.forecasts.forecast import Chosen, WeatherUse
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.series.times import Floats, Times, iso, iso_of
 from forecasting.series.units import Units, from_celsius
@@ -43,13 +43,16 @@ def entries_of(forecasts: Forecasts) -> list[bytes]:
         if chosen := forecasts.chosen[i]:
             head += _chosen(chosen, forecasts.units)
         usual, warnings = forecasts.usual[i], forecasts.warnings[i]
+        basis = b"" if usual is None else _usual(usual, forecasts.units)
+        if forecasts.weather and (weather := forecasts.weather[i]):
+            basis += b'"weather":%s,' % dumps(written_weather(weather))
         entries.append(
             blank
             % (
                 head,
                 '","'.join(times[i]).encode(),
                 *cells,
-                b"" if usual is None else _usual(usual, forecasts.units),
+                basis,
                 dumps([{"code": w.code, "message": w.message} for w in warnings])[1:-1] if warnings else b"",
             )
         )
@@ -115,6 +118,14 @@ def written_usual(usual: Usual | None, units: Units) -> dict[str, Any] | None:
         return None
     sst = usual.sst if units == "celsius" else float(from_celsius(usual.sst, units))
     return {**usual.basis, "sst": round(sst, 6)}
+
+
+def written_weather(weather: WeatherUse) -> dict[str, Any]:
+    """Return what a forecast made of the weather over its series; what is not known is left out."""
+    until = None if weather.until is None else iso(weather.until)
+    ratio = None if weather.past_rmse_ratio is None else round(weather.past_rmse_ratio, 3)
+    known = {"used": weather.used, "until": until, "past_rmse_ratio": ratio, "origins": weather.origins}
+    return {name: value for name, value in {**known, "source": weather.source}.items() if value is not None}
 
 
 def rounded(values: Floats) -> Floats:

@@ -13,6 +13,7 @@ from forecasting.errors import SeriesError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, Times, short
 from forecasting.series.timestep import TimeStep
+from forecasting.series.weather import Weather
 
 Known = TypeVar("Known")
 
@@ -34,6 +35,7 @@ class SeriesBatch:
         other_steps: the step of each series at another step, by series; such a series has no values here.
         positions: degrees north and east of each series, ``(n, 2)``, NaN where they are not known; None without any.
         errors: why a series could not be read, by series; such a series has no values here.
+        weather: over those series that have any.
     """
 
     step: TimeStep
@@ -45,6 +47,7 @@ class SeriesBatch:
     other_steps: Mapping[int, TimeStep] = field(default_factory=dict)
     positions: Floats | None = None
     errors: Mapping[int, SeriesError] = field(default_factory=dict)
+    weather: Mapping[int, Weather] = field(default_factory=dict)
     shortest: int = field(init=False)
     longest: int = field(init=False)
 
@@ -72,6 +75,7 @@ class SeriesBatch:
             notes={i: member.notes for i, member in enumerate(series) if member.notes},
             other_steps=other_steps,
             positions=positions,
+            weather={i: member.weather for i, member in enumerate(series) if member.weather is not None},
         )
 
     @classmethod
@@ -87,14 +91,23 @@ class SeriesBatch:
     def __getitem__(self, row: int) -> SstSeries:
         """Return the series at a ``row`` of the batch."""
         begin, end = self.ends[row] - self.lengths[row], self.ends[row]
-        return SstSeries(self.values[begin:end], self.starts[row], self.step, self.notes.get(row, ()))
+        values, notes, weather = self.values[begin:end], self.notes.get(row, ()), self.weather.get(row)
+        return SstSeries(values, self.starts[row], self.step, notes, weather=weather)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "SeriesBatch":
         """Return the series at ``rows``, which may repeat, without their errors."""
         positions = None if self.positions is None else self.positions[rows]
-        notes, steps = _at(self.notes, rows), _at(self.other_steps, rows)
-        ends, lengths, starts = self.ends[rows], self.lengths[rows], self.starts[rows]
-        return SeriesBatch(self.step, self.values, ends, lengths, starts, notes, steps, positions)
+        return SeriesBatch(
+            step=self.step,
+            values=self.values,
+            ends=self.ends[rows],
+            lengths=self.lengths[rows],
+            starts=self.starts[rows],
+            notes=_at(self.notes, rows),
+            other_steps=_at(self.other_steps, rows),
+            positions=positions,
+            weather=_at(self.weather, rows),
+        )
 
     def with_errors(self, errors: Mapping[int, SeriesError]) -> "SeriesBatch":
         """Return the batch with ``errors`` of some series beside those it has."""

@@ -2,17 +2,18 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Union
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Union
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.series.observations import choose_clock, regular_grid
 from forecasting.series.shape import missing_runs
-from forecasting.series.times import YEAR, Floats, Times, month_of, short
+from forecasting.series.times import SECONDS, YEAR, Floats, Times, month_of, short
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, parse_units, sea_temperatures
+from forecasting.series.weather import COVARIATES, Weather, WeatherReader, WindUnits
 from forecasting.wording import counted
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ class SstSeries:
         start: time of the first value, UTC.
         step: the step between two values.
         notes: what was changed when the series was read, a sentence each; missing values are not mentioned.
+        weather: over the series, which may reach beyond its end; None without any.
     """
 
     values: Floats
     start: np.datetime64
     step: TimeStep
     notes: tuple[str, ...] = field(default=())
+    weather: Weather | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -88,12 +91,12 @@ class SstSeries:
 
     def part(self, begin: int, end: int) -> "SstSeries":
         """Return the values from position ``begin`` to ``end`` (exclusive) as a series."""
-        return SstSeries(self.values[begin:end], self.times[begin], self.step)
+        return SstSeries(self.values[begin:end], self.times[begin], self.step, weather=self.weather)
 
     def until_last_observation(self) -> "SstSeries":
         """Return the series without missing values at its end."""
         observed = np.flatnonzero(np.isfinite(self.values))
-        return SstSeries(self.values[: observed[-1] + 1], self.start, self.step, self.notes)
+        return SstSeries(self.values[: observed[-1] + 1], self.start, self.step, self.notes, weather=self.weather)
 
     def describe(self) -> tuple[str, ...]:
         """Return the notes, and a sentence on the missing values if there are any."""
@@ -126,21 +129,45 @@ class SstSeries:
         Raises:
             SeriesError: if the index does not contain times, or the values are not a valid series.
         """
+        clock = choose_clock(*_clocks_of(series.index, "Series"))
+        return cls.from_observations(clock, _numbers_of(series, "the Series"), units=units, step=step)
+
+    def with_weather(
+        self,
+        weather: "Weather | pd.DataFrame",
+        *,
+        units: Units = "celsius",
+        wind_units: WindUnits = "m/s",
+        source: str | None = None,
+    ) -> "SstSeries":
+        """Return the series with the weather over it.
+
+        Args:
+            weather: a DataFrame indexed by time (UTC where without a time zone) with the columns ``air_temperature``
+                and ``wind_speed``, or one of them. Rows after the end of the series are a forecast. Rows of older
+                forecasts have their time of issue in a column ``issued``, which is empty in the others.
+            units: of the air temperature.
+            wind_units: of the wind speed.
+            source: where the weather comes from; the forecast repeats it.
+
+        Raises:
+            SeriesError: if the weather is not that of this series, or its values are implausible.
+        """
+        if isinstance(weather, Weather):
+            return replace(self, weather=weather)
         import pandas as pd
 
-        index = series.index
-        if isinstance(index, pd.PeriodIndex):
-            index = index.to_timestamp()
-        if not isinstance(index, pd.DatetimeIndex):
-            raise SeriesError("the index of the Series must contain times: convert it with pandas.to_datetime")
-        times = index.to_numpy() if index.tz is None else index.tz_convert("UTC").tz_localize(None).to_numpy()
-        local = index.tz_localize(None).to_numpy()
-        clock = choose_clock(times.astype("datetime64[s]"), local.astype("datetime64[s]"))
-        try:
-            values = np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise SeriesError(f"the values of the Series must be numbers: {error}") from None
-        return cls.from_observations(clock, values, units=units, step=step)
+        utc, local = _clocks_of(weather.index, "DataFrame")
+        issued, columns = None, {str(name): column for name, column in weather.items()}
+        if "issued" in columns:
+            times = pd.to_datetime(columns.pop("issued"), utc=True)
+            issued = times.dt.tz_localize(None).to_numpy().astype(SECONDS)
+        numbers = {name: _numbers_of(column, name) for name, column in columns.items()}
+        reader = WeatherReader(self.step, self.start, self.values, units, wind_units)
+        read = reader.of_rows(local if self.step.calendar_month else utc, numbers, issued, source)
+        if read is None:
+            raise SeriesError(f"weather: it has no values: give {' and '.join(COVARIATES)}, or one of them")
+        return replace(self, weather=read)
 
     @classmethod
     def from_observations(
@@ -184,18 +211,22 @@ SeriesLike = Union[SstSeries, "pd.Series[float]", "pd.DataFrame", "xarray.DataAr
 """The types that :func:`to_sst_series` accepts."""
 
 
-def to_sst_series(data: SeriesLike) -> SstSeries:
+def to_sst_series(data: SeriesLike, weather: "Weather | pd.DataFrame | None" = None) -> SstSeries:
     """Convert one series of SST; an :class:`SstSeries` is returned unchanged.
 
     Args:
         data: an SstSeries; a pandas Series or a DataFrame with one column, indexed by time; or an xarray DataArray
             whose only dimension is time. Times without a time zone are UTC. Values are in °C, unless the attribute
-            ``units`` of a DataArray says otherwise.
+            ``units`` of a DataArray says otherwise. A DataFrame may also have the columns ``air_temperature`` (°C) and
+            ``wind_speed`` (m/s), with rows after the last SST, where the series ends.
+        weather: over the series, °C and m/s; see :meth:`SstSeries.with_weather`.
 
     Raises:
         TypeError: if ``data`` is anything else.
         SeriesError: if the index holds no times, the values are not a valid series, or their units are not known.
     """
+    if weather is not None:
+        return to_sst_series(data).with_weather(weather)
     if isinstance(data, SstSeries):
         return data
     import pandas as pd
@@ -203,9 +234,14 @@ def to_sst_series(data: SeriesLike) -> SstSeries:
     if isinstance(data, pd.Series):
         return SstSeries.from_pandas(data)
     if isinstance(data, pd.DataFrame):
-        if data.shape[1] != 1:
+        over = [name for name in data.columns if name in COVARIATES]
+        sst = data.drop(columns=over)
+        if sst.shape[1] != 1:
             raise _unsupported(f"a DataFrame with {data.shape[1]} columns")
-        return SstSeries.from_pandas(data.iloc[:, 0])
+        series = SstSeries.from_pandas(sst.iloc[:, 0])
+        if not data[over].notna().any(axis=None):
+            return series
+        return series.until_last_observation().with_weather(data[over])
     # A caller with an xarray object has already imported xarray; others should not wait for the import.
     module = sys.modules.get("xarray")
     if module is not None and isinstance(data, module.DataArray):
@@ -214,6 +250,25 @@ def to_sst_series(data: SeriesLike) -> SstSeries:
         return SstSeries.from_pandas(data.to_series(), units=_units_of(data))
     name = f"{type(data).__module__}.{type(data).__qualname__}"
     raise _unsupported(name.removeprefix("builtins."))
+
+
+def _clocks_of(index: "pd.Index[Any]", of: str) -> tuple[Times, Times]:
+    """Return the times of an index in UTC, and on the clock of its time zone."""
+    import pandas as pd
+
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, pd.DatetimeIndex):
+        raise SeriesError(f"the index of the {of} must contain times: convert it with pandas.to_datetime")
+    utc = index.to_numpy() if index.tz is None else index.tz_convert("UTC").tz_localize(None).to_numpy()
+    return utc.astype(SECONDS), index.tz_localize(None).to_numpy().astype(SECONDS)
+
+
+def _numbers_of(column: "pd.Series[Any]", name: str) -> Floats:
+    try:
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SeriesError(f"the values of {name} must be numbers: {error}") from None
 
 
 def _units_of(data: "xarray.DataArray") -> Units:

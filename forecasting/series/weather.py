@@ -1,0 +1,320 @@
+"""Weather over a series: air temperature and wind speed at its time step, in the past and ahead of its end.
+
+Values up to the last observation of the series are what happened, those after it a forecast.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.series.observations import max_steps
+from forecasting.series.times import SECONDS, Floats, Times, short
+from forecasting.series.timestep import TimeStep, in_words, length_of
+from forecasting.series.units import SYMBOLS, UNITS, Units, from_celsius, to_celsius
+from forecasting.wording import counted
+
+COVARIATES: Final = ("air_temperature", "wind_speed")
+"""The names of the weather that a series may carry, in the order of the columns of :attr:`Weather.values`."""
+
+AIR, WIND = COVARIATES
+
+WindUnits = Literal["m/s", "km/h", "knots"]
+WIND_UNITS: Final[tuple[WindUnits, ...]] = get_args(WindUnits)
+
+_METRES_PER_SECOND: Final[dict[WindUnits, float]] = {"m/s": 1.0, "km/h": 1 / 3.6, "knots": 1852 / 3600}
+
+COLDEST_AIR, WARMEST_AIR = -70.0, 55.0
+"""°C. No air at the surface of a sea or of land near it was ever colder or warmer, nor close to that."""
+
+_STRONGEST_WIND: Final = 75.0
+"""m/s. The strongest winds over a minute in tropical cyclones reach it."""
+
+_STRONGEST_MEAN: Final = 20.0
+_ENOUGH_FOR_MEAN: Final = 20
+"""m/s, and the fewest values whose mean counts: the windiest places at sea have 12 m/s."""
+
+_FURTHEST_FROM_WATER: Final = 35.0
+"""°C. Cold air may be this much colder than open water for days, but not in the mean over a series."""
+
+
+def unknown_covariate(name: str) -> str:
+    """Return the sentence that refuses a covariate of another name."""
+    return f"{name[:64]!r} is not a known covariate: weather takes {AIR} and {WIND}"
+
+
+def _refuse_others(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in COVARIATES:
+            raise SeriesError(f"weather: {unknown_covariate(name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class IssuedWeather:
+    """An older forecast of the weather, as it was issued.
+
+    Attributes:
+        issued: a step of the series, UTC; the values begin one step after it.
+        values: °C and m/s, float64 ``(steps, 2)``, columns in the order of :data:`COVARIATES`; NaN where not known.
+    """
+
+    issued: np.datetime64
+    values: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Weather:
+    """The weather over one series, at its time step.
+
+    Attributes:
+        start: time of the first value, UTC, on the grid of the series.
+        values: °C and m/s, float64 ``(steps, 2)``, columns in the order of :data:`COVARIATES`; NaN where not known. A
+            column is all NaN where it was not given.
+        issued: older forecasts, oldest first.
+        source: where the weather comes from, as the caller wrote it.
+    """
+
+    start: np.datetime64
+    values: Floats
+    issued: tuple[IssuedWeather, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class WeatherReader:
+    """Reads the weather over one series.
+
+    Attributes:
+        step: of the series.
+        start: time of the first value of the series, UTC.
+        sst: °C, the values of the series, ``(n,)``.
+        units: of air temperatures.
+        wind_units: of wind speeds.
+    """
+
+    step: TimeStep
+    start: np.datetime64
+    sst: Floats
+    units: Units = "celsius"
+    wind_units: WindUnits = "m/s"
+
+    def of_arrays(
+        self,
+        columns: Mapping[str, Sequence[float | None] | npt.ArrayLike],
+        start: np.datetime64 | None = None,
+        issued: Sequence[tuple[np.datetime64, Mapping[str, Sequence[float | None] | npt.ArrayLike]]] = (),
+        source: str | None = None,
+    ) -> Weather:
+        """Return weather from arrays that have a value for each step.
+
+        Args:
+            columns: the values by name, ``(steps,)`` each, None or NaN where missing.
+            start: time of the first of them, UTC; that of the series if None.
+            issued: older forecasts: the time of issue, and the values from the first step after it.
+            source: where the weather comes from.
+
+        Raises:
+            SeriesError: if the weather is not that of this series, or its values are implausible.
+        """
+        begin = self._on_grid(self.start if start is None else start)
+        values = self._table(columns, begin)
+        older = []
+        for time, forecast in issued:
+            when = self._time(int(np.floor(self._position(time))))
+            older.append(IssuedWeather(when, self._table(forecast, self._time(1, when))))
+        return self._checked(begin, values, older, source)
+
+    def of_rows(
+        self,
+        times: Times,
+        columns: Mapping[str, Floats],
+        issued: Times | None = None,
+        source: str | None = None,
+    ) -> Weather | None:
+        """Return weather from the rows of a table, in any order; None if they have no value.
+
+        Args:
+            times: UTC ``(rows,)``. A row belongs to the step of the series whose time is nearest, since a day may
+                be labelled by its begin or by its middle.
+            columns: the values by name, ``(rows,)`` each, NaN where missing.
+            issued: the time of issue of rows of older forecasts, NaT for the others; None without any.
+            source: where the weather comes from.
+
+        Raises:
+            SeriesError: as :meth:`of_arrays` does, or if several rows belong to one step.
+        """
+        _refuse_others(columns)
+        values = self._converted(columns)
+        known = np.isfinite(values).any(axis=1)
+        if not known.any():
+            return None
+        times, values = times[known].astype(SECONDS), values[known]
+        places = np.floor(self._position(times) + 0.5).astype(np.int64)
+        older = []
+        newest = np.ones(len(times), dtype=np.bool_)
+        if issued is not None:
+            of_row = issued[known].astype(SECONDS)
+            newest = np.isnat(of_row)
+            for time in np.unique(of_row[~newest]):
+                first = int(np.floor(self._position(time))) + 1
+                rows = np.flatnonzero((of_row == time) & (places >= first))
+                if len(rows):
+                    older.append(
+                        IssuedWeather(
+                            self._time(first - 1), self._spread(places[rows] - first, values[rows], times[rows])
+                        )
+                    )
+        if not newest.any():
+            raise SeriesError(
+                "weather: every row has a time of issue: leave `issued` empty in the rows of the newest weather"
+            )
+        first = int(places[newest].min())
+        return self._checked(
+            self._time(first), self._spread(places[newest] - first, values[newest], times[newest]), older, source
+        )
+
+    def _position(self, times: Times | np.datetime64) -> Floats:
+        return self.step.position(np.asarray(times, dtype=SECONDS), self.start)
+
+    def _time(self, steps: int, start: np.datetime64 | None = None) -> np.datetime64:
+        """Return the time so many steps after ``start``, by default that of the series."""
+        time: np.datetime64 = self.step.shift(np.asarray([self.start if start is None else start]), steps)[0]
+        return time
+
+    def _on_grid(self, start: np.datetime64) -> np.datetime64:
+        """Return the start of the weather, if it is a time of the series."""
+        position = float(self._position(start))
+        if not position.is_integer():
+            raise SeriesError(
+                f"weather: it begins {short(start)}, which is not a whole number of steps "
+                f"({in_words(str(self.step))}) from {short(self.start)}, where the series begins"
+            )
+        return self._time(int(position))
+
+    def _table(self, columns: Mapping[str, Sequence[float | None] | npt.ArrayLike], begin: np.datetime64) -> Floats:
+        """Return arrays as a table ``(steps, 2)``, °C and m/s, whose first values are of the time ``begin``."""
+        _refuse_others(columns)
+        arrays = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items() if values is not None}
+        if not arrays:
+            raise SeriesError(f"weather: it has no values: give {AIR}, {WIND} or both")
+        for name, array in arrays.items():
+            if not np.isfinite(array).any():
+                raise SeriesError(f"weather: every value of {name} is missing: leave {name} out")
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len({*lengths.values()}) > 1:
+            raise SeriesError(
+                f"weather: {AIR} has {counted(lengths[AIR], 'value')} and {WIND} has {lengths[WIND]}, both from "
+                f"{short(begin)}: send one for each step, with null where it is missing"
+            )
+        return self._converted(arrays)
+
+    def _converted(self, columns: Mapping[str, Floats]) -> Floats:
+        """Return columns of the same length as a table ``(rows, 2)``, °C and m/s; NaN where a column is not given."""
+        table = np.full((len(next(iter(columns.values()), ())), len(COVARIATES)), np.nan)
+        if AIR in columns:
+            table[:, 0] = to_celsius(columns[AIR], self.units)
+        if WIND in columns:
+            table[:, 1] = columns[WIND] * _METRES_PER_SECOND[self.wind_units]
+        table[~np.isfinite(table)] = np.nan
+        return table
+
+    def _spread(self, places: npt.NDArray[np.int64], values: Floats, times: Times) -> Floats:
+        """Return rows at their ``places``, none of them negative, with NaN between them."""
+        size, unique = int(places.max()) + 1, np.unique(places)
+        if len(unique) < len(places):
+            order = np.argsort(places, kind="stable")
+            i = int(order[int((np.diff(places[order]) == 0).argmax()) + 1])
+            length = length_of(str(self.step))
+            raise SeriesError(
+                f"weather: several rows belong to the same {length}, the first at {short(times[i])}: keep one value "
+                f"for each {length}, such as its mean"
+            )
+        if size > max_steps(len(places)):
+            raise SeriesError(
+                f"weather: there are {size:,} steps of {in_words(str(self.step))} from {short(times.min())} to "
+                f"{short(times.max())}, but only {len(places)} rows: check for a wrong time at either end"
+            )
+        table = np.full((size, len(COVARIATES)), np.nan)
+        table[places] = values
+        return table
+
+    def _checked(self, begin: np.datetime64, values: Floats, older: list[IssuedWeather], source: str | None) -> Weather:
+        """Return the weather without missing values at its ends, if it can be that of the series."""
+        known = np.flatnonzero(np.isfinite(values).any(axis=1))
+        values = values[known[0] : known[-1] + 1]
+        begin = self._time(int(known[0]), begin)
+        first = round(float(self._position(begin)))
+        if first > len(self.sst):
+            end = self._time(len(self.sst) - 1)
+            raise SeriesError(
+                f"weather: it begins {short(begin)}, after the series ends, {short(end)}: let it begin with the "
+                "series, or at the latest one step after its end"
+            )
+        if first + len(values) <= 0:
+            end = self._time(len(values) - 1, begin)
+            raise SeriesError(
+                f"weather: it ends {short(end)}, before the series begins, {short(self.start)}: check its times"
+            )
+        older.sort(key=lambda forecast: forecast.issued)
+        self._check_range(begin, values)
+        for forecast in older:
+            self._check_range(self._time(1, forecast.issued), forecast.values)
+        self._check_against_water(first, values[:, 0])
+        return Weather(begin, values, tuple(older), source)
+
+    def _check_range(self, begin: np.datetime64, values: Floats) -> None:
+        air, wind = values.T
+        cold, warm = from_celsius([COLDEST_AIR, WARMEST_AIR], self.units)
+        if (outside := (air < COLDEST_AIR) | (air > WARMEST_AIR)).any():
+            i = int(outside.argmax())
+            written = float(from_celsius(air[i], self.units))
+            raise SeriesError(
+                f"weather: {AIR} is {written:g} {SYMBOLS[self.units]} at {short(self._time(i, begin))}, outside "
+                f"the range of air temperatures ({cold:g} to {warm:g} {SYMBOLS[self.units]}); {self._remedy(air)}"
+            )
+        if (wind < 0).any():
+            raise SeriesError(
+                f"weather: {WIND} is negative at {short(self._time(int((wind < 0).argmax()), begin))}: give the "
+                "speed of the wind, which no direction has below 0"
+            )
+        strong, mean = wind > _STRONGEST_WIND, 0.0
+        if np.isfinite(wind).sum() >= _ENOUGH_FOR_MEAN:
+            mean = float(np.nanmean(wind))
+        if not strong.any() and mean <= _STRONGEST_MEAN:
+            return
+        others = " or ".join(units for units in WIND_UNITS[::-1] if units != self.wind_units)
+        question = f"is it in {others}? Set wind_units"
+        if strong.any():
+            i = int(strong.argmax())
+            when = short(self._time(i, begin))
+            raise SeriesError(f"weather: {WIND} is {wind[i]:.4g} m/s at {when}, more than any wind lasts: {question}")
+        raise SeriesError(f"weather: {WIND} is {mean:.3g} m/s in the mean, more than at any sea: {question}")
+
+    def _remedy(self, air: Floats) -> str:
+        median, own = float(np.nanmedian(air)), SYMBOLS[self.units]
+        if not COLDEST_AIR <= median <= WARMEST_AIR:
+            for other in UNITS:
+                converted = to_celsius(from_celsius(median, self.units), other)
+                if other != self.units and COLDEST_AIR < converted < WARMEST_AIR:
+                    return f"the values look like {SYMBOLS[other]}: convert them to {own}, the units of the series"
+        return f"give it in {own}, the units of the series"
+
+    def _check_against_water(self, first: int, air: Floats) -> None:
+        begin, end = max(first, 0), min(first + len(air), len(self.sst))
+        if begin >= end:
+            return
+        both = np.stack([air[begin - first : end - first], self.sst[begin:end]])
+        both = both[:, np.isfinite(both).all(axis=0)]
+        if not both.size:
+            return
+        of_air, of_water = both.mean(axis=1)
+        if abs(of_air - of_water) > _FURTHEST_FROM_WATER:
+            symbol = SYMBOLS[self.units]
+            written = from_celsius([of_air, of_water], self.units)
+            raise SeriesError(
+                f"weather: {AIR} is {written[0]:.1f} {symbol} in the mean, and the water {written[1]:.1f} {symbol} at "
+                f"the same times, which is too far apart: give both in {symbol}, or set the units to those of both"
+            )
