@@ -161,7 +161,7 @@ def known_counts(info: DatasetInfo, query: SeriesQuery) -> dict[str, int | None]
 
 def _count_between(info: DatasetInfo, name: str, span: tuple[float | None, float | None] | None) -> int | None:
     """Count the values on an axis from the nearest to the low end of a span to the nearest to its high end."""
-    count, ends = info.dimensions[name], _range(info, name)
+    count, ends = info.dimensions[name], axis_range(info, name)
     low, high = span if span is not None else (None, None)
     if count <= 1 or (low is not None and low == high):
         return 1
@@ -178,8 +178,8 @@ def _seconds(time: str | None) -> float | None:
     return None if time is None else float(unix_seconds(np.asarray(parse_time(time))))
 
 
-def _range(info: DatasetInfo, name: str) -> Span | None:
-    """Lowest and highest value of an axis, times in Unix seconds."""
+def axis_range(info: DatasetInfo, name: str) -> Span | None:
+    """Return the lowest and highest value of an axis, times in Unix seconds; None if the server does not say."""
     limits = info.attributes.get(name, {}).get("actual_range", "").split(",")
     try:
         low, high = map(float, limits)
@@ -223,7 +223,7 @@ def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
 
 def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
     """Longitudes in the convention of the dataset: −180 to 180, or 0 to 360."""
-    limits = _range(info, "longitude")
+    limits = axis_range(info, "longitude")
     if lon is None or limits is None:
         return lon
     low, high = limits

@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -98,7 +98,7 @@ class Erddap:
         files: answers at other paths.
     """
 
-    url: str
+    url: str = ""
     faults: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
@@ -140,6 +140,9 @@ class Erddap:
         )
 
 
+Server = TypeVar("Server", bound=Erddap)
+
+
 class _Handler(BaseHTTPRequestHandler):
     erddap: ClassVar[Erddap]
     protocol_version = "HTTP/1.1"
@@ -153,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "text/csv;charset=ISO-8859-1")
+        if "Content-Type" not in answer.headers:
+            self.send_header("Content-Type", "text/csv;charset=ISO-8859-1")
         if answer.chunked:
             self.send_header("Transfer-Encoding", "chunked")
             body = b"%x\r\n%s\r\n" % (len(body), body) + (b"" if answer.promised else b"0\r\n\r\n")
@@ -168,16 +172,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def serving() -> AbstractContextManager[Erddap]:
+    return running(Erddap(), "/erddap")
+
+
 @contextmanager
-def serving() -> Iterator[Erddap]:
-    handler = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        erddap = Erddap(f"http://127.0.0.1:{server.server_address[1]}/erddap")
-        handler.erddap = erddap  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+def running(server: Server, root: str = "") -> Iterator[Server]:
+    """Run a server that answers as an object says, until the end of the block."""
+    handler = type("Handler", (_Handler,), {"erddap": server})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as sockets:
+        server.url = f"http://127.0.0.1:{sockets.server_address[1]}{root}"
+        thread = threading.Thread(target=sockets.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield erddap
+            yield server
         finally:
-            server.shutdown()
+            sockets.shutdown()
             thread.join()

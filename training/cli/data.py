@@ -1,7 +1,8 @@
-"""``sst inspect`` describes data files and how they are read; ``sst fetch`` downloads one from an ERDDAP server."""
+"""``sst inspect`` describes data files and how they are read; ``sst fetch`` downloads one, or weather."""
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ import numpy as np
 from forecasting.bundled import default_artifacts
 from forecasting.console import Command, add_reading_options, in_command_line, parsed_by
 from forecasting.erddap import SeriesQuery, Span
-from forecasting.errors import FileError, ForecastError, SeriesError
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, ReadingOptions, ReadStation, describe, read
 from forecasting.readers.flags import MEANINGS
@@ -24,11 +25,14 @@ from forecasting.releases.trust import TrustedKeys
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time, short
+from forecasting.series.timestep import TimeStep
+from forecasting.weather_sources import GFS, MAX_PAST_DAYS, OPEN_METEO, ErddapWeather, OpenMeteo, Position, past_days
 from forecasting.wording import counted
 from training.cli import FETCH, INSPECT
 from training.config import TrainingConfig
 from training.data.dataset import Dataset, commonest_step, usable_series
-from training.data.fetch import Downloader, fetch
+from training.data.fetch import ERDDAP, Downloader, fetch
+from training.data.fetch_weather import OPEN_METEO_SERVER, fetch_weather
 
 if TYPE_CHECKING:
     from forecasting.releases.catalog import Catalog
@@ -246,10 +250,13 @@ def _check_text(check: dict[str, Any]) -> list[str]:
 
 
 def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--erddap", required=True, metavar="URL", help="address of the server, as in https://…/erddap")
-    parser.add_argument("--dataset", required=True, metavar="ID", help="dataset ID on the server")
+    parser.add_argument("--erddap", metavar="URL", help="address of the server, as in https://…/erddap")
+    parser.add_argument("--dataset", metavar="ID", help="dataset ID on the server")
     parser.add_argument(
-        "--variable", required=True, action="append", metavar="V", help="temperature variable; repeatable"
+        "--variable",
+        action="append",
+        metavar="V",
+        help=f"temperature variable; repeatable. With --weather: air temperature, then wind (default: {' '.join(GFS)})",
     )
     parser.add_argument("--from", dest="start", type=parsed_by(parse_time), metavar="TIME", help="first time, ISO 8601")
     parser.add_argument("--to", dest="end", type=parsed_by(parse_time), metavar="TIME", help="last time, ISO 8601")
@@ -260,9 +267,26 @@ def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write; replaced if it exists"
     )
+    weather = parser.add_argument_group("weather")
+    weather.add_argument(
+        "--weather", choices=(OPEN_METEO, "erddap"), help="fetch the weather at --lat and --lon, past and forecast"
+    )
+    weather.add_argument("--step", choices=("day", "hour"), help="step of the weather (default: day)")
+    weather.add_argument(
+        "--days", type=int, metavar="N", help="days of past weather (default: 180, or 60 with --step hour)"
+    )
+    weather.add_argument(
+        "--weather-url", metavar="URL", help="Open-Meteo server of your own (default: SST_OPEN_METEO_URL)"
+    )
 
 
 def _fetch(options: argparse.Namespace) -> int:
+    if options.weather is not None:
+        return _fetch_weather(options)
+    _require(options, "erddap", "dataset", "variable")
+    for name in ("step", "days", "weather_url"):
+        if getattr(options, name) is not None:
+            raise RequestError(f"--{name.replace('_', '-')} needs --weather", field=name)
     start, end = (None if time is None else iso(time) for time in (options.start, options.end))
     query = SeriesQuery(tuple(options.variable), start, end, options.lat, options.lon, options.depth, options.station)
     with Downloader.open(tell=lambda message: print(message, file=sys.stderr)) as downloader:
@@ -271,6 +295,64 @@ def _fetch(options: argparse.Namespace) -> int:
     print(f"{fetched.source}: source and licence of the data")
     print(f"next: {INSPECT.name} {fetched.path}")
     return 0
+
+
+def _fetch_weather(options: argparse.Namespace) -> int:
+    refused = ["start", "end", "depth", "station"]
+    source: OpenMeteo | ErddapWeather
+    if options.weather == OPEN_METEO:
+        refused += ["erddap", "dataset", "variable"]
+        url = options.weather_url or os.environ.get("SST_OPEN_METEO_URL", "")
+        source, kind = OpenMeteo(url, os.environ.get("SST_OPEN_METEO_KEY", "")), OPEN_METEO_SERVER
+    else:
+        refused.append("weather_url")
+        _require(options, "erddap", "dataset")
+        source = ErddapWeather(options.erddap, options.dataset, tuple(options.variable or GFS))
+        kind = ERDDAP
+        if not 2 <= len(source.variables) <= 3:
+            raise RequestError(
+                "give --variable two or three times: air temperature, then wind speed or its two components",
+                field="variable",
+            )
+    for name in refused:
+        if getattr(options, name) is not None:
+            option = {"start": "from", "end": "to"}.get(name, name.replace("_", "-"))
+            raise RequestError(f"--{option} does not go with --weather {options.weather}", field=name)
+    position, step = _position(options), TimeStep.parse(options.step or "day")
+    days = past_days(step) if options.days is None else options.days
+    if not 1 <= days <= MAX_PAST_DAYS:
+        raise RequestError(f"--days {days} is out of range: 1 to {MAX_PAST_DAYS}", field="days")
+    with Downloader.open(tell=lambda message: print(message, file=sys.stderr), kind=kind) as downloader:
+        fetched = fetch_weather(source, position, step, days, options.output, downloader)
+    weather = fetched.weather
+    first, last = (short(time) for time in step.range(weather.start, len(weather.values))[[0, -1]])
+    earlier = f", and {counted(len(weather.issued), 'earlier forecast')}" if weather.issued else ""
+    print(f"{fetched.path}: weather of each {step} from {first} to {last}{earlier}")
+    print(f"{fetched.record}: source of the data")
+    if fetched.attribution is not None:
+        print(fetched.attribution)
+    print(f"next: sst forecast FILE --weather {fetched.path}")
+    return 0
+
+
+def _require(options: argparse.Namespace, *names: str) -> None:
+    missing = [f"--{name}" for name in names if getattr(options, name) is None]
+    if missing:
+        raise RequestError(f"the following arguments are required: {', '.join(missing)}", field=missing[0])
+
+
+def _position(options: argparse.Namespace) -> Position:
+    """Return the one position that weather is fetched of."""
+    _require(options, "lat", "lon")
+    (latitude, north), (longitude, east) = options.lat, options.lon
+    if latitude != north or longitude != east:
+        raise RequestError("weather is fetched at one position: give --lat and --lon one number each", field="lat")
+    if not -90 <= latitude <= 90 or not -180 <= longitude <= 360:
+        raise RequestError(
+            f"there is no position {latitude:g}, {longitude:g}: --lat is from -90 to 90, --lon from -180 to 360",
+            field="lat",
+        )
+    return latitude, longitude
 
 
 def _span(text: str) -> Span:
@@ -293,7 +375,7 @@ INSPECT_COMMAND: Final = Command(
 )
 FETCH_COMMAND: Final = Command(
     FETCH,
-    "Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
+    "Download one series from an ERDDAP server, from a table or a grid, into a CSV file; or the weather at a position.",
     _add_fetch_options,
     _fetch,
     "A SPAN is one number, or two separated by a colon, such as 43.5:44. If it starts with a minus sign, write it "

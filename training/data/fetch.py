@@ -1,4 +1,4 @@
-"""Downloads of a series from an ERDDAP server into a file, with a record of its source.
+"""Downloads from servers, and of a series from an ERDDAP server into a file, with a record of its source.
 
 The server may be slow, busy or cut a response short: a file is complete or absent.
 """
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import httpx
 
@@ -34,6 +34,7 @@ from forecasting.erddap import (
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
 from forecasting.readers.text import MAX_TEXT, erddap_error
+from forecasting.weather_sources import open_meteo_error, seconds_until_allowed
 
 Pause = Callable[[float], object]
 Tell = Callable[[str], object]
@@ -67,29 +68,50 @@ class _TryAgainError(Exception):
         self.wait = wait
 
 
+class ServerKind(NamedTuple):
+    """A kind of server, for messages: the option with its address, an example of one, and its name."""
+
+    option: str
+    example: str
+    name: str
+
+
+ERDDAP: Final = ServerKind("--erddap", "https://HOST/erddap", "an ERDDAP server")
+
+
 @dataclass(frozen=True)
 class Downloader:
-    """Downloads CSV files, and retries with pauses that spare the server.
+    """Downloads CSV and JSON, and retries with pauses that spare the server.
 
     Attributes:
         pause: called with the seconds to wait before another attempt.
         tell: called with a sentence before each wait.
+        kind: the kind of the server.
     """
 
     client: httpx.Client
     pause: Pause = time.sleep
     tell: Tell = lambda message: None
+    kind: ServerKind = ERDDAP
 
     @classmethod
     @contextmanager
-    def open(cls, pause: Pause = time.sleep, tell: Tell = lambda message: None) -> "Iterator[Downloader]":
+    def open(
+        cls, pause: Pause = time.sleep, tell: Tell = lambda message: None, kind: ServerKind = ERDDAP
+    ) -> "Iterator[Downloader]":
         """Open a downloader that follows redirects; its connections close at the end of the block."""
         headers = {"User-Agent": "sst-forecasting"}
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
-            yield cls(client, pause, tell)
+            yield cls(client, pause, tell, kind)
+
+    def get(self, url: str) -> bytes:
+        """Return the complete CSV or JSON at ``url``. Attempts and errors are those of :meth:`download`."""
+        content = io.BytesIO()
+        self.download(url, content)
+        return content.getvalue()
 
     def download(self, url: str, file: BinaryIO, check: Check = lambda file, proven: None) -> None:
-        """Write the complete CSV at ``url`` into ``file``.
+        """Write the complete CSV or JSON at ``url`` into ``file``.
 
         If the server is busy, the connection fails or the response is cut short, try again: up to four attempts, 2, 4
         and 8 seconds apart, or as far apart as the server asks, up to a minute.
@@ -133,12 +155,13 @@ class Downloader:
         except httpx.TimeoutException:
             raise _TryAgainError("the server did not respond in time") from None
         except httpx.TooManyRedirects:
-            raise FetchError(f"{_host(url)} redirects endlessly; check --erddap") from None
+            raise FetchError(f"{_host(url)} redirects endlessly; check {self.kind.option}") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise FetchError(f"{url[:60]!r} is not a server address: write --erddap https://HOST/erddap") from None
+            remedy = f"write {self.kind.option} {self.kind.example}"
+            raise FetchError(f"{url[:60]!r} is not a server address: {remedy}") from None
         except httpx.HTTPError as error:
             raise _TryAgainError(f"the connection failed ({error or type(error).__name__})") from None
-        _refuse_non_csv(url, file)
+        _refuse_other_content(url, file, self.kind)
         return proven
 
 
@@ -161,10 +184,12 @@ def _refuse(response: httpx.Response) -> None:
         if len(body) > _MAX_ERROR_BYTES:
             break
     text = body.decode("utf-8", "replace")
-    status = response.status_code
-    message = erddap_error(text) or _plain_text(text) or response.reason_phrase
-    if status in _RETRIED_STATUSES:
-        raise _TryAgainError(f"the server responded {status}: {message}", _retry_after(response))
+    status, reason = response.status_code, open_meteo_error(body)
+    message = erddap_error(text) or reason or _plain_text(text) or response.reason_phrase
+    allowed_in = seconds_until_allowed(reason or "")
+    if status in _RETRIED_STATUSES and (allowed_in or 0) <= _MAX_PAUSE_SECONDS:
+        wait = _retry_after(response)
+        raise _TryAgainError(f"the server responded {status}: {message}", allowed_in if wait is None else wait)
     if "no matching results" in message:
         message += f"; {EMPTY_REMEDY}"
     elif "unknown datasetID" in message:
@@ -189,16 +214,21 @@ def _retry_after(response: httpx.Response) -> float | None:
     return None
 
 
-def _refuse_non_csv(url: str, file: BinaryIO) -> None:
+def _refuse_other_content(url: str, file: BinaryIO, kind: ServerKind) -> None:
     """Raise FetchError or _TryAgainError if the response is a web page, an error message or cut short."""
     file.seek(0)
     head = file.read(_SEARCHED_BYTES).decode("utf-8", "replace")
-    if head.lstrip()[:1] == "<":
+    opening = head.lstrip()[:1]
+    if opening == "<":
         title = _plain_text(head) or "without a title"
-        raise FetchError(f"{_host(url)} sent a web page ({title}) instead of data; is --erddap an ERDDAP server?")
+        raise FetchError(f"{_host(url)} sent a web page ({title}) instead of data; is {kind.option} {kind.name}?")
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _SEARCHED_BYTES))
     tail = file.read().decode("utf-8", "replace")
+    if opening in ("{", "["):
+        if tail.rstrip()[-1:] not in ("}", "]"):
+            raise _TryAgainError("the response was cut short")
+        return
     # An error after the first rows is appended below the last row sent.
     begin = max(tail.rfind("\nError {"), 0)
     message = erddap_error(head) or erddap_error(tail[begin:])
