@@ -45,7 +45,7 @@ class UnknownFieldsError(Exception):
     """A request has more than :data:`MAX_UNKNOWN_FIELDS` unknown fields."""
 
 
-def _refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
+def refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
     """Report an unknown field; after too many, each of which takes memory, stop parsing instead."""
     if info.context is not None:
         info.context.append(info.field_name)
@@ -59,7 +59,7 @@ class RequestModel(BaseModel):
 
     # Unknown fields are refused as with "forbid", which would not limit their number.
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_refuse_unknown)]]
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(refuse_unknown)]]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -94,6 +94,9 @@ _JSON_ERRORS: Final = (
 
 _NOT_A_NUMBER: Final = ("finite_number", "float_type")
 """pydantic's names for the error of a value that is not a number."""
+
+_VALUES: Final = {"values", "air_temperature", "wind_speed"}
+"""Names of the lists in which null marks a missing value."""
 
 
 def first_error(errors: Sequence[Mapping[str, Any]], subject: str, known_fields: str = "") -> str:
@@ -139,5 +142,5 @@ def message_of(error: Mapping[str, Any], known_fields: str = "") -> str:
         return "must be one line, without control characters"
     message = _SUBJECT.sub("must", str(error["msg"]), count=1).replace(" after validation", "")
     message = _UNPARSED.sub("", message)
-    is_value = error["type"] in _NOT_A_NUMBER and "values" in error["loc"][:-1]
+    is_value = error["type"] in _NOT_A_NUMBER and not _VALUES.isdisjoint(error["loc"][:-1])
     return f"{message}; use null for a missing value" if is_value else message

@@ -45,6 +45,7 @@ class Model(ABC):
         levels: interval levels that it offers, percent.
         checks_values: whether it can leave out implausible values; see
             :attr:`~forecasting.forecasts.options.ForecastOptions.check`.
+        covariates: the weather that it takes, by name; empty if it takes none.
         quick: whether a forecast takes less than a millisecond, so that small requests need no thread.
     """
 
@@ -56,6 +57,7 @@ class Model(ABC):
     levels: range | Mapping[int, object]
     checks_values: bool
     quick: bool
+    covariates: tuple[str, ...] = ()
 
     @property
     @abstractmethod

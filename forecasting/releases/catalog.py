@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,6 +12,7 @@ import numpy as np
 from forecasting.bundled import default_artifacts
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model, climatology_at, out_of_range
@@ -482,8 +483,33 @@ class Selection:
                     missing = Forecasts.none(nothing, options.horizon, dict.fromkeys(rows.tolist(), model))
                     column.append(missing.in_units(options.units))
                 else:
-                    column.append(run(model, batch, options).for_rows(rows, {}))
+                    column.append(self._run(run, model, batch, options).for_rows(rows, {}))
         return [Forecasts.joined(some) for some in parts]
+
+    @cached_property
+    def weather_refusal(self) -> str | None:
+        """The sentence that refuses weather for a network of a place that the request names; None otherwise."""
+        if self.release is None or self.release.is_universal or self.name in (BEST, ALL):
+            return None
+        return (
+            f"{self.named[0].name} takes no weather, since it is a network of one place: leave out the weather, or the "
+            "dataset and the model"
+        )
+
+    def _run(self, run: Run, model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
+        """Forecast a batch; weather that the model does not take leaves a warning, or an error if it was named."""
+        if not batch.weather or model.covariates:
+            return run(model, batch, options)
+        weather, batch = batch.weather, replace(batch, weather={})
+        if self.weather_refusal:
+            return run(model, batch.with_errors(dict.fromkeys(weather, SeriesError(self.weather_refusal))), options)
+        forecasts = run(model, batch, options)
+        ignored = (ForecastWarning("weather_ignored", f"{model.name} takes no weather: it is ignored"),)
+        warnings = [
+            (*some, *ignored) if row in weather else some
+            for row, some in zip(forecasts.row.tolist(), forecasts.warnings, strict=True)
+        ]
+        return replace(forecasts, warnings=warnings)
 
     def refusal(self, step: TimeStep, horizon: int) -> SeriesError | None:
         """Return the error of a series at ``step`` that no release forecasts so far; None if one does."""

@@ -41,15 +41,10 @@ _FURTHEST_FROM_WATER: Final = 35.0
 """°C. Cold air may be this much colder than open water for days, but not in the mean over a series."""
 
 
-def unknown_covariate(name: str) -> str:
-    """Return the sentence that refuses a covariate of another name."""
-    return f"{name[:64]!r} is not a known covariate: weather takes {AIR} and {WIND}"
-
-
 def _refuse_others(names: Iterable[str]) -> None:
     for name in names:
         if name not in COVARIATES:
-            raise SeriesError(f"weather: {unknown_covariate(name)}")
+            raise SeriesError(f"weather: {name[:64]!r} is not a known covariate: weather takes {AIR} and {WIND}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, Floats, Times, all_seco
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, sea_temperatures, to_celsius
 from forecasting.wording import counted
+from service.engine.weather import InputWeather, with_weather
 from service.settings import Settings
 
 ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
@@ -94,6 +95,10 @@ class InputSeries(RequestModel):
         description="For events in this series; replaces the baseline of the request. `position` is the climatology of "
         "`latitude` and `longitude`, with the warning `coarse_baseline`.",
     )
+    weather: InputWeather | None = Field(
+        default=None,
+        description="The weather over the series, in the past and ahead, for universal networks.",
+    )
 
 
 def series_ids(series: Sequence[InputSeries]) -> list[str]:
@@ -106,6 +111,13 @@ def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
     for i, given in enumerate(series):
         if given.start is not None and given.timestamps is None and given.step is None:
             raise RequestError(MISSING_STEP, field=f"series[{i}].step")
+
+
+def refuse_weather(series: Sequence[InputSeries]) -> None:
+    """Raise RequestError if a series has weather, for requests that are about the past only."""
+    for i, given in enumerate(series):
+        if given.weather is not None:
+            raise RequestError("only POST /forecast takes weather: leave it out", field=f"series[{i}].weather")
 
 
 def check_horizon(horizon: int, settings: Settings) -> None:
@@ -123,11 +135,18 @@ def check_limits(series: Sequence[InputSeries], settings: Settings) -> None:
             field="series",
         )
     for i, given in enumerate(series):
-        if len(given.values) > settings.max_values:
-            raise RequestError(
-                f"{len(given.values)} values are too many: send at most {settings.max_values} in one series",
-                field=f"series[{i}].values",
-            )
+        if excess := too_many_values(given, settings):
+            raise RequestError(excess, field=f"series[{i}].values")
+
+
+def too_many_values(given: InputSeries, settings: Settings) -> str | None:
+    """Return the sentence that a series, or the weather over it, has more values than one may have; None if not."""
+    count, most = len(given.values), settings.max_values
+    if count > most:
+        return f"{count} values are too many: send at most {most} in one series"
+    if given.weather is not None and (count := given.weather.longest) > most + settings.max_horizon:
+        return f"{count} values of weather are too many: send at most {most + settings.max_horizon} for one series"
+    return None
 
 
 _ABSENT: Final = "send null in its place"
@@ -158,7 +177,9 @@ def parse(
     values = celsius_of(raw, begins, units, errors)
     grids = _grids(stamps, values, begins, step, errors, catalog)
     when = np.array(starts, dtype=np.int64).view(SECONDS)
-    return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
+    batch = join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors)
+    readers = {i: given.weather.read for i, given in enumerate(series) if given.weather is not None}
+    return (with_weather(batch, readers, units, errors) if readers else batch), errors
 
 
 def _release_hint(catalog: Catalog | None, step: TimeStep) -> str:

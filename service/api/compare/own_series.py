@@ -41,6 +41,7 @@ from service.engine.reading import (
     parse,
     read_each,
     refuse_missing_steps,
+    refuse_weather,
     sentence,
     series_ids,
 )
@@ -223,6 +224,7 @@ async def compare_series(
         ProblemError: 422 if ``strict`` and a series could not be used.
     """
     check_limits(request.series, settings)
+    refuse_weather(request.series)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
     if selection.release is None:

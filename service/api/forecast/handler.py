@@ -237,6 +237,10 @@ async def forecast_series(serving: Serving, settings: Settings, request: Forecas
     if selection.release is None:
         refuse_missing_steps(request.series)
     selection.check(options.forecast)
+    if selection.weather_refusal:
+        for i, given in enumerate(request.series):
+            if given.weather is not None:
+                raise RequestError(selection.weather_refusal, field=f"series[{i}].weather")
     job = Job(selection, request.series, options)
     response = ForecastResponse(job, request.model, series_ids(request.series))
     if not job.is_small:

@@ -243,6 +243,25 @@ class _Identified(BaseModel):
     id: str
 
 
+class WeatherUse(BaseModel):
+    """What the forecast made of the weather over its series."""
+
+    used: list[str] = Field(
+        description="What the forecast rests on; empty if weather was worth nothing on the past of the series.",
+        examples=[["air_temperature", "wind_speed"]],
+    )
+    until: Time | None = Field(
+        default=None, description="The last step with weather ahead; absent if there is none ahead."
+    )
+    past_rmse_ratio: float | None = Field(
+        default=None,
+        description="The RMSE with weather over that without on the past of the series; absent if that is too short.",
+        examples=[0.84],
+    )
+    origins: int = Field(description="The number of past forecasts that were compared.")
+    source: str | None = Field(default=None, description="As in the request.")
+
+
 class _Forecast(BaseModel):
     timestamps: list[Time] = Field(description="The valid times, in UTC.")
     sst: list[float]
@@ -255,6 +274,7 @@ class _Forecast(BaseModel):
         default=None,
         description="The climatology of `baselines` at the last observation, and what it rests on; absent without it.",
     )
+    weather: WeatherUse | None = Field(default=None, description="Absent for a series without weather.")
     warnings: list[SeriesWarning]
     events: list[EventForecast] | None = Field(
         default=None, description="The forecasts of the requested events, in their order; absent without events."

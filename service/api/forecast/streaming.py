@@ -15,7 +15,7 @@ from forecasting.models.metadata import CELLS
 from forecasting.requests import UnknownFieldsError
 from service.api.forecast.handler import LinesQuery, bytes_of_entry, select_models, with_ids
 from service.engine.forecasting import Column, Job, RequestOptions
-from service.engine.reading import InputSeries, check_horizon, sentence
+from service.engine.reading import InputSeries, check_horizon, sentence, too_many_values
 from service.engine.serving import Lifecycle, Serving
 from service.http.bodies import BATCH, NDJSON_TYPE, Line, read_lines, refuse_compression
 from service.http.problems import Place, ProblemError, errors_of, first_error
@@ -151,10 +151,8 @@ class _LineForecaster:
             message = first_error(errors_of(line.content, error), "the line")
             return _ParsedLine(line.number, position, SeriesError(message))
         series_id = position if series.id is None else series.id
-        most = self._settings.max_values
-        if len(series.values) > most:
-            message = f"{len(series.values)} values are too many: send at most {most} in one series"
-            return _ParsedLine(line.number, series_id, SeriesError(message))
+        if excess := too_many_values(series, self._settings):
+            return _ParsedLine(line.number, series_id, SeriesError(excess))
         return _ParsedLine(line.number, series_id, series)
 
     def _write(self, line: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:

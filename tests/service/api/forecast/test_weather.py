@@ -1,0 +1,139 @@
+"""POST /forecast with weather over the series."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.series.sst_series import SstSeries
+from service.settings import Settings
+from tests.service.api.forecast.daily import days, forecast, held, messages
+from tests.service.api.generated_requests import Anything, Moments, to_json
+from tests.service.requests import JSON, NDJSON, REFUSALS, Json, answered, body, loaded
+from tests.serving import serve
+
+WEATHER = {"air_temperature": [15.0] * 65, "wind_speed": [5.0] * 65}
+IGNORED = "takes no weather: it is ignored"
+REFUSED = "nino12-gru takes no weather, since it is a network of one place: leave out the weather, or the dataset and"
+
+
+def windy(**fields: object) -> Json:
+    return days(weather={**WEATHER, **fields})
+
+
+@pytest.mark.parametrize("fields", [{}, {"dataset": "ocean-daily"}, {"model": "ocean-daily-gru"}])
+def test_networks_that_take_no_weather_say_so_and_forecast_without(seas_client: httpx.Client, fields: Json) -> None:
+    without, ignored = forecast(seas_client, days(), **fields), forecast(seas_client, windy(), **fields)
+    (message,) = messages(ignored, "weather_ignored")
+    assert message.endswith(IGNORED)
+    assert "weather" not in ignored
+    assert {**ignored, "warnings": without["warnings"]} == without
+
+
+def test_only_series_with_weather_are_warned(seas_client: httpx.Client) -> None:
+    entries = held(seas_client.post("/forecast", json={"series": [days(), windy(), days()]}))["forecasts"]
+    assert [len(messages(entry, "weather_ignored")) for entry in entries] == [0, 1, 0]
+
+
+def test_a_network_of_a_place_that_was_named_refuses_weather(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"][0]["weather"] = {"wind_speed": [5.0] * 30}
+    response = client.post("/forecast", json=request)
+    assert response.status_code == 422
+    problem = response.json()
+    assert problem["detail"].startswith(REFUSED)
+    assert problem["errors"][0]["location"] == "body.series[0].weather"
+    (line,) = client.post(
+        "/forecast?model=nino12-gru", content=json.dumps(request["series"][0]), headers=NDJSON
+    ).text.splitlines()
+    assert json.loads(line)["error"].startswith(REFUSED)
+    (entry,) = answered(client.post("/forecast", json={**request, "model": "best"}))["forecasts"]
+    assert messages(entry, "weather_ignored")[0].endswith(IGNORED)
+
+
+@pytest.mark.parametrize(
+    ("weather", "location", "message"),
+    [
+        (
+            {**WEATHER, "humidity": [80.0]},
+            "weather.humidity",
+            "unknown field; weather takes air_temperature and wind_speed",
+        ),
+        ({"issued": [{"issued": "2024-02-01", "rain": [1]}]}, "weather.issued[0].rain", "unknown field; weather"),
+        ({"wind_speed": []}, "weather.wind_speed", "must have at least 1 item"),
+        (
+            {"wind_speed": [5.0, "calm"]},
+            "weather.wind_speed[1]",
+            "must be a valid number; use null for a missing value",
+        ),
+        ({**WEATHER, "wind_units": "mph"}, "weather.wind_units", "must be 'm/s', 'km/h' or 'knots'"),
+        ({**WEATHER, "source": "x" * 257}, "weather.source", "must have at most 256 characters"),
+    ],
+)
+def test_a_weather_of_another_form_is_refused_with_its_place(
+    seas_client: httpx.Client, weather: Json, location: str, message: str
+) -> None:
+    response = seas_client.post("/forecast", json={"series": [days(weather=weather)]})
+    assert response.status_code == 422
+    (place,) = response.json()["errors"]
+    assert place["location"] == f"body.series[0].{location}"
+    assert place["message"].startswith(message)
+    (line,) = seas_client.post("/forecast", content=json.dumps(days(weather=weather)), headers=NDJSON).text.splitlines()
+    assert json.loads(line)["error"].startswith(f"{location}: {message}")
+
+
+def test_an_error_of_weather_is_that_of_its_series(seas_client: httpx.Client) -> None:
+    series = [windy(wind_speed=[90.0] * 65), days()]
+    wrong, right = held(seas_client.post("/forecast", json={"series": series}))["forecasts"]
+    assert wrong["error"].startswith("weather: wind_speed is 90 m/s at 2024-01-01, more than any wind lasts")
+    assert "sst" in right
+
+
+def test_more_weather_than_the_longest_series_and_horizon_is_too_much(seas: Path) -> None:
+    with serve(Settings(artifacts=seas, max_values=60, max_horizon=4)) as client:
+        most = days(weather={"wind_speed": [5.0] * 64})
+        assert "error" not in forecast(client, most)
+        over = days(weather={"issued": [{"issued": "2024-02-01", "wind_speed": [5.0] * 65}], "wind_speed": [5.0]})
+        response = client.post("/forecast", json={"series": [over]})
+        sentence = "65 values of weather are too many: send at most 64 for one series"
+        assert (response.status_code, response.json()["detail"]) == (422, sentence)
+        line = client.post("/forecast", content=json.dumps(over), headers=NDJSON).json()
+        assert line["error"] == sentence
+
+
+@pytest.mark.parametrize("path", ["/compare", "/events"])
+def test_requests_about_the_past_take_no_weather(seas_client: httpx.Client, path: str) -> None:
+    response = seas_client.post(path, json={"series": [windy()]})
+    assert response.status_code == 422
+    assert "only POST /forecast takes weather: leave it out" in response.json()["detail"]
+
+
+COLUMN = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.floats(-5, 40), max_size=8)
+COVARIATES = {"air_temperature": COLUMN, "wind_speed": COLUMN}
+ISSUED = st.fixed_dictionaries({"issued": Moments}, optional=COVARIATES)
+WEATHERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **COVARIATES,
+        "start": Moments | st.dates(date(2023, 12, 25), date(2024, 3, 5)).map(date.isoformat),
+        "source": st.text(max_size=12),
+        "wind_units": st.sampled_from(["m/s", "km/h", "knots", "mph"]),
+        "issued": st.lists(ISSUED, max_size=3),
+    },
+)
+
+
+@given(weather=WEATHERS | Anything, step=st.sampled_from(["day", "month", "hour", "PT30M"]))
+def test_no_weather_breaks_the_service(seas_client: httpx.Client, weather: Any, step: str) -> None:
+    content = to_json({"series": [days(weather=weather, step=step), days()]})
+    response = seas_client.post("/forecast", content=content.encode("utf-8", "surrogatepass"), headers=JSON)
+    assert response.status_code in {200, *REFUSALS}, response.text
+    if response.status_code == 200:
+        entry, other = loaded(response)["forecasts"]
+        assert ("error" in entry) != ("sst" in entry)
+        assert "sst" in other

@@ -1,0 +1,107 @@
+"""Weather in JSON reaches the models as it does from Python."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.forecasts.forecast import WeatherUse
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.json import entries_of
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries, to_sst_series
+from forecasting.series.timestep import TimeStep
+from service.engine.reading import InputSeries, parse
+from tests.forecasting.series.test_weather import AIR, SERIES, WIND, assert_same, frame
+
+DAY = TimeStep.parse("day")
+VALUES = [12.0, 12.5, None, 13.0]
+JSON_AIR = [None if np.isnan(value) else value for value in AIR]
+WEATHER = {"air_temperature": JSON_AIR, "wind_speed": WIND}
+REGULAR = {"start": "2026-03-01", "values": VALUES}
+STAMPED = {"timestamps": ["2026-03-01", "2026-03-02", "2026-03-04"], "values": [12.0, 12.5, 13.0]}
+
+
+def series(weather: Any, given: Any = REGULAR) -> InputSeries:
+    return InputSeries.model_validate_json(json.dumps({**given, "weather": weather}), context=[])
+
+
+@pytest.mark.parametrize("given", [REGULAR, STAMPED])
+@pytest.mark.parametrize(
+    "weather",
+    [
+        WEATHER,
+        {"start": "2026-03-01T00:00:00Z", **WEATHER},
+        {"start": "2026-02-28", "air_temperature": [None, *JSON_AIR], "wind_speed": [None, *WIND]},
+        {"wind_units": "km/h", "air_temperature": JSON_AIR, "wind_speed": [3.6 * speed for speed in WIND]},
+    ],
+)
+def test_json_is_the_weather_that_python_makes_of_a_data_frame(weather: Any, given: Any) -> None:
+    batch, errors = parse([series(None), series(weather, given)], "celsius", DAY)
+    assert (errors, [*batch.weather]) == ({}, [1])
+    assert_same(batch.weather[1], to_sst_series(SERIES, weather=frame()).weather)
+
+
+def test_units_of_the_request_are_those_of_the_air() -> None:
+    kelvin = [None if value is None else value + 273.15 for value in JSON_AIR]
+    given = {**REGULAR, "values": [285.15, 285.65, None, 286.15]}
+    batch, errors = parse([series({**WEATHER, "air_temperature": kelvin}, given)], "kelvin", DAY)
+    assert not errors
+    assert_same(batch.weather[0], to_sst_series(SERIES, weather=frame()).weather)
+
+
+def test_source_and_older_forecasts_are_kept() -> None:
+    issued = [{"issued": "2026-03-02T05:00Z", "wind_speed": [1.0, 2.0]}]
+    batch, errors = parse([series({**WEATHER, "source": "mast", "issued": issued})], "celsius", DAY)
+    older = frame([np.nan] * 2, [1.0, 2.0], "2026-03-03").assign(issued="2026-03-02")
+    table = pd.concat([frame().assign(issued=None), older])
+    assert not errors
+    assert_same(batch.weather[0], SERIES.with_weather(table, source="mast").weather)
+
+
+@pytest.mark.parametrize(
+    ("weather", "sentence"),
+    [
+        ({"start": "soon", **WEATHER}, "weather.start: time 'soon' is not an ISO 8601 time"),
+        (
+            {**WEATHER, "issued": [{"issued": "x", "wind_speed": [1.0]}]},
+            "weather.issued[0].issued: time 'x' is not an ISO 8601 time",
+        ),
+        ({"source": "mast"}, "weather: it has no values: give air_temperature, wind_speed or both"),
+        ({"wind_speed": [90.0]}, "weather: wind_speed is 90 m/s at 2026-03-01"),
+    ],
+)
+def test_an_error_of_weather_is_one_of_its_series(weather: Any, sentence: str) -> None:
+    batch, errors = parse([series(weather), series(WEATHER)], "celsius", DAY)
+    assert [*errors] == [0]
+    assert str(errors[0]).startswith(sentence)
+    assert [*batch.weather] == [1]
+
+
+def test_a_series_with_an_error_of_its_own_keeps_it() -> None:
+    _, errors = parse([series({"wind_speed": [90.0]}, {**REGULAR, "values": [99.0]})], "celsius", DAY)
+    assert "outside the range of sea temperatures" in str(errors[0])
+
+
+def test_what_a_forecast_made_of_weather_is_written_and_kept_when_forecasts_are_joined(
+    gru: Forecaster, nino12: SstSeries
+) -> None:
+    until = np.datetime64("2011-03-01", "s")
+    uses = [WeatherUse(("wind_speed",), until, 0.84321, 60, "mast"), WeatherUse((), None, None, 0)]
+    forecasts = gru.forecast_batch(SeriesBatch.of([nino12] * 3, gru.step), ForecastOptions())
+    with_weather = replace(forecasts, weather=[uses[0], None, uses[1]])
+    first, second, third = [json.loads(b"{" + entry) for entry in entries_of(with_weather)]
+    known = {"used": ["wind_speed"], "until": "2011-03-01T00:00:00Z", "past_rmse_ratio": 0.843, "origins": 60}
+    assert first["weather"] == {**known, "source": "mast"}
+    assert "weather" not in second
+    assert third["weather"] == {"used": [], "origins": 0}
+    assert [with_weather[i].weather for i in range(3)] == [uses[0], None, uses[1]]
+    assert forecasts[0].weather is None
+    others = forecasts.for_rows(np.array([3, 4, 5]), {})
+    assert Forecasts.joined([others, with_weather]).weather == [uses[0], None, uses[1], None, None, None]
+    assert not Forecasts.joined([others, forecasts]).weather
