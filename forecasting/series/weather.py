@@ -133,7 +133,7 @@ class WeatherReader:
 
         Args:
             times: UTC ``(rows,)``. A row belongs to the step of the series whose time is nearest, since a day may
-                be labelled by its begin or by its middle.
+                be labelled by its begin or by its middle. Of a repeated time, the first row counts.
             columns: the values by name, ``(rows,)`` each, NaN where missing.
             issued: the time of issue of rows of older forecasts, NaT for the others; None without any.
             source: where the weather comes from.
@@ -218,8 +218,10 @@ class WeatherReader:
 
     def _spread(self, places: npt.NDArray[np.int64], values: Floats, times: Times) -> Floats:
         """Return rows at their ``places``, none of them negative, with NaN between them."""
-        size, unique = int(places.max()) + 1, np.unique(places)
-        if len(unique) < len(places):
+        first = np.sort(np.unique(times, return_index=True)[1])
+        places, values, times = places[first], values[first], times[first]
+        size = int(places.max()) + 1
+        if len(np.unique(places)) < len(places):
             order = np.argsort(places, kind="stable")
             i = int(order[int((np.diff(places[order]) == 0).argmax()) + 1])
             length = length_of(str(self.step))

@@ -1,6 +1,6 @@
 """Series as columns: one after another in arrays, without an object for each value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,8 +15,10 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from forecasting.series.weather import WeatherReader
 from service.engine.forecasting import Job
 from service.engine.reading import Errors, are_regular, by_own_step, celsius_of, join_grids, on_grid, step_of
+from service.engine.weather import ReadWeather, with_weather
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +41,8 @@ class SeriesColumns:
         latitudes: degrees north of each series, ``(n,)``; NaN if not known.
         longitudes: degrees east of each series.
         errors: of series that could not be read, by place.
+        weather: covariates by name, ``(rows,)``: air temperatures in the units of the request, and wind speeds in m/s;
+            NaN where missing.
     """
 
     ids: "pa.StringArray"
@@ -49,6 +53,7 @@ class SeriesColumns:
     latitudes: Floats
     longitudes: Floats
     errors: dict[int, SeriesError] = field(default_factory=dict)
+    weather: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,6 +80,7 @@ class SeriesColumns:
             errors={
                 place + i: error for part, place in zip(parts, places, strict=False) for i, error in part.errors.items()
             },
+            weather={name: np.concatenate([part.weather[name] for part in parts]) for name in parts[0].weather},
         )
 
     def part(self, begin: int, end: int) -> "SeriesColumns":
@@ -92,6 +98,7 @@ class SeriesColumns:
             self.latitudes[begin:end],
             self.longitudes[begin:end],
             {i - begin: error for i, error in self.errors.items() if begin <= i < end},
+            {name: column[rows] for name, column in self.weather.items()},
         )
 
     @property
@@ -115,6 +122,7 @@ class SeriesColumns:
             self.latitudes[places],
             self.longitudes[places],
             {new: self.errors[old] for new, old in enumerate(places) if old in self.errors},
+            {name: column[rows] for name, column in self.weather.items()},
         )
 
     def parse(self, units: Units, step: TimeStep, catalog: Catalog | None = None) -> tuple[SeriesBatch, Errors]:
@@ -127,6 +135,7 @@ class SeriesColumns:
         errors = {**self.wrong_times(), **self.errors}
         values = celsius_of(self.values, [0, *ends.tolist()], units, errors)
         times = self.local if step.calendar_month else self.times
+        readers = self._weather_readers(times)
         grids: dict[int, SstSeries] = {}
         simple = are_regular(times, lengths, step) & ~np.isnan(values[ends - 1])
         for i in np.flatnonzero(~simple).tolist():
@@ -134,11 +143,25 @@ class SeriesColumns:
             if i in errors:
                 continue
             try:
-                grids[i] = on_grid(times[rows], values[rows], step, catalog)
+                grid = on_grid(times[rows], values[rows], step, catalog)
+                grids[i] = grid.until_last_observation() if i in readers else grid
             except SeriesError as error:
                 # The frames of its traceback would keep what has been read in memory.
                 errors[i] = error.with_traceback(None)
-        return join_grids(step, values, ends, lengths, times[begins].copy(), grids, errors), errors
+        batch = join_grids(step, values, ends, lengths, times[begins].copy(), grids, errors)
+        return with_weather(batch, readers, units, errors) if readers else batch, errors
+
+    def _weather_readers(self, times: Times) -> dict[int, ReadWeather]:
+        """Return what reads the weather of each series that has any, by place; a series ends where its SST does."""
+        readers: dict[int, ReadWeather] = {}
+        if not self.weather:
+            return readers
+        known = np.logical_or.reduce([np.isfinite(column) for column in self.weather.values()])
+        for i in np.flatnonzero(np.logical_or.reduceat(known, self.begins)).tolist():
+            rows = slice(self.begins[i], self.ends[i])
+            columns = {name: column[rows] for name, column in self.weather.items()}
+            readers[i] = partial(WeatherReader.of_rows, times=times[rows], columns=columns)
+        return readers
 
     def wrong_times(self) -> Errors:
         """Return an error for each series with a time that is missing or out of range."""

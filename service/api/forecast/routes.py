@@ -57,7 +57,8 @@ _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
     "options are query parameters. The service responds line by line while it reads. If it has to stop early, the last "
     "line is a problem document. An Arrow stream or a Parquet file has the columns `id`, `time` and `sst`, and "
-    "optionally `latitude` and `longitude`, one series after another; `Accept` selects the format of the response."
+    "optionally `latitude`, `longitude`, `air_temperature` and `wind_speed`, one series after another; "
+    "`Accept` selects the format of the response."
 )
 _QUERY: Final = (
     {

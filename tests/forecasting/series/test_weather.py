@@ -90,6 +90,12 @@ def test_rows_of_a_table_are_the_same_weather_as_arrays(is_shuffled: bool) -> No
     assert_same(to_sst_series(SERIES.to_pandas(), weather=table.tz_localize("UTC")).weather, expected)
 
 
+def test_of_a_repeated_time_the_first_row_counts() -> None:
+    expected = READER.of_arrays({"air_temperature": AIR, "wind_speed": WIND})
+    again = frame([1.0] * 5, [2.0] * 5).dropna()
+    assert_same(to_sst_series(SERIES, weather=pd.concat([frame(), again])).weather, expected)
+
+
 def test_columns_of_a_data_frame_reach_beyond_the_end_of_the_series() -> None:
     table = frame().assign(sst=[*SERIES.values, NAN])
     series = to_sst_series(table)
@@ -207,7 +213,10 @@ def test_older_forecasts_are_checked_too() -> None:
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        (pd.concat([frame(), frame()]), "several rows belong to the same day, the first at 2026-03-01: keep one value"),
+        (
+            pd.concat([frame(), frame(start="2026-03-01T06:00")]),
+            "several rows belong to the same day, the first at 2026-03-01T06:00Z: keep one value",
+        ),
         (
             pd.concat([frame(), frame([9.0], [4.0], "2126-03-01")]),
             "there are 36,525 steps of one day from 2026-03-01 to 2126-03-01, but only 6 rows: check for a wrong time",

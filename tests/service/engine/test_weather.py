@@ -1,11 +1,13 @@
-"""Weather in JSON reaches the models as it does from Python."""
+"""Weather in JSON and in columns reaches the models as it does from Python."""
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from forecasting.forecasts.forecast import WeatherUse
@@ -16,7 +18,10 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
+from service.api.forecast.columns.cutting import SeriesCutter
+from service.api.forecast.columns.rows import read_rows, rows_of, write_rows
 from service.engine.reading import InputSeries, parse
+from service.engine.series_columns import SeriesColumns
 from tests.forecasting.series.test_weather import AIR, SERIES, WIND, assert_same, frame
 
 DAY = TimeStep.parse("day")
@@ -86,6 +91,53 @@ def test_an_error_of_weather_is_one_of_its_series(weather: Any, sentence: str) -
 def test_a_series_with_an_error_of_its_own_keeps_it() -> None:
     _, errors = parse([series({"wind_speed": [90.0]}, {**REGULAR, "values": [99.0]})], "celsius", DAY)
     assert "outside the range of sea temperatures" in str(errors[0])
+
+
+def long_table(sst: list[float | None], air: list[float | None], wind: list[float | None]) -> pa.Table:
+    """Two series of days, the second with weather."""
+    times = pa.array(np.datetime64("2026-03-01", "s") + np.arange(len(sst)).astype("timedelta64[D]"))
+    one = {"id": ["n"] * len(sst), "time": times, "sst": sst}
+    empty = pa.nulls(len(sst), pa.float64())
+    columns = {"air_temperature": pa.array(air, pa.float64()), "wind_speed": pa.array(wind, pa.float64())}
+    parts = [{**one, **dict.fromkeys(columns, empty)}, {**one, **columns}]
+    tables = [pa.table({**part, "id": [name] * len(sst)}) for name, part in zip("ab", parts, strict=True)]
+    return pa.concat_tables(tables)
+
+
+def in_columns(table: pa.Table, rows: int) -> SeriesColumns:
+    """Return the series of a body whose record batches have so many rows."""
+    cutter = SeriesCutter(1_000)
+    for batch in table.to_batches(max_chunksize=rows):
+        sink = io.BytesIO()
+        write_rows([read_rows(batch)], sink, is_last=False)
+        line, _, content = sink.getvalue().partition(b"\n")
+        for part in rows_of(json.loads(line)["sizes"], content):
+            cutter.add(part)
+    series = cutter.end()
+    assert series is not None
+    return series
+
+
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_columns_are_the_weather_that_python_makes_of_a_data_frame(rows: int) -> None:
+    columns = in_columns(long_table([*VALUES, None], JSON_AIR, [*WIND]), rows)
+    batch, errors = columns.parse("celsius", DAY)
+    assert (errors, [*batch.weather]) == ({}, [1])
+    assert_same(batch.weather[1], to_sst_series(SERIES, weather=frame()).weather)
+    # Without weather, a row without a value is a missing one; with it, the series ends where its SST does.
+    assert batch.lengths.tolist() == [5, 4]
+    taken, _ = columns.take([1]).parse("celsius", DAY)
+    parted, _ = columns.part(1, 2).parse("celsius", DAY)
+    assert_same(taken.weather[0], batch.weather[1])
+    assert_same(parted.weather[0], batch.weather[1])
+
+
+def test_weather_in_columns_may_be_of_one_kind_and_is_checked() -> None:
+    table = long_table([*VALUES, None], [None] * 5, [4.0, 5.0, 6.0, 7.0, 90.0]).drop_columns("air_temperature")
+    batch, errors = in_columns(table, 100).parse("celsius", DAY)
+    assert [*errors] == [1]
+    assert str(errors[1]).startswith("weather: wind_speed is 90 m/s at 2026-03-05")
+    assert not batch.weather
 
 
 def test_what_a_forecast_made_of_weather_is_written_and_kept_when_forecasts_are_joined(

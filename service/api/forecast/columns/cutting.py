@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
+from forecasting.series.weather import COVARIATES
 from service.api.forecast.columns.rows import Rows
 from service.engine.reading import MAX_ID
 from service.engine.series_columns import SeriesColumns
@@ -90,7 +91,21 @@ class SeriesCutter:
         latitudes = _coordinate(rows.latitudes, begins, rows.ends, "latitude", (-90, 90), errors)
         longitudes = _coordinate(rows.longitudes, begins, rows.ends, "longitude", (-180, 360), errors)
         ids = self._ids(rows.ids, errors)
-        return SeriesColumns(ids, rows.ends, rows.times, rows.local, rows.values, latitudes, longitudes, errors)
+        return SeriesColumns(
+            ids,
+            rows.ends,
+            rows.times,
+            rows.local,
+            rows.values,
+            latitudes,
+            longitudes,
+            errors,
+            {
+                name: column
+                for name, column in zip(COVARIATES, (rows.air, rows.wind), strict=True)
+                if column is not None
+            },
+        )
 
     def _ids(self, ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArray:
         """Return the IDs for the response, and record what is wrong with them."""
@@ -142,7 +157,7 @@ def _joined(parts: list[Rows]) -> Rows:
     """Return the rows of one series."""
     if len(parts) == 1:
         return parts[0]
-    _, _, times, local, values, latitudes, longitudes = zip(*parts, strict=True)
+    _, _, times, local, values, *optional = zip(*parts, strict=True)
     is_local = any(part.local is not part.times for part in parts)
     every = np.concatenate(times)
     return Rows(
@@ -151,8 +166,7 @@ def _joined(parts: list[Rows]) -> Rows:
         every,
         np.concatenate(local) if is_local else every,
         np.concatenate(values),
-        None if latitudes[0] is None else np.concatenate(latitudes),
-        None if longitudes[0] is None else np.concatenate(longitudes),
+        *[None if columns[0] is None else np.concatenate(columns) for columns in optional],
     )
 
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from forecasting.series.times import DAY, SECONDS, Floats, Times
+from forecasting.series.weather import COVARIATES
 
-NAMES: Final = ("id", "time", "sst", "latitude", "longitude")
+NAMES: Final = ("id", "time", "sst", "latitude", "longitude", *COVARIATES)
 INDEX: Final = "__index_level_"
 """Begins the names of columns that pandas adds for the index of a DataFrame; they are ignored."""
 
@@ -62,7 +63,7 @@ def check_columns(schema: pa.Schema) -> None:
         if name not in NAMES and not name.startswith(INDEX):
             raise _unusable(
                 f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
-                "and longitude",
+                f"and longitude, {' and '.join(COVARIATES)}",
                 "columns",
             )
     for name in NAMES:
@@ -117,6 +118,8 @@ class Rows(NamedTuple):
         values: the values in the units of the request; NaN where missing.
         latitudes: degrees north; None without the column.
         longitudes: degrees east; likewise.
+        air: air temperatures in the units of the request, NaN where missing; likewise.
+        wind: wind speeds in m/s; likewise.
     """
 
     ids: pa.StringArray
@@ -126,6 +129,8 @@ class Rows(NamedTuple):
     values: Floats
     latitudes: Floats | None
     longitudes: Floats | None
+    air: Floats | None = None
+    wind: Floats | None = None
 
     def part(self, begin: int, end: int) -> "Rows":
         """Return the runs from ``begin`` to ``end`` (exclusive)."""
@@ -139,9 +144,13 @@ class Rows(NamedTuple):
             self.times[rows],
             self.local[rows],
             self.values[rows],
-            None if self.latitudes is None else self.latitudes[rows],
-            None if self.longitudes is None else self.longitudes[rows],
+            *[None if column is None else column[rows] for column in self.optional],
         )
+
+    @property
+    def optional(self) -> tuple[Floats | None, ...]:
+        """The columns that a body need not have."""
+        return self.latitudes, self.longitudes, self.air, self.wind
 
     def _buffers(self) -> Iterator[npt.NDArray[Any] | None]:
         """Yield the arrays that :meth:`_of` takes."""
@@ -152,8 +161,7 @@ class Rows(NamedTuple):
         yield self.times.view(np.int64)
         yield None if self.local is self.times else self.local.view(np.int64)
         yield self.values
-        yield self.latitudes
-        yield self.longitudes
+        yield from self.optional
         yield offsets - offsets[0]
         yield None if text is None else np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]]
         is_known = self.ids.is_valid().to_numpy(zero_copy_only=False)
@@ -161,7 +169,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def _of(cls, arrays: Sequence[npt.NDArray[Any] | None]) -> "Rows":
-        ends, seconds, local_seconds, values, latitudes, longitudes, offsets, text, known = arrays
+        ends, seconds, local_seconds, values, *optional, offsets, text, known = arrays
         assert ends is not None
         assert seconds is not None
         assert values is not None
@@ -170,10 +178,10 @@ class Rows(NamedTuple):
         ids.validate(full=True)
         times = seconds.view(SECONDS)
         local = times if local_seconds is None else local_seconds.view(SECONDS)
-        return cls(ids, ends, times, local, values, latitudes, longitudes)
+        return cls(ids, ends, times, local, values, *optional)
 
 
-_DTYPES: Final = (*("<i8",) * 3, *("<f8",) * 3, "<i4", "|u1", "|u1")
+_DTYPES: Final = (*("<i8",) * 3, *("<f8",) * 5, "<i4", "|u1", "|u1")
 """Of the arrays that rows are written as."""
 
 
@@ -214,8 +222,8 @@ def read_rows(batch: pa.RecordBatch) -> Rows:
     present = {name: batch.column(name) for name in NAMES if name in batch.schema.names}
     times, local = _times(present["time"])
     ids, ends = _runs(present.get("id"), batch.num_rows)
-    latitudes, longitudes = (_floats(present[name]) if name in present else None for name in NAMES[3:])
-    return Rows(ids, ends, times, local, _floats(present["sst"]), latitudes, longitudes)
+    optional = [_floats(present[name]) if name in present else None for name in NAMES[3:]]
+    return Rows(ids, ends, times, local, _floats(present["sst"]), *optional)
 
 
 def _runs(column: pa.Array | None, rows: int) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:

@@ -1,18 +1,23 @@
 """POST /forecast with weather over the series."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.service.api.forecast.daily import days, forecast, held, messages
+from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, arrow_bytes, parquet_bytes, post, read
+from tests.service.api.forecast.daily import VALUES, days, forecast, held, messages
 from tests.service.api.generated_requests import Anything, Moments, to_json
 from tests.service.requests import JSON, NDJSON, REFUSALS, Json, answered, body, loaded
 from tests.serving import serve
@@ -137,3 +142,30 @@ def test_no_weather_breaks_the_service(seas_client: httpx.Client, weather: Any, 
         entry, other = loaded(response)["forecasts"]
         assert ("error" in entry) != ("sst" in entry)
         assert "sst" in other
+
+
+def columns_of_days(rows_ahead: int, **columns: float) -> pa.Table:
+    count = len(VALUES) + rows_ahead
+    times = pa.array(np.datetime64("2024-01-01", "s") + np.arange(count).astype("timedelta64[D]"))
+    sst = pa.array([*VALUES, *[None] * rows_ahead], pa.float64())
+    return pa.table({"time": times, "sst": sst, **{name: [value] * count for name, value in columns.items()}})
+
+
+@pytest.mark.parametrize("write", [arrow_bytes, parquet_bytes])
+def test_rows_of_weather_ahead_do_not_shift_the_forecast(
+    seas_client: httpx.Client, write: Callable[[pa.Table], bytes]
+) -> None:
+    media_type = ARROW if write is arrow_bytes else PARQUET
+    without = read(post(seas_client, write(columns_of_days(0)), media_type))
+    answer = read(post(seas_client, write(columns_of_days(5, air_temperature=15.0, wind_speed=5.0)), media_type))
+    assert answer["warnings"].tolist() == ["weather_ignored"]
+    others = [name for name in answer.columns if name not in ("warnings", "messages")]
+    pd.testing.assert_frame_equal(answer[others], without[others])
+    refused = read(post(seas_client, write(columns_of_days(5, wind_speed=80.0)), media_type))
+    assert refused["error"][0].startswith("weather: wind_speed is 80 m/s at 2024-01-01")
+
+
+def test_unknown_columns_are_refused_with_the_list(seas_client: httpx.Client) -> None:
+    response = post(seas_client, arrow_bytes(columns_of_days(0, humidity=80.0)))
+    assert response.status_code == 422
+    assert "optionally latitude and longitude, air_temperature and wind_speed" in response.json()["detail"]
