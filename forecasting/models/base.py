@@ -1,7 +1,8 @@
 """The interface of every model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,6 +98,19 @@ class Model(ABC):
                 "the step checks them and makes the forecast",
                 field="check",
             )
+
+
+def ignoring_weather(model: Model, batch: SeriesBatch, forecast: Callable[[SeriesBatch], Forecasts]) -> Forecasts:
+    """Forecast a batch with a model; if it takes no weather, series that have some get the warning that says so."""
+    if not batch.weather or model.covariates:
+        return forecast(batch)
+    forecasts = forecast(replace(batch, weather={}))
+    ignored = (ForecastWarning("weather_ignored", f"{model.name} takes no weather: it is ignored"),)
+    warnings = [
+        (*some, *ignored) if row in batch.weather else some
+        for row, some in zip(forecasts.row.tolist(), forecasts.warnings, strict=True)
+    ]
+    return replace(forecasts, warnings=warnings)
 
 
 def climatology_at(positions: Floats | None, n: int = 0) -> Coefficients:

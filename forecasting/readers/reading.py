@@ -1,7 +1,7 @@
 """Contents of a file, before and after they become series."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from forecasting.series.shape import missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, iso
 from forecasting.series.units import Units
+from forecasting.series.weather import WeatherReader
 
 UNSAID: Final = "by default, as the file does not say"
 """Source of units that the file does not state."""
@@ -72,6 +73,31 @@ class ReadStation:
         return None if self.error is None else str(self.error)
 
 
+@dataclass(frozen=True, eq=False)
+class WeatherRows:
+    """Rows of weather at one place.
+
+    Attributes:
+        times: UTC ``(rows,)``.
+        columns: by name, °C and m/s ``(rows,)``, NaN where missing.
+        issued: times of issue of older forecasts, NaT in the other rows ``(rows,)``; None without any.
+    """
+
+    times: Times
+    columns: Mapping[str, Floats]
+    issued: Times | None = None
+
+    def over(self, series: SstSeries, source: str | None = None) -> SstSeries:
+        """Return the series up to its last observation, with this weather; without, if no row has a value.
+
+        Raises:
+            SeriesError: if the weather is not that of the series, or its values are implausible.
+        """
+        reader = WeatherReader(series.step, series.start, series.values)
+        weather = reader.of_rows(self.times, self.columns, self.issued, source)
+        return series if weather is None else replace(series.until_last_observation(), weather=weather)
+
+
 @dataclass(frozen=True)
 class StationObservations:
     """Observations of one station in the order of the file.
@@ -82,6 +108,7 @@ class StationObservations:
         values: in the units of the station, ``(n,)``, NaN where missing, marked as missing or flagged bad.
         where: describes where the i-th observation is in the file.
         notes: one sentence per choice or change.
+        weather: at the same times; None without columns of weather.
     """
 
     station: ReadStation
@@ -89,6 +116,7 @@ class StationObservations:
     values: Floats
     where: Callable[[int], str]
     notes: tuple[str, ...] = ()
+    weather: WeatherRows | None = None
 
 
 @dataclass(frozen=True)

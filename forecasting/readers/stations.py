@@ -142,6 +142,15 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
     station = observations.station
     columns = station.columns
     source = f"time from column {columns.time}, SST from column {columns.value}, in {station.units}"
+    unused = None
+    if observations.weather is not None:
+        try:
+            series = observations.weather.over(series)
+        except SeriesError as error:
+            series, unused = series.until_last_observation(), f"the weather in the file is not used: {error.message}"
+        else:
+            if series.weather is not None:
+                source += f", weather from {' and '.join(observations.weather.columns)}"
     line = flat_line(series.values)
     found = (
         _doubt_units(observations, series),
@@ -149,6 +158,7 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
         line.describe(series.times) if line is not None else None,
         describe_zeros(observations.times, observations.values) if observations.station.units == "celsius" else None,
         _doubt_repeats(observations),
+        unused,
     )
     doubts = tuple(doubt for doubt in found if doubt is not None)
     warnings = (*station.warnings, *doubts)

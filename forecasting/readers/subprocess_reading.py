@@ -26,6 +26,7 @@ from forecasting.readers.text import sniff_binary
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from forecasting.series.weather import Weather
 
 MODULE: Final = "forecasting.readers.subprocess_reading"
 """What a parent runs with ``python -m``."""
@@ -37,7 +38,19 @@ MEMORY: Final = 2**30
 
 _CLASSES: Final[dict[str, Any]] = {
     made.__name__: made
-    for made in (ColumnNames, Grid, Marked, Reading, ReadingOptions, Remedy, Setting, SstSeries, ReadStation, TimeStep)
+    for made in (
+        ColumnNames,
+        Grid,
+        Marked,
+        Reading,
+        ReadingOptions,
+        Remedy,
+        Setting,
+        SstSeries,
+        ReadStation,
+        TimeStep,
+        Weather,
+    )
 }
 """Plain dataclasses, the only objects that requests and responses are made of."""
 
@@ -129,7 +142,8 @@ def _restored(value: Any, arrays: memoryview) -> Any:
         case "error":
             message, index, remedy = items
             return FileError(message, index=index, remedy=remedy)
-    return _CLASSES[kind](*items)
+    made = _CLASSES[kind]
+    return made(**dict(zip((field.name for field in fields(made)), items, strict=True)))
 
 
 def main() -> None:

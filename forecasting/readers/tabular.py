@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
+from forecasting.readers.covariates import find_covariates
 from forecasting.readers.dates import order_of
 from forecasting.readers.flags import Flagged, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import Place, own_place
-from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations
+from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations, WeatherRows
 from forecasting.readers.split import StationRows, place_columns, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.values import (
@@ -128,6 +129,8 @@ def _stations_of_column(
     quality = None if flag_name is not None else _unused_quality(table, choice.value, options)
     unused = () if flag_name or quality or options.flags else _note_unused_flags(table, choice.value)
     units, units_from, doubts = _units(table, choice.value, options)
+    weather, unknown = _weather(table, choice.value, units, options)
+    doubts = (*doubts, *unknown)
     lines = table.cells.index.to_numpy()
     for part, part_times in parts:
         observed = values[part.rows]
@@ -144,7 +147,22 @@ def _stations_of_column(
             units, units_from, flagged.counts, (*doubts, *flagged.warnings), flagged.marked, _position(table, part),
         )  # fmt: skip
         notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, flag_name), *unused)
-        yield StationObservations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes)
+        own = {name: column[part.rows] for name, column in weather.items()}
+        rows = WeatherRows(part_times, own) if own else None
+        yield StationObservations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes, rows)
+
+
+def _weather(
+    table: Table, sst: str, units: Units, options: ReadingOptions
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Return the columns of weather by name, °C and m/s, and why others are not used."""
+    columns = dict[str, Floats]()
+    covariates, doubts = find_covariates(table, sst, units)
+    for covariate in covariates:
+        values = to_numbers(table.cells[covariate.column])
+        values[np.isin(values, (*table.sentinels, *options.missing))] = np.nan
+        columns[covariate.name] = covariate.convert(values)
+    return columns, doubts
 
 
 def _line(lines: npt.NDArray[np.int64], i: int) -> str:

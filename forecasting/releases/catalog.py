@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,10 +12,9 @@ import numpy as np
 from forecasting.bundled import default_artifacts
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
-from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import ALL, BEST, Model, climatology_at, out_of_range
+from forecasting.models.base import ALL, BEST, Model, climatology_at, ignoring_weather, out_of_range
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import other_step_error
 from forecasting.models.universal.references import REFERENCES
@@ -497,19 +496,10 @@ class Selection:
         )
 
     def _run(self, run: Run, model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
-        """Forecast a batch; weather that the model does not take leaves a warning, or an error if it was named."""
-        if not batch.weather or model.covariates:
-            return run(model, batch, options)
-        weather, batch = batch.weather, replace(batch, weather={})
-        if self.weather_refusal:
-            return run(model, batch.with_errors(dict.fromkeys(weather, SeriesError(self.weather_refusal))), options)
-        forecasts = run(model, batch, options)
-        ignored = (ForecastWarning("weather_ignored", f"{model.name} takes no weather: it is ignored"),)
-        warnings = [
-            (*some, *ignored) if row in weather else some
-            for row, some in zip(forecasts.row.tolist(), forecasts.warnings, strict=True)
-        ]
-        return replace(forecasts, warnings=warnings)
+        """Forecast a batch; weather over a series is an error if a network of a place was named."""
+        if batch.weather and self.weather_refusal:
+            batch = batch.with_errors(dict.fromkeys(batch.weather, SeriesError(self.weather_refusal)))
+        return ignoring_weather(model, batch, lambda taken: run(model, taken, options))
 
     def refusal(self, step: TimeStep, horizon: int) -> SeriesError | None:
         """Return the error of a series at ``step`` that no release forecasts so far; None if one does."""

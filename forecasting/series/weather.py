@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.series.observations import max_steps
-from forecasting.series.times import SECONDS, Floats, Times, short
+from forecasting.series.times import DAY, SECONDS, Floats, Times, short
 from forecasting.series.timestep import TimeStep, in_words, length_of
-from forecasting.series.units import SYMBOLS, UNITS, Units, from_celsius, to_celsius
+from forecasting.series.units import SYMBOLS, UNITS, Units, from_celsius, to_celsius, unbracketed
 from forecasting.wording import counted
 
 COVARIATES: Final = ("air_temperature", "wind_speed")
@@ -27,6 +27,23 @@ WIND_UNITS: Final[tuple[WindUnits, ...]] = get_args(WindUnits)
 
 _METRES_PER_SECOND: Final[dict[WindUnits, float]] = {"m/s": 1.0, "km/h": 1 / 3.6, "knots": 1852 / 3600}
 
+_SPELLINGS: Final[dict[str, WindUnits]] = {
+    **dict.fromkeys(("m/s", "ms-1", "m.s-1", "mps", "meters/second", "metres/second", "meters-1", "metres-1"), "m/s"),
+    **dict.fromkeys(("km/h", "kmh", "kph", "kmh-1", "km.h-1", "km/hr"), "km/h"),
+    **dict.fromkeys(("knots", "knot", "kn", "kt", "kts"), "knots"),
+}
+
+
+def parse_wind_units(text: str) -> WindUnits | None:
+    """Parse m/s, km/h or knots in the spellings of CF, UDUNITS and people; None for anything else."""
+    return _SPELLINGS.get(unbracketed(text).lower().replace(" ", "").replace("**", "").replace("^", ""))
+
+
+def to_metres_per_second(values: Floats, units: WindUnits) -> Floats:
+    """Convert wind speeds from ``units`` to m/s."""
+    return values * _METRES_PER_SECOND[units]
+
+
 COLDEST_AIR, WARMEST_AIR = -70.0, 55.0
 """°C. No air at the surface of a sea or of land near it was ever colder or warmer, nor close to that."""
 
@@ -36,6 +53,17 @@ _STRONGEST_WIND: Final = 75.0
 _STRONGEST_MEAN: Final = 20.0
 _ENOUGH_FOR_MEAN: Final = 20
 """m/s, and the fewest values whose mean counts: the windiest places at sea have 12 m/s."""
+
+_FINER: Final = 0.75
+"""Share of a step below which rows are apart if they are averaged over each step."""
+
+_OBSERVED: Final = 0.5
+"""Share of its rows that a step needs for its mean to count."""
+
+_MAX_GAP: Final = 1_000
+"""Steps between an issue and its first value, beyond which it is left out."""
+
+_NOON: Final = np.timedelta64(12, "h")
 
 _FURTHEST_FROM_WATER: Final = 35.0
 """°C. Cold air may be this much colder than open water for days, but not in the mean over a series."""
@@ -133,13 +161,14 @@ class WeatherReader:
 
         Args:
             times: UTC ``(rows,)``. A row belongs to the step of the series whose time is nearest, since a day may
-                be labelled by its begin or by its middle. Of a repeated time, the first row counts.
+                be labelled by its begin or by its middle. Rows that are closer together are averaged over each step.
+                Of a repeated time, the first row counts.
             columns: the values by name, ``(rows,)`` each, NaN where missing.
             issued: the time of issue of rows of older forecasts, NaT for the others; None without any.
             source: where the weather comes from.
 
         Raises:
-            SeriesError: as :meth:`of_arrays` does, or if several rows belong to one step.
+            SeriesError: as :meth:`of_arrays` does, or if there are rows of older forecasts only.
         """
         _refuse_others(columns)
         values = self._converted(columns)
@@ -147,29 +176,22 @@ class WeatherReader:
         if not known.any():
             return None
         times, values = times[known].astype(SECONDS), values[known]
-        places = np.floor(self._position(times) + 0.5).astype(np.int64)
-        older = []
-        newest = np.ones(len(times), dtype=np.bool_)
-        if issued is not None:
-            of_row = issued[known].astype(SECONDS)
-            newest = np.isnat(of_row)
-            for time in np.unique(of_row[~newest]):
-                first = int(np.floor(self._position(time))) + 1
-                rows = np.flatnonzero((of_row == time) & (places >= first))
-                if len(rows):
-                    older.append(
-                        IssuedWeather(
-                            self._time(first - 1), self._spread(places[rows] - first, values[rows], times[rows])
-                        )
-                    )
+        of_issue = np.full(len(times), "NaT", SECONDS) if issued is None else issued[known].astype(SECONDS)
+        newest, older = np.isnat(of_issue), []
         if not newest.any():
             raise SeriesError(
                 "weather: every row has a time of issue: leave `issued` empty in the rows of the newest weather"
             )
-        first = int(places[newest].min())
-        return self._checked(
-            self._time(first), self._spread(places[newest] - first, values[newest], times[newest]), older, source
-        )
+        for time in np.unique(of_issue[~newest]):
+            when, rows = self._time(int(np.floor(self._position(time)))), of_issue == time
+            begin, table = self._spread(times[rows], values[rows])
+            skipped = round(float(self._position(self._time(1, when)) - self._position(begin)))
+            if -_MAX_GAP < skipped < len(table):
+                ahead = table[max(skipped, 0) :]
+                older.append(
+                    IssuedWeather(when, np.pad(ahead, ((max(-skipped, 0), 0), (0, 0)), constant_values=np.nan))
+                )
+        return self._checked(*self._spread(times[newest], values[newest]), older, source)
 
     def _position(self, times: Times | np.datetime64) -> Floats:
         return self.step.position(np.asarray(times, dtype=SECONDS), self.start)
@@ -212,31 +234,48 @@ class WeatherReader:
         if AIR in columns:
             table[:, 0] = to_celsius(columns[AIR], self.units)
         if WIND in columns:
-            table[:, 1] = columns[WIND] * _METRES_PER_SECOND[self.wind_units]
+            table[:, 1] = to_metres_per_second(columns[WIND], self.wind_units)
         table[~np.isfinite(table)] = np.nan
         return table
 
-    def _spread(self, places: npt.NDArray[np.int64], values: Floats, times: Times) -> Floats:
-        """Return rows at their ``places``, none of them negative, with NaN between them."""
-        first = np.sort(np.unique(times, return_index=True)[1])
-        places, values, times = places[first], values[first], times[first]
-        size = int(places.max()) + 1
-        if len(np.unique(places)) < len(places):
-            order = np.argsort(places, kind="stable")
-            i = int(order[int((np.diff(places[order]) == 0).argmax()) + 1])
-            length = length_of(str(self.step))
-            raise SeriesError(
-                f"weather: several rows belong to the same {length}, the first at {short(times[i])}: keep one value "
-                f"for each {length}, such as its mean"
-            )
+    def _spread(self, times: Times, values: Floats) -> tuple[np.datetime64, Floats]:
+        """Return rows as a table ``(steps, 2)``, NaN between them, and the time of its first step."""
+        columns = []
+        for column in values.T:
+            known = np.flatnonzero(np.isfinite(column))
+            distinct, first = np.unique(times[known], return_index=True)
+            columns.append(self._at_steps(distinct, column[known][first]))
+        places = np.concatenate([of_column for of_column, _ in columns])
+        least, size = int(places.min()), int(places.max() - places.min()) + 1
         if size > max_steps(len(places)):
             raise SeriesError(
                 f"weather: there are {size:,} steps of {in_words(str(self.step))} from {short(times.min())} to "
                 f"{short(times.max())}, but only {len(places)} rows: check for a wrong time at either end"
             )
         table = np.full((size, len(COVARIATES)), np.nan)
-        table[places] = values
-        return table
+        for i, (of_column, column) in enumerate(columns):
+            table[of_column - least, i] = column
+        return self._time(least), table
+
+    def _at_steps(self, times: Times, values: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the steps of the series that values at distinct ascending times belong to, and the value of each."""
+        interval = float(np.median(np.diff(times).astype(np.int64))) if len(times) > 1 else np.inf
+        is_finer = interval < _FINER * self.step.seconds
+        is_middle = self.step.seconds % DAY == 0 and (self.start - self.start.astype("datetime64[D]")) == _NOON
+        offset = 0.5 if is_middle or not is_finer else 0.0
+        places = np.floor(self._position(times) + offset + 1e-9).astype(np.int64)
+        steps, first, counts = np.unique(places, return_index=True, return_counts=True)
+        if is_finer:
+            enough = counts >= _OBSERVED * self.step.seconds / interval
+            return steps[enough], np.add.reduceat(values, first)[enough] / counts[enough]
+        if (counts > 1).any():
+            i = int(first[counts > 1][0]) + 1
+            length = length_of(str(self.step))
+            raise SeriesError(
+                f"weather: several rows belong to the same {length}, the second at {short(times[i])}: keep one value "
+                f"for each {length}, such as its mean"
+            )
+        return steps, values
 
     def _checked(self, begin: np.datetime64, values: Floats, older: list[IssuedWeather], source: str | None) -> Weather:
         """Return the weather without missing values at its ends, if it can be that of the series."""

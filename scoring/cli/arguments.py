@@ -144,6 +144,11 @@ def add_forecast_options(parser: argparse.ArgumentParser) -> None:
     _add_levels(parser, None, "80,95, as far as the network offers them")
     _add_option(parser, "thresholds", ", such as 24,25.5", metavar="LIST")
     _add_baseline_and_position(parser)
+    parser.add_argument(
+        "--weather", type=Path, metavar="FILE",
+        help="weather over the series, past and forecast: a table with the columns time, air_temperature (°C) and "
+        "wind_speed (m/s), as 'sst fetch --weather' writes it (default: those columns of the file itself)",
+    )  # fmt: skip
     _add_option(parser, "as_of", " (default: now)", metavar="TIME")
     _add_option(parser, "check", action="store_true")
     _add_table_output(parser)

@@ -20,6 +20,7 @@ from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import Json, outcome_json, past_event_json
 from forecasting.events.outlook import GivenBaseline, baseline_for
 from forecasting.extras import needs_extra
+from forecasting.forecasts.forecast import WeatherUse
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastFields, ForecastOptions
@@ -27,6 +28,7 @@ from forecasting.models.base import ALL
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
+from forecasting.readers.weather import read_weather
 from forecasting.releases.catalog import Catalog, Selection
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.batch import SeriesByStep, future_error
@@ -89,6 +91,8 @@ def forecast(options: argparse.Namespace) -> int:
     members, failures = _members(options, FORECAST)
     selection = _selection(options)
     selection.check(wanted)
+    members, without = _with_weather(members, selection, options)
+    failures |= without
     columns, refused = _forecast(members, stated, selection, wanted, options)
     failures |= refused
     listed = [
@@ -197,6 +201,28 @@ def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Membe
         notes = tuple(note for note in station.series.notes[1:] if note not in station.warnings)
         members.append(_Member(own, replace(station.series, notes=notes), station.position))
     return members, failures
+
+
+def _with_weather(
+    members: Sequence[_Member], selection: Selection, options: argparse.Namespace
+) -> tuple[list[_Member], dict[str, str]]:
+    """Return the series with the weather of the file that the options name, and why others have none, by name.
+
+    Raises:
+        FileError: if that file cannot be read.
+    """
+    if options.weather is None:
+        if not selection.weather_refusal:
+            return [*members], {}
+        # The weather was not asked for: it is in the file that the series are from.
+        return [member._replace(series=replace(member.series, weather=None)) for member in members], {}
+    weather, placed, failures = read_weather(options.weather), list[_Member](), dict[str, str]()
+    for member in members:
+        try:
+            placed.append(member._replace(series=weather.over(member.name, member.series)))
+        except FileError as error:
+            failures[member.name] = in_one_line(error)
+    return placed, failures
 
 
 def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], _BaselineOf]:
@@ -342,7 +368,18 @@ def _text(entry: _Entry) -> str:
     forecasts, i = entry.forecasts, entry.i
     network = f"{forecasts.model[i]} {forecasts.version[i]}"
     head = f"{entry.name}: forecast by {network} from {short(forecasts.issued[i])}, {_SIGNS[forecasts.units]}"
-    return f"{head}\n{table_text(_table(entry).dropna(axis='columns', how='all'))}"
+    table = table_text(_table(entry).dropna(axis="columns", how="all"))
+    weather = forecasts.weather[i] if forecasts.weather else None
+    return f"{head}\n{table}" + (f"\n{_weather_text(weather)}" if weather else "")
+
+
+def _weather_text(weather: WeatherUse) -> str:
+    """Return what a forecast made of the weather, in words."""
+    ahead = "" if weather.until is None else f", ahead until {short(weather.until)}"
+    text = f"weather: {' and '.join(weather.used) or 'not used'}{ahead}"
+    if weather.past_rmse_ratio is not None:
+        text += f"; RMSE of {counted(weather.origins, 'past forecast')} {weather.past_rmse_ratio:.2f} of that without"
+    return text + (f"; {weather.source}" if weather.source else "")
 
 
 def _events_entry(member: _Member, baseline: Baseline, listed: Sequence[Json]) -> Json:

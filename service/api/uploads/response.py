@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import numpy as np
 from orjson import dumps
 
 from forecasting.errors import FileError, SeriesError
@@ -19,6 +20,7 @@ from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
+from forecasting.series.weather import COVARIATES
 from service.api.uploads.reading import in_query
 from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
 from service.engine.reading import MAX_ID
@@ -141,6 +143,11 @@ def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | N
 def _series_json(name: str, series: SstSeries, position: tuple[float, float] | None) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
     response: Json = {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
+    if series.weather is not None:
+        columns = zip(COVARIATES, rounded(series.weather.values).T, strict=True)
+        known = {name: column for name, column in columns if np.isfinite(column).any()}
+        listed = {name: [None if math.isnan(value) else value for value in known[name].tolist()] for name in known}
+        response["weather"] = {"start": iso(series.weather.start), **listed}
     return response if position is None else response | {"latitude": position[0], "longitude": position[1]}
 
 

@@ -83,6 +83,14 @@ class Station(BaseModel):
     )
 
 
+class FoundWeather(BaseModel):
+    """The weather over a series, with a value for each step; null where it is missing."""
+
+    start: Time
+    air_temperature: list[float | None] | None = Field(default=None, description="°C; absent without values.")
+    wind_speed: list[float | None] | None = Field(default=None, description="m/s; absent without values.")
+
+
 class FoundSeries(BaseModel):
     """A series in the format of ``POST /forecast`` and ``POST /compare``, up to its last observation."""
 
@@ -92,6 +100,9 @@ class FoundSeries(BaseModel):
     values: list[float | None] = Field(description="°C; null if missing.")
     latitude: float | None = Field(default=None, description="Degrees north; absent if the file has no position.")
     longitude: float | None = Field(default=None, description="Degrees east; absent if the file has no position.")
+    weather: FoundWeather | None = Field(
+        default=None, description="From the columns `air_temperature` and `wind_speed`; absent without any."
+    )
 
 
 class FlaggedSeries(BaseModel):

@@ -92,7 +92,7 @@ def test_rows_of_a_table_are_the_same_weather_as_arrays(is_shuffled: bool) -> No
 
 def test_of_a_repeated_time_the_first_row_counts() -> None:
     expected = READER.of_arrays({"air_temperature": AIR, "wind_speed": WIND})
-    again = frame([1.0] * 5, [2.0] * 5).dropna()
+    again = frame([1.0] * 5, [2.0] * 5)[frame()["air_temperature"].notna()]
     assert_same(to_sst_series(SERIES, weather=pd.concat([frame(), again])).weather, expected)
 
 
@@ -115,6 +115,20 @@ def test_a_day_labelled_by_its_middle_has_the_weather_of_that_day() -> None:
     assert weather is not None
     assert weather.start == series.start
     np.testing.assert_array_equal(weather.values, np.column_stack([AIR, WIND]))
+
+
+@pytest.mark.parametrize("start", ["2026-03-01T00:00", "2026-03-01T12:00"])
+def test_hourly_rows_are_averaged_over_days(start: str) -> None:
+    series = SstSeries(SERIES.values, np.datetime64(start, "s"), SERIES.step)
+    hours = pd.date_range("2026-03-01", periods=4 * 24 + 11, freq="h")
+    days = np.arange(len(hours)) // 24
+    table = pd.DataFrame({"air_temperature": days + np.tile([-1.0, 1.0], len(hours))[: len(hours)]}, index=hours)
+    weather = to_sst_series(series, weather=table).weather
+    assert weather is not None
+    # Of the fifth day, less than half is known.
+    assert (weather.start, weather.values[:, 0].tolist()) == (series.start, [0.0, 1.0, 2.0, 3.0])
+    longer = pd.concat([table, pd.DataFrame({"air_temperature": [4.0]}, index=[hours[-1] + pd.Timedelta(hours=1)])])
+    assert len(series.with_weather(longer).weather.values) == 5  # type: ignore[union-attr]
 
 
 def test_rows_with_a_time_of_issue_are_older_forecasts() -> None:
@@ -214,12 +228,12 @@ def test_older_forecasts_are_checked_too() -> None:
     ("table", "sentence"),
     [
         (
-            pd.concat([frame(), frame(start="2026-03-01T06:00")]),
-            "several rows belong to the same day, the first at 2026-03-01T06:00Z: keep one value",
+            pd.concat([frame(), frame([9.0], [4.0], "2026-03-02T06:00")]),
+            "several rows belong to the same day, the second at 2026-03-02T06:00Z: keep one value",
         ),
         (
             pd.concat([frame(), frame([9.0], [4.0], "2126-03-01")]),
-            "there are 36,525 steps of one day from 2026-03-01 to 2126-03-01, but only 6 rows: check for a wrong time",
+            "there are 36,525 steps of one day from 2026-03-01 to 2126-03-01, but only 11 rows: check for a wrong time",
         ),
         (frame().rename(columns={"wind_speed": "wind"}), "'wind' is not a known covariate"),
         (frame([NAN], [NAN]), "it has no values: give air_temperature and wind_speed, or one of them"),

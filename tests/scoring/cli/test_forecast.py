@@ -279,3 +279,49 @@ def test_events_that_cannot_be_found_are_refused_in_one_sentence(
     assert (ran.status, ran.output) == (status, "")
     assert ran.errors.startswith(f"sst events: {sentence}")
     assert ran.errors.count("\n") == 1
+
+
+def weather_of(path: Path, days_ahead: int = 5, wind: float = 5.0) -> Path:
+    """A file of weather over the last hundred days of the pier, and ahead."""
+    times = DAYS[-1] + np.arange(-100, days_ahead + 1)
+    pd.DataFrame({"time": times, "air_temperature": 14.0, "wind_speed": wind}).to_csv(path, index=False)
+    return path
+
+
+def test_weather_comes_from_a_file(run: Run, pier: Path, tmp_path: Path) -> None:
+    plain = json.loads(run("forecast", pier, "--format", "json").output)
+    ran = run("forecast", pier, "--weather", weather_of(tmp_path / "weather.csv"), "--format", "json")
+    (entry,) = json.loads(ran.output)["forecasts"]
+    assert entry["sst"] == plain["forecasts"][0]["sst"]
+    assert [warning["code"] for warning in entry["warnings"]][-1] == "weather_ignored"
+    assert "pier: warning: ocean-daily takes no weather: it is ignored" in ran.errors
+
+
+def test_weather_that_cannot_be_used_is_an_error(run: Run, pier: Path, tmp_path: Path) -> None:
+    path = weather_of(tmp_path / "weather.csv", wind=80.0)
+    ran = run("forecast", pier, "--weather", path)
+    assert ran.status == 3
+    assert f"pier: {path}: weather: wind_speed is 80 m/s at" in ran.errors
+    ran = run("forecast", pier, "--weather", tmp_path / "no.csv")
+    assert (ran.status, "no.csv" in ran.errors) == (2, True)
+
+
+def test_weather_in_the_columns_of_the_file_does_not_shift_the_forecast(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "pier.csv"
+    times, sst = DAYS[-100:], VALUES[-100:].copy()
+    sst[-5:] = np.nan
+    pd.DataFrame({"time": times, "sst": sst, "wind_speed": 5.0}).to_csv(path, index=False)
+    (entry,) = json.loads(run("forecast", path, "--format", "json").output)["forecasts"]
+    assert entry["timestamps"] == [f"{times[-5]}T00:00:00Z"]
+    assert entry["warnings"][-1]["code"] == "weather_ignored"
+
+
+def test_weather_is_refused_by_a_network_of_a_place_only_where_it_was_asked_for(run: Run, tmp_path: Path) -> None:
+    months = np.arange(np.datetime64("2001-01"), np.datetime64("2011-01"))
+    path, weather = tmp_path / "sea.csv", tmp_path / "weather.csv"
+    table = pd.DataFrame({"time": months.astype("datetime64[D]"), "sst": 22.0 + np.sin(np.arange(120) / 1.9)})
+    table.assign(wind_speed=5.0).to_csv(path, index=False)
+    table.assign(wind_speed=5.0).drop(columns="sst").to_csv(weather, index=False)
+    assert run("forecast", path, "--model", "nino12-gru").status == 0
+    ran = run("forecast", path, "--model", "nino12-gru", "--weather", weather)
+    assert (ran.status, "nino12-gru takes no weather" in ran.errors) == (3, True)

@@ -19,7 +19,7 @@ from service.settings import Settings
 from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, arrow_bytes, parquet_bytes, post, read
 from tests.service.api.forecast.daily import VALUES, days, forecast, held, messages
 from tests.service.api.generated_requests import Anything, Moments, to_json
-from tests.service.requests import JSON, NDJSON, REFUSALS, Json, answered, body, loaded
+from tests.service.requests import CSV, JSON, NDJSON, REFUSALS, Json, answered, body, loaded
 from tests.serving import serve
 
 WEATHER = {"air_temperature": [15.0] * 65, "wind_speed": [5.0] * 65}
@@ -169,3 +169,19 @@ def test_unknown_columns_are_refused_with_the_list(seas_client: httpx.Client) ->
     response = post(seas_client, arrow_bytes(columns_of_days(0, humidity=80.0)))
     assert response.status_code == 422
     assert "optionally latitude and longitude, air_temperature and wind_speed" in response.json()["detail"]
+
+
+def test_an_uploaded_file_returns_weather_as_a_request_takes_it(seas_client: httpx.Client) -> None:
+    times = np.datetime64("2024-01-01") + np.arange(len(VALUES) + 5)
+    sst = [*VALUES, *[np.nan] * 5]
+    table = pd.DataFrame({"time": times, "sst": sst, "air_temperature": 59.0, "wind_speed": [np.nan, *[5.0] * 64]})
+    content = table.rename(columns={"air_temperature": "air_temperature (degF)"}).to_csv(index=False)
+    answer = answered(seas_client.post("/series", content=content, headers=CSV))
+    (series,) = answer["series"]
+    assert len(series["values"]) == len(VALUES)
+    weather = {"start": "2024-01-01T00:00:00Z", "air_temperature": [15.0] * 65, "wind_speed": [None, *[5.0] * 64]}
+    assert series["weather"] == weather
+    (entry,) = held(seas_client.post("/forecast", json={"series": [series]}))["forecasts"]
+    assert messages(entry, "weather_ignored")
+    line = seas_client.post("/series", content=content, headers={**CSV, "Accept": "application/x-ndjson"})
+    assert line.json()["weather"] == weather
