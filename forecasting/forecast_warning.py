@@ -28,6 +28,8 @@ WarningCode = Literal[
     "weather_ends_early",
     "weather_not_used",
     "weather_ignored",
+    "weather_unavailable",
+    "weather_late",
 ]
 
 DOUBTS: Final[frozenset[WarningCode]] = frozenset(

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -353,6 +354,17 @@ def seconds_until_allowed(reason: str) -> int | None:
         return None
     periods = {"Minutely": 60, "Hourly": _HOUR, "Daily": DAY}
     return next((seconds for name, seconds in periods.items() if reason.startswith(name)), 60)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that a server asks to wait; None if it does not say. ``now`` is in Unix seconds."""
+    header = headers.get("Retry-After", "")
+    if header.isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except (TypeError, ValueError):
+        return None
 
 
 def erddap_weather(

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
+from forecasting.weather_sources import OpenMeteo
 from service.api import events, health, models, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
@@ -50,6 +51,7 @@ from service.stations.parameters import install_store_errors
 from service.stations.schemas import Correction, ManyReadingsRequest, ReadingsRequest, StationRequest
 from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.database import StationStore, store_url
+from service.stations.weather_fetching import WeatherFetcher
 from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
@@ -196,15 +198,18 @@ async def _serving(app: FastAPI, catalog: Catalog | None, bus: WorkerBus) -> Asy
 
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncIterator[None]:
-    """Fetch readings and deliver webhooks meanwhile, if this process is to."""
+    """Fetch readings and weather and deliver webhooks meanwhile, if this process is to."""
     settings: Settings = app.state.settings
     store: StationStore = app.state.station_store
     outbound = Outbound(allow_private=settings.allow_private_addresses)
     reader = SourceReader(outbound, store, settings.max_body_bytes)
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
+    own = Outbound(allow_private=bool(settings.open_meteo_url) or settings.allow_private_addresses)
+    servers = OpenMeteo(settings.open_meteo_url, settings.open_meteo_key.get_secret_value())
+    weather = WeatherFetcher(store, reader, servers, own, settings.max_body_bytes)
     sender = WebhookSender(store, outbound)
     keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
-    background = app.state.background = Background(store, [fetcher.task, sender.task, *keeping])
+    background = app.state.background = Background(store, [fetcher.task, weather.task, sender.task, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

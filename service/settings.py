@@ -20,6 +20,7 @@ _MAX_SHOWN: Final = 64
 _MAX_SECONDS: Final = 86_400
 """The largest value of any setting in seconds: a day."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._/-]*)?")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:.]+\]?|\*")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -39,6 +40,12 @@ def _check_origins(origins: str) -> str:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"invalid origin {origin!r}: write https://host or https://host:port, without a path")
     return origins
+
+
+def _check_url(url: str) -> str:
+    if url and not _ADDRESS.fullmatch(url):
+        raise ValueError(f"invalid address {url!r}: write https://host, without a user, a password or a query")
+    return url
 
 
 def _check_hosts(hosts: str) -> str:
@@ -95,8 +102,10 @@ class Settings(BaseSettings):
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts folder.
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
         keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
-        background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
+        background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
+        open_meteo_url: the address of an Open-Meteo server of one's own; empty for the public ones.
+        open_meteo_key: the API key of a subscription to Open-Meteo; empty for the free, non-commercial servers.
         keys: API keys, one per line, as ``name:role:sha256``.
         keys_file: a file with such lines.
         allow_anonymous: whether forecasts need no key; None means only on loopback.
@@ -143,6 +152,8 @@ class Settings(BaseSettings):
     keep_days: int = Field(default=0, ge=0, le=36_500)
     background: bool = True
     allow_private_addresses: bool = False
+    open_meteo_url: Annotated[str, AfterValidator(_check_url)] = ""
+    open_meteo_key: SecretStr = SecretStr("")
     keys: SecretStr = SecretStr("")
     keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None

@@ -73,11 +73,15 @@ Intervals = Mapping[int, tuple[Floats, Floats]]
 """Lower and upper bounds, °C ``(n,)`` each, by level in percent; NaN where a forecast has none."""
 
 
+VerifiedKind = Literal["issued", "without_weather", "baseline"]
+
+
 class ModelVerification(BaseModel, frozen=True):
     """Scores of one model at one lead.
 
     Attributes:
-        kind: ``issued`` for the forecasts themselves, ``baseline`` for a reference that was issued with them.
+        kind: ``issued`` for the forecasts themselves, ``baseline`` for a reference that was issued with them,
+            ``without_weather`` for the forecasts that were made without weather.
         n: number of pairs of forecast and observation.
         mae: mean absolute error, °C.
         rmse: root mean square error, °C.
@@ -89,7 +93,7 @@ class ModelVerification(BaseModel, frozen=True):
     """
 
     model: str
-    kind: Literal["issued", "baseline"]
+    kind: VerifiedKind
     n: int
     mae: float
     rmse: float
@@ -150,6 +154,7 @@ def verify_lead(
     model: str = "best",
     intervals: Mapping[str, Intervals] | None = None,
     quantiles: tuple[Floats, Floats] | None = None,
+    without_weather: Floats | None = None,
 ) -> LeadVerification:
     """Score forecasts of one lead. Pairs without an observation or without a forecast do not count.
 
@@ -164,6 +169,7 @@ def verify_lead(
         intervals: Intervals by their kind, such as ``plain`` and ``recalibrated``.
         quantiles: °C ``(n, probabilities)``, NaN where a forecast has none, and their probabilities, ascending. See
             :func:`quantiles_of`.
+        without_weather: the forecasts that were made without weather, °C ``(n,)``; None if there are none.
     """
     error = predicted - observed
     if not np.isfinite(error).any():
@@ -175,12 +181,13 @@ def verify_lead(
             "coverage": _coverages(observed, intervals or {}),
         }
     )
+    dry = [] if without_weather is None else [_errors(model, "without_weather", without_weather - observed)]
     others = [
         _errors(name, "baseline", values - observed)
         for name, values in baselines.items()
         if np.isfinite(values - observed).any()
     ]
-    return LeadVerification(lead=lead, n=issued.n, models=(issued, *others))
+    return LeadVerification(lead=lead, n=issued.n, models=(issued, *dry, *others))
 
 
 def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Floats]:
@@ -198,7 +205,7 @@ def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Float
     return np.stack([known[probability] for probability in probabilities], axis=-1), np.asarray(probabilities)
 
 
-def _errors(model: str, kind: Literal["issued", "baseline"], error: Floats) -> ModelVerification:
+def _errors(model: str, kind: VerifiedKind, error: Floats) -> ModelVerification:
     known = error[np.isfinite(error)]
     return ModelVerification(
         model=model,

@@ -18,13 +18,15 @@ _STATIONS: Final[Kinds] = {
     "anomaly": "float64", "usual_sst": "float64", "usual_years": "object", "usual_source": "object",
     "forecast_issued": "time", "forecast_observed_until": "time", "forecast_model": "object", "source": "object",
     "fetch_next": "time", "fetch_succeeded": "time", "fetch_failures": "Int64", "fetch_error": "object",
-    "events": "object", "webhooks": "object",
+    "weather": "object", "weather_fetch_succeeded": "time", "weather_fetch_until": "time",
+    "weather_fetch_error": "object", "events": "object", "webhooks": "object",
 }  # fmt: skip
 _FLATTENED: Final = {
     "newest": ("time", "sst", "received", "flag", "age_seconds"),
     "usual": ("sst", "years", "source"),
     "forecast": ("issued", "observed_until", "model"),
     "fetch": ("next", "succeeded", "failures", "error"),
+    "weather_fetch": ("succeeded", "until", "error"),
 }
 """Fields of fields that become columns, such as ``newest_time``."""
 _ON_REQUEST: Final = ("recent",)
@@ -128,7 +130,7 @@ def verification_table(response: Json) -> pd.DataFrame:
 
 def _scores(model: Json) -> Json:
     row = {name: model[name] for name in ("model", "kind", *_ERRORS)}
-    if model["kind"] == "baseline":
+    if model["kind"] != "issued":
         return row
     row |= {f"skill_{baseline}": skill for baseline, skill in model["skill"].items()} | {"crps": model["crps"]}
     for level, shares in model["coverage"].items():

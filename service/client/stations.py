@@ -52,6 +52,7 @@ class StationCalls(Caller):
         model: str = "best",
         horizon: int | None = None,
         source: Mapping[str, Any] | None = None,
+        weather: Mapping[str, Any] | str | None = None,
         events: Sequence[EventInput] = (),
         baseline: "pd.DataFrame | Mapping[str, Any] | str | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
@@ -69,6 +70,7 @@ class StationCalls(Caller):
             model: ``best``, ``rnn``, ``lstm``, ``gru``, or the full name of a model.
             horizon: the number of steps to forecast; None means the service's default.
             source: where the service fetches readings itself, as ``PUT /stations/{id}`` takes it.
+            weather: where it fetches the weather at the position: ``"open-meteo"``, or an object with ``erddap``.
             events: the events to watch, as for :meth:`~service.client.Client.forecast`, each with ``alert_at``, the
                 probability from which they are expected.
             baseline: the baseline of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
@@ -84,7 +86,7 @@ class StationCalls(Caller):
         """
         fields = given(
             step=step, name=name, latitude=latitude, longitude=longitude, units=units, model=model, horizon=horizon,
-            source=source, events=events, baseline=baseline, webhooks=webhooks,
+            source=source, weather=weather, events=events, baseline=baseline, webhooks=webhooks,
         )  # fmt: skip
         return self._service.ask(Call("PUT", _path(station), body=json.dumps(fields)), station_tables.station_series)
 
@@ -104,9 +106,10 @@ class StationCalls(Caller):
             ``usual_sst``, with the ``usual_years`` and the ``usual_source`` of that; of the newest forecast
             ``forecast_issued``,
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
-            ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``,
-            a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields
-            that the service returns.
+            ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``weather``, and of fetching it
+            ``weather_fetch_succeeded``, ``weather_fetch_until`` and ``weather_fetch_error``; ``events`` with their
+            states and ``webhooks``, a list each. Values are missing where there is none. Times are in UTC. Further
+            columns hold other fields that the service returns.
         """
         stations = yield from self._pages("/stations", "stations")
         return station_tables.stations_table(stations)

@@ -103,6 +103,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--model", default="best", metavar="NAME", help="model to forecast with (default: %(default)s)"
     )
     command.add_argument("--horizon", type=whole, metavar="H", help="number of steps to forecast (default: 7)")
+    command.add_argument(
+        "--weather",
+        metavar="SOURCE",
+        help="where the service fetches the weather at the position, which is sent there: open-meteo, or a JSON file "
+        "in the form of PUT /stations/ID",
+    )
     for name, summary in IN_FILES.items():
         command.add_argument(
             f"--{name}", metavar="FILE.json", help=f"JSON file with {summary}, in the form of PUT /stations/ID"

@@ -34,6 +34,7 @@ from service.station_cli.output import (
 
 DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
 _STANDARD_INPUT: Final = "-"
+_OPEN_METEO: Final = "open-meteo"
 _SETTINGS: Final = ("step", "name", "latitude", "longitude", "units", "model", "horizon")
 
 
@@ -63,6 +64,9 @@ def _add(client: Client, options: argparse.Namespace) -> None:
     settings = {name: getattr(options, name) for name in _SETTINGS}
     files = {name: _read_json(getattr(options, name)) for name in IN_FILES}
     settings |= {name: content for name, content in files.items() if content is not None}
+    if options.weather is not None:
+        is_name = options.weather == _OPEN_METEO
+        settings["weather"] = options.weather if is_name else _read_json(options.weather)
     print_station(client.stations.put(options.station, **settings), options.format)
 
 

@@ -1,6 +1,7 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -18,8 +19,9 @@ from forecasting.qartod import SUSPECT
 from forecasting.releases.catalog import Selection, unknown_model
 from forecasting.releases.loaded import Loaded
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import SECONDS, Floats, iso, iso_of
+from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.weather_sources import past_days
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Serving
@@ -29,7 +31,9 @@ from service.stations.recalibration import store_forecasts
 from service.stations.store.database import BEFORE_ALL, StationStore, parts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, latest_values
-from service.stations.store.stations import Station
+from service.stations.store.stations import WEATHER_KIND, Station, get_fetches
+from service.stations.store.weather import forecasts_of_weather, get_weather
+from service.stations.weather import StationWeather, StoredWeather, weather_of
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
@@ -66,6 +70,15 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
             field="model",
         )
     selection.check(ForecastOptions(horizon))
+
+
+def check_uses_weather(serving: Serving, model: str) -> None:
+    """Raise RequestError if a model that :func:`check_model` accepts is that of a place, which uses no weather."""
+    if serving.select(model, None).reads_at is not None:
+        raise RequestError(
+            f"{model} is the network of a place and uses no weather: leave weather out, or name a universal network",
+            field="weather",
+        )
 
 
 def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
@@ -123,13 +136,25 @@ _SIDE_BY_SIDE: Final = 2
 
 
 class _Pending(NamedTuple):
-    """A station with the readings that count, and why others at their end do not; or with these too."""
+    """A station with the readings that count, and why others at their end do not; or with these too.
+
+    Attributes:
+        weather: what the store has of its weather; None if it has none by its settings.
+    """
 
     station: Station
     times: Integers
     values: Floats
     doubt: str | None = None
     with_suspects: bool = False
+    weather: StoredWeather | None = None
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether the readings arrived after the time that a forecast begins with."""
+        assert self.station.received is not None
+        step = TimeStep.parse(self.station.settings.step)
+        return self.station.received > shifted(int(self.times[-1]), _STEPS_UNTIL_LATE, step)
 
 
 async def issue_forecasts(
@@ -178,7 +203,7 @@ async def _issue(
     drafts: dict[str, Draft] = {}
     doubted: dict[str, IssuedForecast] = {}
     for group in _alike(await store.read(_pending, stations)):
-        for member, draft in await _forecast(serving, group):
+        for member, draft in await _forecast(store, serving, group):
             if isinstance(draft, Draft) and member.with_suspects:
                 doubted[member.station.id] = draft.forecast
             elif isinstance(draft, Draft):
@@ -198,7 +223,9 @@ async def _issue(
 
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     pending = []
-    for station in stations_without_forecast(connection, stations):
+    waiting = stations_without_forecast(connection, stations)
+    weather = _stored_weather(connection, [station for station in waiting if station.settings.weather is not None])
+    for station in waiting:
         number, first, doubt = station.number, BEFORE_ALL, None
         if station.newest is not None and not needs_whole_past(station.settings):
             first = shifted(station.newest.time, 1 - PAST_STEPS, TimeStep.parse(station.settings.step))
@@ -206,9 +233,32 @@ def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
             doubt = doubt_in_words(station.newest, station.settings.units)
             if station.settings.events and station.newest.flag == SUSPECT:
                 observed = latest_values(connection, number, first, worst=SUSPECT)
-                pending.append(_Pending(station, *observed, doubt, with_suspects=True))
-        pending.append(_Pending(station, *latest_values(connection, number, first), doubt))
+                pending.append(_Pending(station, *observed, doubt, with_suspects=True, weather=weather.get(number)))
+        observed = latest_values(connection, number, first)
+        pending.append(_Pending(station, *observed, doubt, weather=weather.get(number)))
     return pending
+
+
+def _stored_weather(connection: Connection, stations: Sequence[Station]) -> dict[int, StoredWeather]:
+    """Return what the store has of the weather of stations, by their numbers."""
+    if not stations:
+        return {}
+    numbers = [station.number for station in stations]
+    newest, fetches = get_weather(connection, numbers), get_fetches(connection, numbers, WEATHER_KIND)
+    begins = {
+        station.number: station.newest.time - past_days(TimeStep.parse(station.settings.step)) * DAY
+        for station in stations
+        if station.newest is not None
+    }
+    given = forecasts_of_weather(connection, begins)
+    return {
+        number: StoredWeather(
+            newest.get(number),
+            given.get(number, []),
+            fetches[number].error if number in fetches else None,
+        )
+        for number in numbers
+    }
 
 
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
@@ -221,40 +271,91 @@ def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
     return groups.values()
 
 
-async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_Pending, Draft | str]]:
+class _Read(NamedTuple):
+    """A station with its series, and the weather over it; None if it has none by its settings."""
+
+    member: _Pending
+    series: InputSeries
+    weather: StationWeather | None
+
+
+async def _forecast(
+    store: StationStore, serving: Serving, group: Sequence[_Pending]
+) -> list[tuple[_Pending, Draft | str]]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
-    results: list[tuple[_Pending, Draft | str]] = []
-    sent: list[tuple[_Pending, InputSeries]] = []
-    for member in group:
-        try:
-            sent.append((member, _series_of(member)))
-        except SeriesError as error:
-            results.append((member, sentence(error)))
+    if any(member.weather is not None for member in group):
+        sent, results = await store.run(_read, group)
+    else:
+        sent, results = _read(group)
     if not sent:
         return results
     settings = group[0].station.settings
     horizon = settings.horizon or DEFAULT_HORIZON
-    entries: list[bytes | SeriesError] = []
     try:
         selection = serving.select(settings.model, None)
         is_universal = selection.reads_at is None
+        if not is_universal:
+            sent = [_without_weather(each, f"{selection.name} uses none") for each in sent]
         options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
         selection.check(options)
         asked = RequestOptions(options, options_of(settings.events, horizon, settings.units))
-        job = Job(selection, [series for _, series in sent], asked)
-        await serving.forecast(job, lambda columns: entries.extend(columns[0].entries))
+        entries = await _entries(serving, Job(selection, [each.series for each in sent], asked))
+        without = await _forecasts_without_weather(serving, selection, options, sent, entries)
     except ForecastError as error:
-        return results + [(member, str(error)) for member, _ in sent]
-    for (member, _), entry in zip(sent, entries, strict=True):
+        return results + [(each.member, str(error)) for each in sent]
+    for i, (each, entry) in enumerate(zip(sent, entries, strict=True)):
         if isinstance(entry, SeriesError):
-            results.append((member, sentence(entry)))
+            results.append((each.member, sentence(entry)))
         else:
-            results.append((member, _draft(member, entry, is_universal=is_universal)))
+            results.append((each.member, _draft(each, entry, without.get(i), is_universal=is_universal)))
     return results
 
 
-def _series_of(member: _Pending) -> InputSeries:
-    """Return the series of a station on a regular grid, up to its last observation."""
+async def _entries(serving: Serving, job: Job) -> list[dict[str, Any] | SeriesError]:
+    """Return the entries of a response for the series of a job."""
+    found: list[bytes | SeriesError] = []
+    await serving.forecast(job, lambda columns: found.extend(columns[0].entries))
+    return [each if isinstance(each, SeriesError) else loads(b"{" + each) for each in found]
+
+
+async def _forecasts_without_weather(
+    serving: Serving,
+    selection: Selection,
+    options: ForecastOptions,
+    sent: Sequence[_Read],
+    entries: Sequence[dict[str, Any] | SeriesError],
+) -> dict[int, list[float]]:
+    """Return what is forecast without weather, °C by lead, by the place of each station whose forecast used it."""
+    known = {i: entry for i, entry in enumerate(entries) if not isinstance(entry, SeriesError)}
+    places = [i for i, entry in known.items() if entry.get("weather", {}).get("used")]
+    if not places:
+        return {}
+    series = [sent[i].series.model_copy(update={"weather": None}) for i in places]
+    found = await _entries(serving, Job(selection, series, RequestOptions(options)))
+    return {i: entry["sst"] for i, entry in zip(places, found, strict=True) if not isinstance(entry, SeriesError)}
+
+
+def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[tuple[_Pending, Draft | str]]]:
+    """Return the series of stations, and those that have none, with the reason."""
+    sent, refused = list[_Read](), list[tuple[_Pending, Draft | str]]()
+    for member in group:
+        try:
+            sent.append(_series_of(member))
+        except SeriesError as error:
+            refused.append((member, sentence(error)))
+    return sent, refused
+
+
+def _without_weather(read: _Read, problem: str) -> _Read:
+    """Return a station without weather, and why, if it has any."""
+    if read.weather is None:
+        return read
+    series = read.series.model_copy(update={"weather": None})
+    return read._replace(series=series, weather=StationWeather(problem=problem))
+
+
+def _series_of(member: _Pending) -> _Read:
+    """Return the series of a station on a regular grid, up to its last observation, and the weather over it."""
     settings = member.station.settings
     step = TimeStep.parse(settings.step)
     if not len(member.times):
@@ -267,42 +368,59 @@ def _series_of(member: _Pending) -> InputSeries:
         step=step,
         where=lambda i: f"the reading of {iso_of(int(times[i]))}",
     )
+    weather = None
+    if member.weather is not None:
+        horizon, now = settings.horizon or DEFAULT_HORIZON, int(time.time())
+        weather = weather_of(member.weather, series, horizon, replayed=member.is_replayed, now=now)
     listed = series.values.astype(object)
     listed[np.isnan(series.values)] = None
-    return InputSeries(
+    sent = InputSeries(
         values=listed.tolist(),
         start=iso(series.start),
         step=settings.step,
         latitude=settings.latitude,
         longitude=settings.longitude,
         baseline=baseline_in_celsius(settings.baseline, settings.units),
+        weather=None if weather is None else weather.request,
     )
+    return _Read(member, sent, weather)
 
 
-def _draft(member: _Pending, entry: bytes, *, is_universal: bool) -> Draft:
+def _draft(read: _Read, content: dict[str, Any], without: list[float] | None, *, is_universal: bool) -> Draft:
+    member, weather = read.member, read.weather
     station, step = member.station, TimeStep.parse(member.station.settings.step)
     assert station.received is not None
-    observed_until = int(member.times[-1])
-    content: dict[str, Any] = loads(b"{" + entry)
     issued = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
-        observed_until=observed_until,
-        replayed=station.received > shifted(observed_until, _STEPS_UNTIL_LATE, step),
+        observed_until=int(member.times[-1]),
+        replayed=member.is_replayed,
         model=content["model"],
         version=content["version"],
-        content=_kept(content, station.settings.events or (), member.doubt),
+        content=_kept(content, station.settings.events or (), _doubts(member.doubt, weather)),
+        weather=None if weather is None else weather.given(content.get("weather"), without),
     )
     return Draft(issued, step, is_universal, station.settings.events or (), member.doubt)
 
 
-def _kept(content: dict[str, Any], watched: Sequence[dict[str, Any]], doubt: str | None) -> dict[str, Any]:
+def _doubts(doubt: str | None, weather: StationWeather | None) -> list[dict[str, str]]:
+    """Return the warnings about the input of a forecast."""
+    warnings = []
+    if doubt is not None:
+        warnings.append({"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"})
+    if weather is not None and weather.warning is not None:
+        code, message = weather.warning
+        warnings.append({"code": code, "message": message})
+    return warnings
+
+
+def _kept(
+    content: dict[str, Any], watched: Sequence[dict[str, Any]], doubts: Sequence[dict[str, str]]
+) -> dict[str, Any]:
     """Return what is stored of an entry: its thresholds with their sides, so that they can be verified later."""
     kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
-    if doubt is not None:
-        warning = {"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"}
-        kept["warnings"] = [warning, *kept["warnings"]]
+    kept["warnings"] = [*doubts, *kept["warnings"]]
     if "events" in kept:
         thresholds = (event for event in watched if event["kind"] == "threshold")
         sides = {event["name"]: {"side": "above" if "above" in event else "below"} for event in thresholds}

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from orjson import Fragment, dumps
 from pydantic import BaseModel
 from sqlalchemy import Connection
@@ -39,13 +40,22 @@ from service.stations.schemas import (
     ObservationsAnswer,
     StationDetail,
     StationEventAnswer,
+    WeatherState,
 )
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
 from service.stations.store.database import NoForecastError
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import daily_means, get_observations
-from service.stations.store.stations import Fetch, Station, get_fetches, get_station, list_stations
+from service.stations.store.stations import (
+    WEATHER_KIND,
+    Fetch,
+    Station,
+    get_fetches,
+    get_station,
+    list_stations,
+)
+from service.stations.weather_fetching import parse_origin
 from service.stations.webhooks import shown_url, shown_webhooks
 
 SHORT_LEVEL: Final = 80
@@ -185,6 +195,8 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
     issued = newest_forecasts(connection, [*units_of])
     forecasts = {each.station: _short_fields(each, units_of[each.station]) for each in issued}
     fetches = get_fetches(connection, [each.number for each in stations if each.settings.source is not None])
+    with_weather = [each.number for each in stations if each.settings.weather is not None]
+    weather_fetches = get_fetches(connection, with_weather, WEATHER_KIND)
     states = get_states(connection, [each.number for each in stations if each.settings.events])
     for station in stations:
         settings, newest = station.settings, station.newest
@@ -204,6 +216,7 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
             "model": settings.model,
             "horizon": settings.horizon or DEFAULT_HORIZON,
             "source": None if settings.source is None else Source.load(settings.source),
+            "weather": parse_origin(settings.weather),
             "created": iso_of(station.created),
             "changed": iso_of(station.changed),
             "newest": None
@@ -222,6 +235,7 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
             "usual": usual,
             "anomaly": None if usual is None or sst is None else round(sst - usual["sst"], 6),
             "fetch": None if fetch is None else _fetch_state(fetch),
+            "weather_fetch": _weather_state(weather_fetches.get(station.number)),
         }
 
 
@@ -252,15 +266,26 @@ def _event_response(event: Json, stored: Json | None) -> StationEventAnswer:
     )
 
 
+def _attempts(fetch: Fetch) -> Json:
+    return {
+        "next": iso_of(fetch.next_attempt),
+        "attempted": _optional_iso(fetch.attempted),
+        "succeeded": _optional_iso(fetch.succeeded),
+        "failures": fetch.failures,
+        "error": fetch.error,
+    }
+
+
 def _fetch_state(fetch: Fetch) -> FetchState:
-    return FetchState(
-        next=iso_of(fetch.next_attempt),
-        attempted=_optional_iso(fetch.attempted),
-        succeeded=_optional_iso(fetch.succeeded),
-        failures=fetch.failures,
-        error=fetch.error,
-        stored=None if fetch.content is None else FetchedReadings(**fetch.content),
-    )
+    stored = None if fetch.content is None else FetchedReadings(**fetch.content)
+    return FetchState(**_attempts(fetch), stored=stored)
+
+
+def _weather_state(fetch: Fetch | None) -> WeatherState | None:
+    if fetch is None:
+        return None
+    attribution = (fetch.content or {}).get("attribution")
+    return WeatherState(**_attempts(fetch), until=_optional_iso(fetch.until), attribution=attribution)
 
 
 def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
@@ -280,12 +305,24 @@ def _optional_iso(time: int | None) -> str | None:
 
 
 def _forecast_fields(issued: IssuedForecast, units: Units) -> Json:
-    content = issued.content
+    content, without = issued.content, (issued.weather or {}).get("without")
     return _main_fields(issued, content["intervals"], content.get("usual"), units) | {
         "plain": None if issued.plain is None else _intervals(issued.plain, units),
         "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
+        "weather": None if issued.weather is None else _weather_fields(issued.weather, units),
+        "sst_without_weather": None if without is None else _degrees(without, units),
         "warnings": content["warnings"],
         "events": [event_in_units(event, units) for event in content.get("events", ())],
+    }
+
+
+def _weather_fields(weather: Json, units: Units) -> Json:
+    """Return the fields of :class:`~service.stations.schemas.GivenWeather`."""
+    air = np.array(weather["air_temperature"], dtype=np.float64)
+    shown = [None if degrees != degrees else degrees for degrees in _rounded(air, units)]
+    return {name: value for name, value in weather.items() if name != "without"} | {
+        "fetched": iso_of(weather["fetched"]),
+        "air_temperature": shown,
     }
 
 
@@ -323,6 +360,6 @@ def _degrees(celsius: list[float], units: Units) -> list[float]:
     return celsius if units == "celsius" else _rounded(celsius, units)
 
 
-def _rounded(celsius: list[float], units: Units) -> list[float]:
+def _rounded(celsius: npt.ArrayLike, units: Units) -> list[float]:
     values: list[float] = rounded(from_celsius(celsius, units)).tolist()
     return values

@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.stations import observations
 from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events
 from service.stations.card import card_svg
-from service.stations.issue import DEFAULT_HORIZON, check_model
+from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather
 from service.stations.parameters import (
     PAGE,
     After,
@@ -55,6 +55,7 @@ from service.stations.schemas import (
 from service.stations.sources import check_source
 from service.stations.store.stations import StationSettings, Writer, delete_station
 from service.stations.verification import Form, Selection, verification
+from service.stations.weather_fetching import check_origin, stored_origin
 from service.stations.webhooks import InputWebhook, check_webhooks
 
 router = APIRouter(tags=["stations"])
@@ -97,6 +98,8 @@ async def put_station(
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
+    if body.weather is not None:
+        check_uses_weather(serving, body.model)
     stored = _stored_settings(body, settings)
     created, detail = await store.write(_store_station, id, stored, body.webhooks, writer)
     background.wake()
@@ -291,9 +294,17 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     check_webhooks(body.webhooks, names, allow_private=settings.allow_private_addresses)
     if body.source is not None:
         check_source(body.source, allow_private=settings.allow_private_addresses)
+    step, private = TimeStep.parse(body.step), settings.allow_private_addresses
+    check_origin(body.weather, step, _place(body), private=private)
     return StationSettings(
-        **body.model_dump(exclude={"events", "baseline", "webhooks", "source"}),
+        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather"}),
         events=stored_events(body.events),
         baseline=stored_baseline(body.baseline),
         source=None if body.source is None else body.source.stored(),
+        weather=stored_origin(body.weather),
     )
+
+
+def _place(body: StationRequest) -> tuple[float, float] | None:
+    """Return degrees north and east; None if they are not known."""
+    return None if body.latitude is None or body.longitude is None else (body.latitude, body.longitude)

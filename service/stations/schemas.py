@@ -12,7 +12,7 @@ from forecasting.requests import ONE_LINE, Finite, InputTime, RequestModel
 from forecasting.scores.events import EventSkill, ReliabilityBin
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.api.forecast.schemas import EventForecast
+from service.api.forecast.schemas import EventForecast, WeatherUse
 from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
@@ -20,6 +20,7 @@ from service.stations.alerts import AlertKind, EventCategory, EventKind, Station
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import StationName
 from service.stations.sources import Source
+from service.stations.weather_fetching import WeatherOrigin
 from service.stations.webhooks import Webhooks
 
 Flag = Annotated[
@@ -117,6 +118,17 @@ class IssuedInterval(BaseModel):
     calibrated: bool
 
 
+class GivenWeather(WeatherUse):
+    """The weather that a forecast was given, and what it made of it. Lists have a value for each step ahead."""
+
+    attribution: str | None = Field(description="What the licence of the weather asks you to show; null if nothing.")
+    fetched: Time = Field(description="When the service fetched it.")
+    air_temperature: list[float | None] = Field(
+        description="In the units of the station; shorter than the forecast if the weather ends early."
+    )
+    wind_speed: list[float | None] = Field(description="In m/s.")
+
+
 class ShortForecast(BaseModel):
     """The main part of a forecast that was issued for a station. Lists have one value for each step ahead."""
 
@@ -143,6 +155,10 @@ class IssuedAnswer(ShortForecast):
         description="The intervals before they were recalibrated; null if they were not."
     )
     baselines: dict[str, list[float]]
+    weather: GivenWeather | None = Field(description="Null for a forecast without weather.")
+    sst_without_weather: list[float] | None = Field(
+        description="The forecast that was made without weather at the same time; null if this one uses none."
+    )
     warnings: list[SeriesWarning]
     events: list[EventForecast] = Field(description="Forecasts of the events that the station watched then.")
 
@@ -208,6 +224,12 @@ class StationRequest(RequestModel):
         default=None, description="Where the service fetches its readings on a schedule; null if you send them."
     )
 
+    weather: WeatherOrigin | None = Field(
+        default=None,
+        description="Where the service fetches the weather at the position, for networks that use it: `open-meteo`, or "
+        "a grid on an ERDDAP server. Positions are sent there, rounded to 0.01°.",
+    )
+
     events: StationEvents = Field(
         default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
     )
@@ -247,15 +269,27 @@ class FetchedReadings(BaseModel):
     )
 
 
-class FetchState(BaseModel):
+class FetchAttempts(BaseModel):
     """The state of fetching."""
 
-    next: Time = Field(description="When readings will next be fetched.")
+    next: Time = Field(description="When the next attempt will be made.")
     attempted: Time | None = Field(description="When the last attempt was made.")
     succeeded: Time | None = Field(description="When an attempt last succeeded.")
     failures: int = Field(description="The number of failures since the last success.")
     error: str | None = Field(description="Why the last attempt failed, and what to do; null if it succeeded.")
+
+
+class FetchState(FetchAttempts):
+    """The state of fetching readings."""
+
     stored: FetchedReadings | None
+
+
+class WeatherState(FetchAttempts):
+    """The state of fetching weather."""
+
+    until: Time | None = Field(description="Where the newest forecast of the weather ends; null before the first.")
+    attribution: str | None = Field(description="What the licence of the weather asks you to show; null if nothing.")
 
 
 class RecentDays(BaseModel):
@@ -277,6 +311,7 @@ class StationAnswer(BaseModel):
     model: str
     horizon: int
     source: Source | None
+    weather: WeatherOrigin | None
     created: Time
     changed: Time = Field(description="When the settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
@@ -297,6 +332,7 @@ class StationAnswer(BaseModel):
         description="The newest observation minus `usual`, in the units of the station; null without `usual`."
     )
     fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
+    weather_fetch: WeatherState | None = Field(description="The same of weather; null for a station without it.")
 
 
 class StationDetail(StationAnswer):
@@ -366,13 +402,19 @@ class VerifiedForecasts(VerifiedErrors):
     coverage: dict[str, IntervalShares] = Field(description="By level, in percent.")
 
 
+class VerifiedWithoutWeather(VerifiedErrors):
+    """The forecasts that were made without weather when the issued ones used it, and else those."""
+
+    kind: Literal["without_weather"]
+
+
 class VerifiedBaseline(VerifiedErrors):
     """A baseline that was issued with the forecasts."""
 
     kind: Literal["baseline"]
 
 
-VerifiedModel = Annotated[VerifiedForecasts | VerifiedBaseline, Field(discriminator="kind")]
+VerifiedModel = Annotated[VerifiedForecasts | VerifiedWithoutWeather | VerifiedBaseline, Field(discriminator="kind")]
 
 
 class VerifiedMonth(BaseModel):
@@ -389,7 +431,9 @@ class VerifiedLead(BaseModel):
     lead: int
     n: int = Field(description="The number of pairs of forecast and observation. All models are scored on these.")
     replayed: int = Field(description="How many of these pairs are replayed.")
-    models: list[VerifiedModel] = Field(description="The issued forecasts, then the baselines; empty if `n` is 0.")
+    models: list[VerifiedModel] = Field(
+        description="The issued forecasts, those without weather if any used it, and the baselines; empty if `n` is 0."
+    )
     months: list[VerifiedMonth] = Field(description="With `by=month`, the same by month of `observed_until`.")
 
 

@@ -49,7 +49,7 @@ from service.telemetry.tracing import traced_job
 STEPS_BY_DEFAULT: Final = 1_000
 """Steps that the first fetch asks for."""
 
-_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+DatasetName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 _MAX_REDIRECTS: Final = 5
 
@@ -88,16 +88,16 @@ def _time(text: str) -> str:
         raise PydanticCustomError("time", "{message}", {"message": str(error)}) from None
 
 
-_Address = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_address)]
+Address = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_address)]
 
 
 class ErddapSource(RequestModel):
     """A series on an ERDDAP server."""
 
-    server: _Address = Field(description="The address of the server.", examples=["https://erddap.example.org/erddap"])
-    dataset: _Name = Field(description="The ID of the dataset.", examples=["buoy_46042"])
-    variable: _Name = Field(description="The variable of temperatures.", examples=["sea_water_temperature"])
-    station: _Name | None = Field(default=None, description="The station, in a table of several.")
+    server: Address = Field(description="The address of the server.", examples=["https://erddap.example.org/erddap"])
+    dataset: DatasetName = Field(description="The ID of the dataset.", examples=["buoy_46042"])
+    variable: DatasetName = Field(description="The variable of temperatures.", examples=["sea_water_temperature"])
+    station: DatasetName | None = Field(default=None, description="The station, in a table of several.")
     latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
         default=None, description="Degrees north. In a grid, the nearest cell is read."
     )
@@ -108,7 +108,7 @@ class ErddapSource(RequestModel):
 class FileSource(ReadingQuery):
     """A text file that `POST /series` can read, such as those of NDBC. The other fields say how to read it."""
 
-    url: _Address = Field(
+    url: Address = Field(
         description="The address of the file.", examples=["https://www.ndbc.noaa.gov/data/realtime2/46042.txt"]
     )
 
@@ -174,6 +174,10 @@ def check_source(source: Source, *, allow_private: bool) -> None:
         raise RequestError(str(error), field=field) from None
 
 
+class RefusedError(OutboundError):
+    """A server that has responded, but not with what was asked for."""
+
+
 class SourceReader:
     """Fetches the readings of stations. Create one in each process."""
 
@@ -204,7 +208,7 @@ class SourceReader:
         try:
             async with asyncio.timeout(self._seconds):
                 content = await (
-                    self._get(source.file.url)
+                    self.get(source.file.url)
                     if source.file is not None
                     else self._get_erddap(source.erddap, iso(begin))
                 )
@@ -224,13 +228,13 @@ class SourceReader:
     async def _get_erddap(self, source: ErddapSource | None, begin: str) -> bytes | None:
         assert source is not None
         server = server_address(source.server)
-        description = await self._get(info_url(server, source.dataset))
+        description = await self.get(info_url(server, source.dataset))
         if description is None:
             return None
         info = parse_info(server, source.dataset, description.decode("utf-8", "replace"))
-        return await self._get(data_url(info, _query(source, begin)))
+        return await self.get(data_url(info, _query(source, begin)))
 
-    async def _get(self, url: str) -> bytes | None:
+    async def get(self, url: str) -> bytes | None:
         """Return what is at an address, after at most five redirects; None if ERDDAP has no rows in the period."""
         for _ in range(1 + _MAX_REDIRECTS):
             response = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
@@ -337,13 +341,13 @@ def _content(response: httpx.Response) -> bytes | None:
         return None
     if response.status_code != HTTPStatus.OK:
         reason = message or " ".join(re.sub(r"<[^>]*>", " ", head).split())[:200] or "no reason given"
-        raise OutboundError(f"the server responded {response.status_code}: {reason}")
+        raise RefusedError(f"the server responded {response.status_code}: {reason}")
     if message is not None:
-        raise OutboundError(f"the server responded: {message}")
+        raise RefusedError(f"the server responded: {message}")
     if head.lstrip()[:1] == "<":
-        raise OutboundError("the server sent a web page instead of data: check the address")
+        raise RefusedError("the server sent a web page instead of data: check the address")
     if not response.content.endswith(b"\n") and response.content[:2] != _GZIP:
-        raise OutboundError("the response was cut short")
+        raise RefusedError("the response was cut short")
     return response.content
 
 
@@ -358,7 +362,7 @@ _AT_ONCE_OF_HOST: Final = 2
 _PAUSE_SECONDS: Final = 2.0
 """Between two looks for stations that have become due, while others are fetched."""
 
-_FIRST_RETRY_SECONDS: Final = 60
+FIRST_RETRY_SECONDS: Final = 60
 """After a failure. The pause doubles with each further one, up to the interval of the source."""
 
 _LONGEST_RETRY_SECONDS: Final = 3_600
@@ -431,7 +435,7 @@ class Fetcher:
             message = _message(error)
             trace = None if isinstance(error, _EXPECTED) else error
             logger.warning("cannot fetch the readings of station %s: %s", station_id, message, exc_info=trace)
-            pause = min(interval, _FIRST_RETRY_SECONDS * 2 ** min(fetch.failures, 20))
+            pause = min(interval, FIRST_RETRY_SECONDS * 2 ** min(fetch.failures, 20))
             changed = fetch._replace(failures=fetch.failures + 1, error=message, next_attempt=begun + pause)
         else:
             changed = fetch._replace(

@@ -25,7 +25,7 @@ from forecasting.series.units import from_celsius
 from service.stations.alerts import EventKind
 from service.stations.schemas import (
     StationVerification,
-    VerifiedBaseline,
+    VerifiedErrors,
     VerifiedEvent,
     VerifiedForecasts,
     VerifiedLead,
@@ -57,6 +57,9 @@ _Temperatures = tuple[str, str | float, str]
 """What a column of temperatures is: its kind, the name or level, and the bound."""
 
 _SST: Final[_Temperatures] = ("sst", "", "")
+_WITHOUT_WEATHER: Final[_Temperatures] = ("without_weather", "", "")
+"""NaN where a forecast used no weather."""
+
 _BOUNDS: Final = ("lower", "upper")
 
 _THRESHOLD: Final = "threshold"
@@ -159,6 +162,9 @@ def _add_forecast(pairs: _Rows, forecast: IssuedForecast, lead: int | None) -> N
     leads = len(content["sst"])
     chosen = slice(None) if lead is None else slice(lead - 1, lead)
     columns: dict[_Temperatures, list[float]] = {_SST: content["sst"]}
+    without = (forecast.weather or {}).get("without")
+    if without is not None:
+        columns[_WITHOUT_WEATHER] = without
     columns |= {("baseline", name, ""): values for name, values in content["baselines"].items()}
     kinds = {"issued": content["intervals"], "plain": forecast.plain or content["intervals"]}
     for kind, intervals in kinds.items():
@@ -245,8 +251,17 @@ def _scores(lead: int, pairs: _Columns, baselines: Iterable[str], model: str) ->
         model=model,
         intervals={"plain": intervals("plain", shown=True), "recalibrated": intervals("issued", shown=True)},
         quantiles=quantiles_of(pairs[_SST], intervals("issued", shown=False)),
+        without_weather=_without_weather(pairs),
     )
     return {"n": scores.n, "models": [each.model_dump() for each in scores.models]}
+
+
+def _without_weather(pairs: _Columns) -> Floats | None:
+    """Return the forecasts without weather, and the issued ones where they used none; None if none of them did."""
+    without = pairs.get(_WITHOUT_WEATHER)
+    if without is None or not np.isfinite(without).any():
+        return None
+    return np.where(np.isfinite(without), without, pairs[_SST])
 
 
 class _Scored(NamedTuple):
@@ -345,7 +360,7 @@ def _parts(lead: VerifiedLead) -> Iterator[tuple[str, VerifiedLead | VerifiedMon
         yield month.month, month
 
 
-def _cells(model: VerifiedForecasts | VerifiedBaseline) -> dict[str, Cell]:
+def _cells(model: VerifiedErrors) -> dict[str, Cell]:
     scores: dict[str, Cell] = {name: getattr(model, name) for name in _ERRORS}
     if isinstance(model, VerifiedForecasts):
         scores |= {f"skill_{name}": value for name, value in model.skill.items()} | {"crps": model.crps}

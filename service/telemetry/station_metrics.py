@@ -119,7 +119,7 @@ class StationMetrics:
             "deliveries", "Attempts to deliver an alert to a webhook, by outcome.", {"outcome": get_args(Delivered)}
         )
         self._fetches = counter(
-            "fetches", "Fetches from the sources of stations, by outcome.", {"outcome": ("succeeded", "failed")}
+            "fetches", "Fetches of readings and of weather, by outcome.", {"outcome": ("succeeded", "failed")}
         )
 
     def store_call(self, call: StoreCall, seconds: float) -> None:
@@ -194,6 +194,6 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
             "Age of the oldest alert with a pending delivery; 0 without any.",
             age(figures.oldest_pending),
         ),
-        ("sst_station_sources_failing", "Stations whose last fetch from their source failed.", figures.failing),
+        ("sst_station_sources_failing", "Stations whose last fetch of readings or of weather failed.", figures.failing),
     ):
         yield GaugeMetricFamily(name, text, value)

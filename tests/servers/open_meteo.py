@@ -1,7 +1,8 @@
 """A server on a real socket that answers like Open-Meteo's three interfaces, including its errors and limits."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -39,13 +40,20 @@ class OpenMeteoServer(Erddap):
 
     Attributes:
         gap: whether the last day of the past has no values.
+        refused: latitudes that it says are wrong.
+        slow: whether it answers only once ``go_on`` is set.
     """
 
     gap: bool = False
+    refused: tuple[float, ...] = ()
+    slow: bool = False
+    go_on: Event = field(default_factory=Event)
 
     def answer(self, path: str, query: str) -> Answer:
         asked = {name: values[0] for name, values in parse_qs(query).items()}
         self.asked.append(query)
+        if self.slow:
+            self.go_on.wait(600)
         if self.faults:
             return self.faults.pop(0)
         if path != "/v1/forecast":
@@ -60,6 +68,8 @@ class OpenMeteoServer(Erddap):
         longitudes = [float(text) for text in asked["longitude"].split(",")]
         if any(not -180 <= longitude <= 180 for longitude in longitudes):
             return refusal(f"Longitude must be in range of -180 to 180°. Given: {longitudes}.")
+        if wrong := {*self.refused} & {*latitudes}:
+            return refusal(f"No data is available for this location {wrong}")
         entries = [self._entry(asked, *place) for place in zip(latitudes, longitudes, strict=True)]
         return Answer(json.dumps(entries[0] if len(entries) == 1 else entries), headers=JSON)
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -34,7 +33,7 @@ from forecasting.erddap import (
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
 from forecasting.readers.text import MAX_TEXT, erddap_error
-from forecasting.weather_sources import open_meteo_error, seconds_until_allowed
+from forecasting.weather_sources import open_meteo_error, retry_after, seconds_until_allowed
 
 Pause = Callable[[float], object]
 Tell = Callable[[str], object]
@@ -188,7 +187,7 @@ def _refuse(response: httpx.Response) -> None:
     message = erddap_error(text) or reason or _plain_text(text) or response.reason_phrase
     allowed_in = seconds_until_allowed(reason or "")
     if status in _RETRIED_STATUSES and (allowed_in or 0) <= _MAX_PAUSE_SECONDS:
-        wait = _retry_after(response)
+        wait = retry_after(response.headers, time.time())
         raise _TryAgainError(f"the server responded {status}: {message}", allowed_in if wait is None else wait)
     if "no matching results" in message:
         message += f"; {EMPTY_REMEDY}"
@@ -202,16 +201,6 @@ def _plain_text(text: str) -> str:
     title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     summary = title[1] if title else ("" if "<" in text[:100] else text[:200])
     return " ".join(summary.split())
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that the server asks to wait; None if it does not say."""
-    header = response.headers.get("Retry-After", "")
-    if header.isdecimal():
-        return float(header)
-    with suppress(ValueError, TypeError):
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    return None
 
 
 def _refuse_other_content(url: str, file: BinaryIO, kind: ServerKind) -> None:

@@ -516,5 +516,6 @@ def _figures(connection: Connection) -> StationFigures:
     alerts = select(func.count(), func.min(ALERTS.c.raised)).select_from(DELIVERIES.join(ALERTS))
     count, oldest = connection.execute(select(func.count(), func.min(each.c.newest)).select_from(each)).one()
     pending, raised = connection.execute(alerts.where(DELIVERIES.c.next_attempt.is_not(None))).one()
-    failing = connection.scalar(select(func.count()).select_from(FETCHES).where(FETCHES.c.failures > 0)) or 0
+    failed = select(func.count(FETCHES.c.station.distinct())).where(FETCHES.c.failures > 0)
+    failing = connection.scalar(failed) or 0
     return StationFigures(count, oldest, pending, raised, failing)

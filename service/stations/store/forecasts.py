@@ -58,6 +58,8 @@ class IssuedForecast(NamedTuple):
         observed_until: The time of the last observation that it rests on.
         replayed: Whether the readings arrived after the time that the forecast begins with.
         content: Its times, temperatures in °C and warnings, in the form of a response to ``POST /forecast``.
+        weather: The weather ahead that it was given, by name, °C and m/s; what it made of it, in the form of a
+            response; and ``without``, the temperatures without weather, °C, if it used any. None without weather.
         plain: Its intervals before they were recalibrated; None if they were not.
     """
 
@@ -69,6 +71,7 @@ class IssuedForecast(NamedTuple):
     model: str
     version: str
     content: dict[str, Any]
+    weather: dict[str, Any] | None = None
     plain: list[dict[str, Any]] | None = None
 
 

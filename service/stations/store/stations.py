@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, or_, select
 
@@ -16,7 +16,7 @@ from service.stations.store.database import (
     insert_into,
     parts,
 )
-from service.stations.store.tables import FETCHES, OBSERVATIONS, STATIONS
+from service.stations.store.tables import FETCHES, OBSERVATIONS, STATIONS, WEATHER
 
 Json = dict[str, Any]
 
@@ -41,6 +41,7 @@ class StationSettings:
         baseline: Of the events, as clients send it: an object, or ``position``.
         webhooks: Where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
         source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
+        weather: Where its weather is fetched: ``open-meteo``, or an object with ``erddap``.
     """
 
     step: str
@@ -54,6 +55,17 @@ class StationSettings:
     baseline: Json | str | None = None
     webhooks: list[Json] | None = None
     source: Json | None = None
+    weather: Json | str | None = None
+
+    def origin(self, kind: "FetchKind") -> Json | str | None:
+        """Return where something is fetched; None if it is not."""
+        return self.source if kind == READINGS else self.weather
+
+
+FetchKind = Literal["readings", "weather"]
+READINGS: Final = "readings"
+WEATHER_KIND: Final = "weather"
+_KINDS: Final[tuple[FetchKind, ...]] = get_args(FetchKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +202,9 @@ def put_station(
     while True:
         number = connection.scalar(creation.returning(STATIONS.c.number))
         if number is not None:
-            if settings.source is not None:
-                schedule_fetch(connection, number, now)
+            for kind in _KINDS:
+                if settings.origin(kind) is not None:
+                    schedule_fetch(connection, number, now, kind)
             return True
         row = lock_station(connection, station_id, writer)
         # None if another process has deleted it since.
@@ -207,7 +220,11 @@ def put_station(
         )
     connection.execute(STATIONS.update().where(STATIONS.c.number == row.number).values(changed=now, **values))
     if row.source != settings.source:
-        schedule_fetch(connection, row.number, None if settings.source is None else now)
+        schedule_fetch(connection, row.number, None if settings.source is None else now, READINGS)
+    before = row.weather, row.latitude, row.longitude, row.step
+    if before != (settings.weather, settings.latitude, settings.longitude, settings.step):
+        connection.execute(WEATHER.delete().where(WEATHER.c.station == row.number))
+        schedule_fetch(connection, row.number, None if settings.weather is None else now, WEATHER_KIND)
     return False
 
 
@@ -326,10 +343,12 @@ class Fetch(NamedTuple):
     Attributes:
         failures: The number of failures in a row since the last success.
         content: What the last successful fetch stored.
-        until: The time of the newest reading that the source has given; None before the first.
+        until: The time of the newest reading that the source has given; None before the first. Of weather, the last
+            time of the forecast.
     """
 
     station: int
+    kind: FetchKind
     next_attempt: int
     attempted: int | None = None
     succeeded: int | None = None
@@ -339,48 +358,74 @@ class Fetch(NamedTuple):
     until: int | None = None
 
 
-def schedule_fetch(connection: Connection, station: int, now: int | None) -> None:
-    """Fetch a station at ``now`` for the first time; with None, no longer."""
-    connection.execute(FETCHES.delete().where(FETCHES.c.station == station))
+def schedule_fetch(connection: Connection, station: int, now: int | None, kind: FetchKind) -> None:
+    """Fetch something of a station at ``now`` for the first time; with None, no longer."""
+    connection.execute(FETCHES.delete().where(FETCHES.c.station == station, FETCHES.c.kind == kind))
     if now is not None:
-        connection.execute(FETCHES.insert().values(Fetch(station, now)._asdict()))
+        connection.execute(FETCHES.insert().values(Fetch(station, kind, now)._asdict()))
 
 
-def is_fetch_due(connection: Connection, now: int) -> bool:
+def is_fetch_due(connection: Connection, now: int, kind: FetchKind = READINGS) -> bool:
     """Return whether any station is to be fetched by ``now``."""
-    return bool(connection.scalar(select(exists().where(_is_due(now)))))
+    return bool(connection.scalar(select(exists().where(_is_due(now, kind)))))
 
 
 def due_fetches(connection: Connection, now: int) -> list[tuple[str, Json, Fetch]]:
     """Return the ID and the source of all stations to be fetched by ``now``, those first that have waited longest."""
-    query = select(STATIONS.c.id, STATIONS.c.source, *FETCHES.c).join_from(STATIONS, FETCHES).where(_is_due(now))
-    rows = connection.execute(query.order_by(FETCHES.c.next_attempt, FETCHES.c.station))
+    query = select(STATIONS.c.id, STATIONS.c.source, *FETCHES.c).join_from(STATIONS, FETCHES)
+    rows = connection.execute(query.where(_is_due(now, READINGS)).order_by(*_WAITING_LONGEST))
     return [(name, source, Fetch(*columns)) for name, source, *columns in rows]
 
 
-def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
+class DueWeather(NamedTuple):
+    """A station whose weather is to be fetched, and where and how."""
+
+    station: str
+    settings: StationSettings
+    fetch: Fetch
+
+
+def due_weather(connection: Connection, now: int, soon: int) -> list[DueWeather]:
+    """Return the stations whose weather is to be fetched by ``now``, those first that have waited longest.
+
+    Those that are due ``soon`` follow, unless their last fetch failed: one request may serve all.
+    """
+    query = select(STATIONS.c.id, *_SETTINGS, *FETCHES.c).join_from(STATIONS, FETCHES)
+    later = and_(FETCHES.c.kind == WEATHER_KIND, FETCHES.c.failures == 0, FETCHES.c.next_attempt <= soon)
+    rows = connection.execute(query.where(or_(_is_due(now, WEATHER_KIND), later)).order_by(*_WAITING_LONGEST))
+    return [
+        DueWeather(name, StationSettings(*columns[: len(_SETTINGS)]), Fetch(*columns[len(_SETTINGS) :]))
+        for name, *columns in rows
+    ]
+
+
+def get_fetches(connection: Connection, stations: Sequence[int], kind: FetchKind = READINGS) -> dict[int, Fetch]:
     """Return how fetching goes, by the number of the station; those without a source are left out."""
-    rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations)))
+    rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations), FETCHES.c.kind == kind))
     return {row.station: Fetch(*row) for row in rows}
 
 
-def record_fetch(connection: Connection, fetch: Fetch, source: Json) -> None:
+def record_fetch(connection: Connection, fetch: Fetch, origin: Json | str) -> None:
     """Store how a fetch went, unless the station has another source by now."""
-    if has_source(connection, fetch.station, source):
-        connection.execute(FETCHES.update().where(FETCHES.c.station == fetch.station).values(fetch._asdict()))
+    if has_source(connection, fetch.station, origin, fetch.kind):
+        ours = and_(FETCHES.c.station == fetch.station, FETCHES.c.kind == fetch.kind)
+        connection.execute(FETCHES.update().where(ours).values(fetch._asdict()))
 
 
-def has_source(connection: Connection, station: int, source: Json) -> bool:
+def has_source(connection: Connection, station: int, origin: Json | str, kind: FetchKind = READINGS) -> bool:
     """Return whether a station still has this source; no other transaction changes it meanwhile."""
-    stored = select(STATIONS.c.source).where(STATIONS.c.number == station).with_for_update()
-    return bool(connection.scalar(stored) == source)
+    column = STATIONS.c.source if kind == READINGS else STATIONS.c.weather
+    return bool(connection.scalar(select(column).where(STATIONS.c.number == station).with_for_update()) == origin)
 
 
-def _is_due(now: int) -> ColumnElement[bool]:
-    """Return whether a station is to be fetched by ``now``.
+_WAITING_LONGEST: Final = (FETCHES.c.next_attempt, FETCHES.c.station)
+
+
+def _is_due(now: int, kind: FetchKind) -> ColumnElement[bool]:
+    """Return whether something of a station is to be fetched by ``now``.
 
     One that was fetched after ``now`` has been scheduled by a clock that was ahead, perhaps by days. A first fetch is
     due whenever its station was created.
     """
     wrong_clock = or_(FETCHES.c.attempted.is_(None), FETCHES.c.attempted > now + _CLOCK_SECONDS)
-    return or_(FETCHES.c.next_attempt <= now, wrong_clock)
+    return and_(FETCHES.c.kind == kind, or_(FETCHES.c.next_attempt <= now, wrong_clock))

@@ -48,6 +48,8 @@ STATIONS: Final = Table(
     # Where its readings are fetched; the events that it watches, in its units, and their baseline; and its
     # webhooks. Null for none.
     Column("source", JSON(none_as_null=True)),
+    # Where the weather at its position is fetched; null for none.
+    Column("weather", JSON(none_as_null=True)),
     Column("events", JSON(none_as_null=True)),
     Column("baseline", JSON(none_as_null=True)),
     Column("webhooks", JSON(none_as_null=True)),
@@ -86,6 +88,8 @@ ISSUED_FORECASTS: Final = Table(
     Column("version", Text, nullable=False),
     # Times, temperatures in °C and warnings, in the form of a response to POST /forecast.
     Column("content", JSON, nullable=False),
+    # The weather ahead that it was given, what it made of it, and the temperatures without it; null without any.
+    Column("weather", JSON(none_as_null=True)),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),
     UniqueConstraint("station", "batch"),
@@ -147,6 +151,8 @@ FETCHES: Final = Table(
     "fetches",
     METADATA,
     Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    # What is fetched: readings or weather.
+    Column("kind", Text, primary_key=True),
     Column("next_attempt", BigInteger, nullable=False),
     Column("attempted", BigInteger),
     Column("succeeded", BigInteger),
@@ -154,9 +160,19 @@ FETCHES: Final = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("content", JSON),
-    # The time of the newest reading that the source has given: the next fetch begins shortly before it.
+    # The time of the newest reading that the source has given: the next fetch begins shortly before it. Of weather, the
+    # last time of its forecast.
     Column("until", BigInteger),
-    Index("fetches_by_attempt", "next_attempt"),
+    Index("fetches_by_attempt", "kind", "next_attempt"),
+)
+
+WEATHER: Final = Table(
+    "weather",
+    METADATA,
+    # The newest weather of a station, with that of its past and forecasts of before the station existed.
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    Column("fetched", BigInteger, nullable=False),
+    Column("content", JSON, nullable=False),
 )
 
 LEASES: Final = Table(

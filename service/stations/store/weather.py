@@ -1,0 +1,69 @@
+"""The newest weather of stations, and the forecasts of it that were given to theirs.
+
+Each function works in the transaction of the connection that it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from forecasting.series.times import DAY
+from service.stations.store.database import parts, put_rows
+from service.stations.store.stations import WEATHER_KIND, Fetch, StationSettings, has_source, record_fetch
+from service.stations.store.tables import ISSUED_FORECASTS, STATIONS, WEATHER
+
+Json = dict[str, Any]
+
+_MOST: Final = 400
+"""Forecasts of the weather of one station that are read at most."""
+
+
+def get_weather(connection: Connection, stations: Sequence[int]) -> dict[int, tuple[int, Json]]:
+    """Return when the newest weather of stations was fetched, Unix seconds, and its content, by their numbers."""
+    rows = (
+        row
+        for some in parts(stations)
+        for row in connection.execute(select(WEATHER).where(WEATHER.c.station.in_(some)))
+    )
+    return {row.station: (row.fetched, row.content) for row in rows}
+
+
+def put_weather(connection: Connection, fetched: Sequence[tuple[Fetch, StationSettings, Json]], now: int) -> None:
+    """Store the newest weather of stations and how their fetches went, except where the settings have changed."""
+    rows = []
+    for fetch, settings, content in fetched:
+        assert settings.weather is not None
+        if not has_source(connection, fetch.station, settings.weather, WEATHER_KIND):
+            continue
+        place = select(STATIONS.c.latitude, STATIONS.c.longitude).where(STATIONS.c.number == fetch.station)
+        if tuple(connection.execute(place).one()) == (settings.latitude, settings.longitude):
+            rows.append({"station": fetch.station, "fetched": now, "content": content})
+            record_fetch(connection, fetch, settings.weather)
+    put_rows(connection, WEATHER, rows)
+
+
+def forecasts_of_weather(connection: Connection, begins: Mapping[int, int]) -> dict[int, list[tuple[int, Json]]]:
+    """Return the weather that was given to the forecasts of stations from a time on, one a day, oldest first.
+
+    Args:
+        connection: For reading.
+        begins: Unix seconds, by the number of the station.
+
+    Returns:
+        By the number of the station, the last observation of each forecast and the weather. Replayed forecasts are left
+        out: what they were given is no forecast.
+    """
+    issued = ISSUED_FORECASTS.c
+    found: dict[int, list[tuple[int, Json]]] = {}
+    for station, begin in begins.items():
+        query = select(issued.observed_until, issued.weather).where(
+            issued.station == station,
+            issued.observed_until >= begin,
+            issued.weather.is_not(None),
+            issued.replayed.is_(False),
+            (issued.observed_until - begin) % DAY == 0,
+        )
+        by_time = {row.observed_until: row.weather for row in connection.execute(query.order_by(issued.batch))}
+        found[station] = sorted(by_time.items())[-_MOST:]
+    return found
