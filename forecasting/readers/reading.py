@@ -87,6 +87,14 @@ class WeatherRows:
     columns: Mapping[str, Floats]
     issued: Times | None = None
 
+    def joined(self, other: "WeatherRows") -> "WeatherRows":
+        """Return the rows of both, neither of which has a time of issue."""
+        columns = {
+            name: np.concatenate([part.columns.get(name, np.full(len(part.times), np.nan)) for part in (self, other)])
+            for name in {**self.columns, **other.columns}
+        }
+        return WeatherRows(np.concatenate([self.times, other.times]), columns)
+
     def over(self, series: SstSeries, source: str | None = None) -> SstSeries:
         """Return the series up to its last observation, with this weather; without, if no row has a value.
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
-from forecasting.readers.covariates import find_covariates
+from forecasting.readers.covariates import Covariate, find_covariates
 from forecasting.readers.dates import order_of
 from forecasting.readers.flags import Flagged, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.names import EVERY_UNIT, SCALES
@@ -46,6 +46,7 @@ class TableLayout:
         flags: column of QARTOD flags, by column of temperatures.
         units_column: column with the units of each row; None if all rows have the same.
         date_order: the date order of dates such as 03/04/2010, if there are any.
+        weather: columns of weather, if there is one column of temperatures.
     """
 
     time: tuple[str, ...]
@@ -60,6 +61,7 @@ class TableLayout:
     units_column: str | None
     sentinels: tuple[float, ...]
     date_order: DateOrder | None
+    weather: tuple[Covariate, ...]
     notes: tuple[str, ...]
 
 
@@ -90,9 +92,12 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
     positions = place_columns(table) if set(values.values()) == {None} else None
     places = positions if station is None else None
     ignored = _note_ignored(ignored_columns(table, clock, [ValueColumn(value, name) for value, name in values.items()]))
+    weather, unknown = list[Covariate](), tuple[str, ...]()
+    if len(values) == 1:
+        weather, unknown = find_covariates(table, *next(iter(units.items())))
     return TableLayout(
         clock.names, time_units, clock.timezone, values, station, places, positions, flags, units, units_column,
-        sentinels, order, (*_note_zone(clock, options), *ignored, *foreign.values()),
+        sentinels, order, tuple(weather), (*_note_zone(clock, options), *ignored, *foreign.values(), *unknown),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from forecasting.events.baseline import Position
 from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import Model
+from forecasting.models.base import Model, ignoring_weather
 from forecasting.models.universal.mixture import MIXTURE
 from forecasting.qartod import SUSPECT
 from forecasting.series.batch import SeriesBatch, SeriesByStep
@@ -65,6 +66,7 @@ class TableJob(Job):
         unplaced = set(stations.known.unplaced) if self.model.is_universal else set()
         for i, station in enumerate(forecasts.row.tolist()):
             codes: list[str] = ["no_climatology"] if station in unplaced else []
+            codes += ["weather_ignored"] if station in stations.unweathered else []
             codes += [warning.code for warning in forecasts.warnings[i]]
             if quality[i] == SUSPECT and forecasts.model[i] != MIXTURE and "reference_is_better" not in codes:
                 codes.append("reference_is_better")
@@ -88,7 +90,7 @@ class TableJob(Job):
             except SeriesError as error:
                 parts.append(Forecasts.none(parts[0].columns, self.horizon, dict.fromkeys(rows.tolist(), error)))
                 continue
-            part = model.forecast_batch(batch, options)
+            part = ignoring_weather(model, batch, partial(model.forecast_batch, options=options))
             flags[rows[part.row]] = self._flags(model, batch, part)
             parts.append(part.for_rows(rows, {}))
             if self.model.reads_at is None and len(part):

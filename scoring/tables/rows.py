@@ -22,6 +22,7 @@ from forecasting.readers.zones import find_zone
 from forecasting.series.observations import choose_clock
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import parse_units, to_celsius
+from forecasting.series.weather import COVARIATES
 from scoring.source import bare_name
 from scoring.tables.source import Batch
 
@@ -73,7 +74,12 @@ class StationPositions:
 
 
 ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])
-"""A staged row: number of the station, Unix seconds, number of the clock, °C or NaN."""
+"""A staged row: number of the station, Unix seconds, number of the clock, °C or NaN.
+
+Rows of weather have the value of a covariate in place of SST, and :data:`WEATHER` added to their clock, once for the
+first of :data:`~forecasting.series.weather.COVARIATES` and twice for the second.
+"""
+WEATHER: Final = 10_000
 UTC: Final = 0
 """The clock of times with an offset."""
 UNSAID: Final = 1
@@ -139,7 +145,7 @@ class Stations:
 
 
 def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
-    """Yield the rows of ``batch``, once per column of temperatures.
+    """Yield the rows of ``batch``, once per column of temperatures, and of weather.
 
     Raises:
         FileError: if the times cannot be parsed.
@@ -168,6 +174,12 @@ def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
         bad_units = _bad_units(batch, column)
         stations.fail(numbers[list(bad_units)], list(bad_units.values()))
         yield rows if layout.places is None else rows[numbers != _NOWHERE]
+        for covariate in layout.weather:
+            weather = rows.copy()
+            weather["clock"] += WEATHER * (1 + COVARIATES.index(covariate.name))
+            values = _without_marks(batch, covariate.column, _floats(batch.columns[covariate.column])[0])
+            weather["sst"] = covariate.convert(values)
+            yield weather if layout.places is None else weather[numbers != _NOWHERE]
 
 
 def _numbers(column: pa.Array, stations: Stations) -> npt.NDArray[np.int32]:
@@ -201,15 +213,20 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
         cells = batch.columns[column].cast(pa.string()).take(pa.array(bad)).to_pylist()
         at = zip((bad + batch.first).tolist(), cells, strict=True)
         stations.fail(numbers[bad], [f"row {row}: {describe_bad_number(str(cell), column)}" for row, cell in at])
-    layout = batch.layout
-    if layout.sentinels:
-        # -99.9 differs between single and double precision.
-        precision = np.float32 if pa.types.is_float32(batch.columns[column].type) else np.float64
-        values[np.isin(values, np.asarray(layout.sentinels, dtype=precision))] = np.nan
+    values, layout = _without_marks(batch, column, values), batch.layout
     if column in layout.flags:
         flags, _ = _floats(batch.columns[layout.flags[column]])
         values[np.isin(flags, DROPPED)] = np.nan
     return to_celsius(values, layout.units[column])
+
+
+def _without_marks(batch: Batch, column: str, values: Floats) -> Floats:
+    """Return the values of a column, NaN in place of numbers that mark a missing one."""
+    if batch.layout.sentinels:
+        # -99.9 differs between single and double precision.
+        precision = np.float32 if pa.types.is_float32(batch.columns[column].type) else np.float64
+        values[np.isin(values, np.asarray(batch.layout.sentinels, dtype=precision))] = np.nan
+    return values
 
 
 def _bad_units(batch: Batch, column: str) -> dict[int, str]:

@@ -222,7 +222,16 @@ def _text(cell: object) -> str:
 def _used(layout: TableLayout) -> list[str]:
     single = [name for name in (layout.station, layout.units_column) if name is not None]
     return list(
-        dict.fromkeys([*layout.time, *single, *(layout.positions or ()), *layout.values, *layout.flags.values()])
+        dict.fromkeys(
+            [
+                *layout.time,
+                *single,
+                *(layout.positions or ()),
+                *layout.values,
+                *layout.flags.values(),
+                *(covariate.column for covariate in layout.weather),
+            ]
+        )
     )
 
 

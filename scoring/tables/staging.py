@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.options import ReadingOptions
+from forecasting.readers.reading import WeatherRows
 from forecasting.readers.stations import average
 from forecasting.readers.zones import AMBIGUOUS, localise
 from forecasting.series.observations import choose_clock
@@ -18,11 +20,12 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import sea_temperatures
+from forecasting.series.weather import COVARIATES
 from forecasting.wording import counted
 from scoring.errors import in_one_line
 from scoring.job import Staged
 from scoring.source import as_text
-from scoring.tables.rows import ROW, UNSAID, Position, Rows, Stations, take_rows
+from scoring.tables.rows import ROW, UNSAID, WEATHER, Position, Rows, Stations, take_rows
 from scoring.tables.source import Batch, Notes, read_batches
 from scoring.work import read_json, write_json
 
@@ -168,10 +171,12 @@ class ReadStations(NamedTuple):
     Attributes:
         known: the stations, with the errors of those that have no series.
         series: series by index of the station.
+        unweathered: indices of stations whose weather cannot be used.
     """
 
     known: ChunkStations
     series: dict[int, SstSeries]
+    unweathered: frozenset[int]
 
 
 def read_stations(
@@ -201,15 +206,51 @@ def read_stations(
             f"{folder} does not exist here: OUTPUT must be on storage that all workers share"
         ) from None
     series: dict[int, SstSeries] = {}
-    zones = staged.zones
-    for i, station in enumerate(_by_station(rows, staged.bounds[chunk], len(known.names), zones)):
-        if i not in known.errors:
-            try:
-                series[i] = _series(station, zones, step, resample)
-            except SeriesError as error:
-                files = f"; its rows come from {known.files[i]}" if i in known.files else ""
-                known.errors[i] = in_one_line(error) + files
-    return ReadStations(known, series)
+    zones, unweathered = staged.zones, set[int]()
+    sst, *weather = (
+        _by_station(own, staged.bounds[chunk], len(known.names), zones) if len(own) or not column else []
+        for column, own in enumerate(_by_column(rows))
+    )
+    for i, station in enumerate(sst):
+        if i in known.errors:
+            continue
+        try:
+            series[i] = _series(station, zones, step, resample)
+        except SeriesError as error:
+            files = f"; its rows come from {known.files[i]}" if i in known.files else ""
+            known.errors[i] = in_one_line(error) + files
+            continue
+        try:
+            for rows_of_weather in _weather(i, weather, zones):
+                series[i] = rows_of_weather.over(series[i])
+        except SeriesError:
+            unweathered.add(i)
+    return ReadStations(known, series, frozenset(unweathered))
+
+
+def _by_column(rows: Rows) -> list[Rows]:
+    """Return the rows of SST, and of each covariate."""
+    column = rows["clock"] // WEATHER
+    if not column.any():
+        return [rows, *[rows[:0]] * len(COVARIATES)]
+    parts = [rows[column == number] for number in range(1 + len(COVARIATES))]
+    for part in parts:
+        part["clock"] %= WEATHER
+    return parts
+
+
+def _weather(i: int, weather: Sequence[Sequence["_StationRows"]], zones: tuple[str, ...]) -> list[WeatherRows]:
+    """Return the weather of a station, from the rows of each covariate by station; nothing without any.
+
+    Raises:
+        SeriesError: if the change to winter time makes a time ambiguous.
+    """
+    parts = [
+        WeatherRows(_utc(stations[i], zones), {name: stations[i].values})
+        for name, stations in zip(COVARIATES, weather, strict=True)
+        if stations
+    ]
+    return [reduce(WeatherRows.joined, parts)] if parts else []
 
 
 @dataclass(frozen=True)
@@ -252,11 +293,9 @@ def _series(
     Raises:
         SeriesError: if the rows are not a valid series.
     """
-    times = station.utc
-    if zones:
-        times = _resolve_repeated_hours(station, zones)
-        if resample is None and (step is None or step.calendar_month):
-            times = choose_clock(times, station.written)
+    times = _utc(station, zones)
+    if zones and resample is None and (step is None or step.calendar_month):
+        times = choose_clock(times, station.written)
     regular = step is not None and _is_regular(times, step)
     if resample is not None:
         series = average(times, sea_temperatures(station.values, "celsius", _row), resample, _row)
@@ -273,9 +312,9 @@ def _row(index: int) -> str:
     return f"value {index}"
 
 
-def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Times:
+def _utc(station: _StationRows, zones: tuple[str, ...]) -> Times:
     """Return the times in UTC; hours that occur twice are told apart by the order of the rows."""
-    if not np.isnat(station.utc).any():
+    if not zones or not np.isnat(station.utc).any():
         return station.utc
     times = station.utc.copy()
     for number, zone in enumerate(zones, UNSAID + 1):
