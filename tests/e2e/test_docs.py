@@ -47,7 +47,7 @@ TABLE = blocks(r"^```(?:python)?\n([^`]*?stations\.parquet.*?)^```", "guides/cal
 
 
 STATIONS = blocks(
-    r"^```(?:python)?\n((?:sst station|head|from service.client) (?!add reef).*?)^```", "guides/stations.md"
+    r"^```(?:python)?\n((?:sst station|head|from service.client) (?!add (?:reef|pier)).*?)^```", "guides/stations.md"
 )
 """The steps of one walk, in order: shell and Python."""
 

@@ -64,8 +64,8 @@ def erddap() -> Iterator[Erddap]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[StationStore]:
-    with closing(StationStore(make_url(f"sqlite:///{tmp_path}/sst.db"))) as store:
+def store(store_url: str) -> Iterator[StationStore]:
+    with closing(StationStore(make_url(store_url))) as store:
         yield store
 
 

@@ -13,6 +13,8 @@ import pytest
 import sst
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
+from forecasting.readers.weather import read_weather
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from forecasting.weather_sources import ATTRIBUTION, OpenMeteo
 from tests.servers.erddap import Answer, Erddap, error, running, serving
@@ -65,6 +67,18 @@ def test_days_are_means_of_the_hours_of_utc_days_from_the_past_to_the_end_of_the
     assert [float(row["wind_speed"]) for row in earlier] == (wind(valid) + leads / 2).tolist()
     assert [float(row["air_temperature"]) for row in earlier] == (air(valid, 43.61) + leads / 2).round(2).tolist()
     assert {row["issued"] for row in rows} == {"", *(day(each) for each in range(TODAY - 5, TODAY))}
+
+
+def test_the_file_is_read_as_the_weather_that_was_fetched(server: OpenMeteoServer, tmp_path: Path) -> None:
+    fetched, _, _ = get(server, tmp_path / "weather.csv", days=9)
+    series = SstSeries(np.full(5, 10.0), np.datetime64(TODAY - 6, "D").astype("datetime64[s]"), DAY)
+    found = read_weather(fetched.path).over("pier", series).weather
+    assert found is not None
+    assert (found.start, found.source) == (fetched.weather.start, ATTRIBUTION)
+    np.testing.assert_allclose(found.values, fetched.weather.values, atol=0.006)
+    assert [each.issued for each in found.issued] == [each.issued for each in fetched.weather.issued]
+    for read, written in zip(found.issued, fetched.weather.issued, strict=True):
+        np.testing.assert_allclose(read.values, written.values, atol=0.006)
 
 
 def test_hours_are_of_the_hour_and_earlier_forecasts_were_known_when_they_were_issued(
