@@ -24,11 +24,12 @@ from forecasting.models.base import ALL
 from forecasting.requests import Finite, InputTime
 from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep
 from service.api.forecast.handler import forecast_series
-from service.api.forecast.schemas import ForecastRequest
+from service.api.forecast.schemas import ForecastRequest, WeatherUse
 from service.api.openapi import problems, request_body
 from service.api.series_request import DAILY_VALUES, SeriesWarning, Time
 from service.engine.reading import MAX_ID, InputSeries
 from service.engine.serving import Serving
+from service.engine.weather import InputWeather
 from service.http.problems import ProtocolError, TimeSeriesError, title_of
 from service.settings import Settings
 
@@ -89,6 +90,9 @@ class TimeSeriesInput(_Extensible):
         default=None, description="Degrees north. With `longitude`, it gives the climatology of the place."
     )
     longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
+    weather: InputWeather | None = Field(
+        default=None, description="The covariates of the series, in the past and ahead, as in `POST /forecast`."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -144,6 +148,7 @@ class TimeSeriesOutput(BaseModel):
     error: ProtocolError | None = None
     model: str | None = Field(default=None, description="The network or reference that made the forecast.")
     version: str | None = Field(default=None, description="Of its release.")
+    weather: WeatherUse | None = Field(default=None, description="As in `POST /forecast`; null without weather.")
     warnings: list[SeriesWarning] = Field(default=[], description="As in `POST /forecast`.")
 
 
@@ -242,6 +247,7 @@ def _question(request: TimeSeriesRequest, sent: Sequence[TimeSeriesInput]) -> Fo
                 step=STEPS[given.frequency],
                 latitude=given.latitude,
                 longitude=given.longitude,
+                weather=given.weather,
             )
             for given in sent
         ],
@@ -294,6 +300,7 @@ def _output(given: TimeSeriesInput, entry: dict[str, Any], options: TimeSeriesOp
         content=[forecast],
         model=entry["model"],
         version=entry["version"],
+        weather=entry.get("weather"),
         warnings=entry["warnings"],
     )
 

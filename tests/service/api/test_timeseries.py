@@ -132,3 +132,33 @@ def test_a_body_that_is_not_json_and_a_wrong_method_have_that_form_too(seas_clie
 def test_the_models_are_listed_by_name(client: httpx.Client) -> None:
     names: Any = client.get("/v1/timeseries/models").json()
     assert {"nino12-rnn", "nino12-lstm", "nino12-gru"} <= {*names}
+
+
+def test_weather_is_a_further_field_of_an_input(seas_client: httpx.Client, types: Any) -> None:
+    weather = {"air_temperature": [17.0] * 43, "wind_speed": [4.0] * 43}
+    question = types.ForecastRequest(**request(pier(weather=weather), pier(weather={"wind_speed": [99.0]})))
+    answer = answered(seas_client.post(PATH, content=question.model_dump_json()))
+    response = types.ForecastResponse.model_validate(answer)
+    good, failed = response.outputs
+    assert (
+        good.content
+        == types.ForecastResponse.model_validate(answered(seas_client.post(PATH, json=request(pier()))))
+        .outputs[0]
+        .content
+    )
+    assert [warning["code"] for warning in good.warnings] == ["weather_ignored"]
+    assert failed.error.message.startswith("weather: wind_speed is 99 m/s at 2025-06-01")
+
+
+def test_weather_of_another_form_is_refused_with_its_place(seas_client: httpx.Client, types: Any) -> None:
+    answer = seas_client.post(PATH, json=request(pier(weather={"humidity": [80.0]})))
+    error = types.ErrorResponse.model_validate(answer.json()).error
+    assert (answer.status_code, error.param) == (422, "inputs[0].weather.humidity")
+    assert "weather takes air_temperature and wind_speed" in error.message
+
+
+def test_a_network_of_a_place_refuses_weather(client: httpx.Client) -> None:
+    months = pier(series=[24.0 + i % 12 / 4 for i in range(60)], frequency="M", start_timestamp="2005-01-01")
+    answer = client.post(PATH, json=request({**months, "weather": {"wind_speed": [5.0]}}, model="nino12-gru"))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (422, "inputs[0].weather")
