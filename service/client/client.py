@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -34,6 +34,7 @@ from service.client.reports import File, FileReading, content_of
 from service.client.series import PandasInput, SeriesInput, find_pyarrow, to_pandas
 from service.client.stations import AsyncStations, Stations
 from service.client.tables import ForecastTable
+from service.client.weather import WeatherInput, weather_of
 
 MAX_SERIES: Final = 1_000
 MAX_BYTES: Final = 8 * 2**20
@@ -66,6 +67,7 @@ class Calls(Caller):
         baseline: BaselineInput = None,
         check: bool = False,
         as_of: TimeInput = None,
+        weather: WeatherInput = None,
     ) -> Plan[ForecastTable]:
         """Forecast what follows each series.
 
@@ -96,6 +98,10 @@ class Calls(Caller):
                 networks check.
             as_of: the time that counts as now, for series that are made up or end after the present: a datetime, a
                 pandas Timestamp, or text in ISO 8601. Without it, a series that ends in the future is an error.
+            weather: over all series or by name, in the past and ahead: a DataFrame indexed by time with the columns
+                ``air_temperature`` (in ``units``) and ``wind_speed`` (m/s), or one of them, and perhaps ``issued``, the
+                time of issue of rows of older forecasts; or a mapping with the fields of ``weather`` in ``POST
+                /forecast``. Only universal networks take it.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
@@ -106,14 +112,16 @@ class Calls(Caller):
             model's training data, so that intervals and probabilities cannot be trusted), ``exceedance_24`` for each
             threshold, ``persistence``, ``climatology``, ``damped``, ``linear`` (NaN if the series is too short for it),
             ``warnings`` (``code: message; code: message``, or empty) and ``error`` (or None). A series that failed has
-            one row for each model, with its ``error`` and no ``time``.
+            one row for each model, with its ``error`` and no ``time``. If weather was used for a series, also
+            ``weather_used`` (what the forecast rests on) and ``past_rmse_ratio`` (RMSE with weather over that without
+            on the past of the series).
 
             The attributes ``events``, ``event_leads`` and ``paths`` are further tables
             (:class:`~service.client.ForecastTable`), empty if you did not ask for any.
 
         Raises:
-            TypeError: if ``series``, ``events`` or ``baseline`` has another type, the horizon, ``paths`` or a level is
-                not an integer, or a threshold is not a number.
+            TypeError: if ``series``, ``events``, ``baseline`` or ``weather`` has another type, the horizon, ``paths``
+                or a level is not an integer, or a threshold is not a number.
             ValueError: if there is no series, an index or a table does not hold times, or a value is not a finite
                 number.
             ModuleNotFoundError: if ``series`` is an Arrow table, and pyarrow is not installed.
@@ -127,7 +135,12 @@ class Calls(Caller):
             check=check, dataset=dataset, baseline=shared, as_of=as_of,
         )  # fmt: skip
         series = to_pandas(series)
-        further = partial(series_fields, latitude, longitude, by_name)
+
+        def further(name: Hashable) -> Json:
+            over = weather_of(weather, name)
+            fields = series_fields(latitude, longitude, by_name, name)
+            return fields if over is None else fields | {"weather": over}
+
         rows = tables.ForecastRows(asked)
         if asked.keys().isdisjoint(("events", "paths", "baseline")):
             table = yield from self._forecast_in_columns(series, asked, bool(strict), further)

@@ -31,6 +31,8 @@ class FileReading:
             the form of ``series``.
         suspects: with ``check=True``, a row for each suspect value: ``station``, ``time`` (UTC), ``sst``, and
             ``lower`` and ``upper``, the range that was expected.
+        weather: ``air_temperature`` (°C) and ``wind_speed`` (m/s) over those series that have them, by name, as
+            :meth:`~service.client.Client.forecast` takes them.
     """
 
     series: "dict[str, pd.Series[float]]"
@@ -38,6 +40,7 @@ class FileReading:
     problem: str | None
     flags: "dict[str, pd.Series[int]]"
     suspects: pd.DataFrame
+    weather: dict[str, pd.DataFrame]
 
 
 def content_of(file: File) -> bytes:
@@ -59,14 +62,26 @@ def file_reading(response: Json) -> FileReading:
     none = pd.DataFrame(columns=["station", "timestamps", "sst", "lower", "upper"])
     suspects = pd.concat(tables, ignore_index=True) if tables else none
     suspects["timestamps"] = pd.to_datetime(suspects["timestamps"], utc=True).dt.as_unit("s")
-    return FileReading(series, stations, response["problem"], flags, suspects.rename(columns={"timestamps": "time"}))
+    suspects = suspects.rename(columns={"timestamps": "time"})
+    weather = {entry["id"]: _weather(entry) for entry in response["series"] if "weather" in entry}
+    return FileReading(series, stations, response["problem"], flags, suspects, weather)
 
 
 def _series(series: Json) -> "pd.Series[float]":
-    step = _STEPS.get(series["step"])
-    frequency = pd.Timedelta(series["step"]) if step is None else step
-    index = pd.date_range(series["start"], periods=len(series["values"]), freq=frequency, unit="s", name="time")
+    index = _index(series["step"], series["start"], len(series["values"]))
     return pd.Series(np.asarray(series["values"], dtype=np.float64), index=index, name=series["id"])
+
+
+def _weather(series: Json) -> pd.DataFrame:
+    columns = {name: values for name, values in series["weather"].items() if isinstance(values, list)}
+    index = _index(series["step"], series["weather"]["start"], len(next(iter(columns.values()))))
+    return pd.DataFrame(columns, index, dtype=np.float64)
+
+
+def _index(step: str, start: str, count: int) -> pd.DatetimeIndex:
+    known = _STEPS.get(step)
+    frequency = pd.Timedelta(step) if known is None else known
+    return pd.date_range(start, periods=count, freq=frequency, unit="s", name="time")
 
 
 def comparison_table(response: Json) -> pd.DataFrame:

@@ -152,6 +152,8 @@ class ForecastRows:
             return
         shared |= {name: forecast[name] for name in self._before_time}
         shared |= {"calibrated": self._is_calibrated(forecast), "warnings": joined_warnings(forecast), "error": None}
+        if weather := forecast.get("weather"):
+            shared |= {"weather_used": "; ".join(weather["used"]), "past_rmse_ratio": weather.get("past_rmse_ratio")}
         self._forecasts += rows_of(self._columns(forecast), shared)
         for event in forecast.get("events") or ():
             named = {**key, "event": event["name"], "kind": event.get("kind")}
@@ -181,6 +183,8 @@ class ForecastRows:
     def table(self) -> ForecastTable:
         """Return the tables, whose columns do not depend on which series failed."""
         kinds = forecast_kinds(self._asked, self._before_time)
+        if any("weather_used" in row for row in self._forecasts):
+            kinds = with_further(kinds, {"weather_used": "object", "past_rmse_ratio": "float64"})
         return self.around(table_of(self._forecasts, kinds, further="float64"))
 
     def around(self, forecasts: pd.DataFrame) -> ForecastTable:

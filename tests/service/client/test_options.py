@@ -36,7 +36,7 @@ class Operation(NamedTuple):
 STATION, SERIES, PAGED = frozenset({"station"}), frozenset({"series", "strict"}), frozenset({"limit", "after"})
 OPERATIONS = [
     Operation(Client.forecast, "post", "/forecast", SERIES),
-    Operation(Client.forecast, "get", "/forecast", SERIES | {"latitude", "longitude", "baseline", "check"}),
+    Operation(Client.forecast, "get", "/forecast", SERIES | {"latitude", "longitude", "baseline", "check", "weather"}),
     Operation(Client.forecast_dataset, "get", "/forecast", not_offered=frozenset({"as_of"})),
     Operation(Client.events, "post", "/events", SERIES),
     Operation(Client.compare, "get", "/compare"),
@@ -77,7 +77,11 @@ def schemas(document: Json, operation: Operation) -> dict[str, Json]:
         options |= document["components"]["schemas"][body]["properties"] if body else {}
     if options.pop("series", None):
         series = document["components"]["schemas"]["InputSeries"]["properties"]
-        options |= {name: series[name] for name in ("latitude", "longitude", "baseline") if name in offered(operation)}
+        options |= {
+            name: series[name]
+            for name in ("latitude", "longitude", "baseline", "weather")
+            if name in offered(operation)
+        }
     return options
 
 
