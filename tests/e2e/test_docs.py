@@ -35,6 +35,7 @@ def blocks(pattern: str, *pages: str) -> list[Block]:
 
 PYTHON_PAGES = (
     "guides/prepare-your-data.md",
+    "guides/weather.md",
     "reference/inference-protocol.md",
     "reference/python-api.md",
     "reference/python-client.md",
