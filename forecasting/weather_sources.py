@@ -21,7 +21,7 @@ from forecasting.errors import SourceError
 from forecasting.series.times import DAY, SECONDS, Floats, Times, iso, parse_time
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import parse_units, to_celsius
-from forecasting.series.weather import COVARIATES, IssuedWeather, Weather
+from forecasting.series.weather import COLDEST_AIR, COVARIATES, STRONGEST_WIND, WARMEST_AIR, IssuedWeather, Weather
 
 T = TypeVar("T")
 
@@ -63,6 +63,10 @@ _UNITS: Final = {"temperature_2m": "°C", "wind_speed_10m": "m/s"}
 _HOUR: Final = 3_600
 _LONGEST_GAP: Final = 6
 """Hours between two values that others are interpolated between: most models have one in three hours."""
+
+_LEAST: Final = (COLDEST_AIR, 0.0)
+_MOST: Final = (WARMEST_AIR, STRONGEST_WIND)
+"""°C and m/s."""
 
 _COMPLETE: Final = 0.75
 """Share of the hours of a step that its mean needs."""
@@ -124,12 +128,15 @@ class HourlyWeather:
     def of(cls, times: Times, values: Floats) -> "HourlyWeather":
         """Put values ``(n, 2)`` at ascending times on a grid of hours, interpolated over at most six.
 
+        Those that no weather has are unknown.
+
         Raises:
             SourceError: if the times are not ascending, or span more than ten years.
         """
         seconds = times.astype(SECONDS).astype(np.int64)
         if not len(seconds) or (np.diff(seconds) <= 0).any() or seconds[-1] - seconds[0] > _MAX_HOURS * _HOUR:
             raise SourceError("the times of the weather are not ascending, or span more than ten years")
+        values = np.where((values >= _LEAST) & (values <= _MOST), values, np.nan)
         first, last = -(-seconds[0] // _HOUR), seconds[-1] // _HOUR
         hours = np.arange(first, last + 1) * _HOUR
         columns = [_interpolated(hours, seconds, column) for column in values.T]

@@ -47,7 +47,7 @@ def to_metres_per_second(values: Floats, units: WindUnits) -> Floats:
 COLDEST_AIR, WARMEST_AIR = -70.0, 55.0
 """°C. No air at the surface of a sea or of land near it was ever colder or warmer, nor close to that."""
 
-_STRONGEST_WIND: Final = 75.0
+STRONGEST_WIND: Final = 75.0
 """m/s. The strongest winds over a minute in tropical cyclones reach it."""
 
 _STRONGEST_MEAN: Final = 20.0
@@ -316,7 +316,7 @@ class WeatherReader:
                 f"weather: {WIND} is negative at {short(self._time(int((wind < 0).argmax()), begin))}: give the "
                 "speed of the wind, which no direction has below 0"
             )
-        strong, mean = wind > _STRONGEST_WIND, 0.0
+        strong, mean = wind > STRONGEST_WIND, 0.0
         if np.isfinite(wind).sum() >= _ENOUGH_FOR_MEAN:
             mean = float(np.nanmean(wind))
         if not strong.any() and mean <= _STRONGEST_MEAN:

@@ -65,9 +65,14 @@ def _add(client: Client, options: argparse.Namespace) -> None:
     files = {name: _read_json(getattr(options, name)) for name in IN_FILES}
     settings |= {name: content for name, content in files.items() if content is not None}
     if options.weather is not None:
-        is_name = options.weather == _OPEN_METEO
-        settings["weather"] = options.weather if is_name else _read_json(options.weather)
+        settings["weather"] = _weather(options.weather)
     print_station(client.stations.put(options.station, **settings), options.format)
+
+
+def _weather(source: str) -> Any:
+    if source != _OPEN_METEO and not Path(source).exists():
+        raise RequestError(f"--weather {source}: write {_OPEN_METEO}, or name a JSON file", field="weather")
+    return source if source == _OPEN_METEO else _read_json(source)
 
 
 def _correct(client: Client, options: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ from service.stations.store.forecasts import IssuedForecast, stations_without_fo
 from service.stations.store.observations import Integers, latest_values
 from service.stations.store.stations import WEATHER_KIND, Station, get_fetches
 from service.stations.store.weather import forecasts_of_weather, get_weather
-from service.stations.weather import StationWeather, StoredWeather, weather_of
+from service.stations.weather import KnownWeather, StationWeather, StoredWeather, weather_of
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
@@ -381,7 +381,7 @@ def _series_of(member: _Pending) -> _Read:
         latitude=settings.latitude,
         longitude=settings.longitude,
         baseline=baseline_in_celsius(settings.baseline, settings.units),
-        weather=None if weather is None else weather.request,
+        weather=None if weather is None or weather.over is None else KnownWeather.of(weather.over),
     )
     return _Read(member, sent, weather)
 

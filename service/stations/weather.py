@@ -1,18 +1,20 @@
 """The weather of stations: how it is kept between fetches, and given to a forecast."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
+from forecasting.series.times import DAY, SECONDS, Floats, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import COVARIATES, IssuedWeather, Weather, WeatherReader
 from forecasting.weather_sources import HourlyWeather, past_days, weather_at
-from service.engine.weather import InputIssuedWeather, InputWeather
+from service.engine.weather import InputWeather
 
 Json = dict[str, Any]
 
@@ -95,18 +97,35 @@ def _seconds(time: np.datetime64) -> int:
     return int(np.asarray(time).astype(SECONDS).astype(np.int64))
 
 
+class KnownWeather(InputWeather):
+    """Weather that is on the grid of its series already."""
+
+    _known: Weather = PrivateAttr()
+
+    @classmethod
+    def of(cls, weather: Weather) -> Self:
+        """Return weather in the form of a request, without the arrays that it has been read from."""
+        known = cls()
+        known._known = weather
+        return known
+
+    def read(self, reader: WeatherReader) -> Weather:
+        """Return the weather; ``reader`` is of its series."""
+        return self._known
+
+
 class StationWeather(NamedTuple):
     """What a forecast of a station is given.
 
     Attributes:
-        request: the weather over its series; None if there is none.
+        over: the weather over its series; None if there is none.
         ahead: of it, the values after the last observation, by name, °C and m/s.
         fetched: when it was fetched, Unix seconds.
         attribution: what the licence asks to show.
         problem: why there is no weather, or what is wrong with it; None if nothing is.
     """
 
-    request: InputWeather | None = None
+    over: Weather | None = None
     ahead: dict[str, list[float | None]] | None = None
     fetched: int | None = None
     attribution: str | None = None
@@ -117,7 +136,7 @@ class StationWeather(NamedTuple):
         """The code and the sentence of a warning; None if nothing is wrong."""
         if self.problem is None:
             return None
-        if self.request is None:
+        if self.over is None:
             return "weather_unavailable", f"no weather: {self.problem}; the forecast is made without it"
         return (
             "weather_late",
@@ -131,10 +150,10 @@ class StationWeather(NamedTuple):
             use: what the forecast made of it, as in a response.
             without: what is forecast without it, °C by lead; None if it was not used.
         """
-        if self.request is None or self.ahead is None:
+        if self.over is None or self.ahead is None:
             return None
         use = {"used": [], "until": None, "past_rmse_ratio": None, "origins": 0} | (use or {})
-        about = {"source": self.request.source, "attribution": self.attribution, "fetched": self.fetched}
+        about = {"source": self.over.source, "attribution": self.attribution, "fetched": self.fetched}
         return use | about | self.ahead | {"without": without}
 
 
@@ -182,24 +201,17 @@ def weather_of(stored: StoredWeather, series: SstSeries, horizon: int, *, replay
         values = np.concatenate([values[:past], known])
     if not np.isfinite(values).any():
         return result._replace(problem="what was fetched last does not reach the readings")
-    request = InputWeather(
-        **_given(values),
-        start=iso(begin),
-        source=content["source"],
-        issued=[
-            InputIssuedWeather(issued=iso(each.issued), **_given(each.values[:horizon]))
-            for each in issued
-            if np.isfinite(each.values[:horizon]).any()
-        ],
-    )
+    reader = WeatherReader(series.step, series.start, series.values)
     try:
-        request.read(WeatherReader(series.step, series.start, series.values))
+        over = reader.of_arrays(_given(values), begin, source=content["source"])
     except SeriesError as error:
         return result._replace(problem=f"what the server sent cannot be used: {error}")
+    # Without the checks of a request, which take longer than the forecast for so many.
+    over = replace(over, issued=tuple(IssuedWeather(each.issued, each.values[:horizon]) for each in issued))
     late = None
     if not replayed and now - fetched > LATE_SECONDS:
         late = stored.error or "it has not been fetched since"
-    return result._replace(request=request, ahead=_columns(values[past:]), problem=late)
+    return result._replace(over=over, ahead=_columns(values[past:]), problem=late)
 
 
 def _nearest(time: int, series: SstSeries) -> np.datetime64:
@@ -209,9 +221,9 @@ def _nearest(time: int, series: SstSeries) -> np.datetime64:
     return nearest
 
 
-def _given(values: Floats) -> dict[str, list[float | None]]:
+def _given(values: Floats) -> dict[str, Floats]:
     """Return the columns that have a value."""
-    return {name: column for name, column in _columns(values).items() if any(value is not None for value in column)}
+    return {name: column for name, column in zip(COVARIATES, values.T, strict=True) if np.isfinite(column).any()}
 
 
 def _window(weather: Weather, series: SstSeries, horizon: int) -> tuple[Floats, np.datetime64]:

@@ -196,11 +196,13 @@ def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
     hook = {"url": "https://hooks.example/sst", "secret": "at least 16 characters"}
     warm = {"name": "warm", "above": 25.0}
     source = {"file": {"url": "https://data.example/buoy.txt"}}
-    row = ask("put", station, step="day", events=[warm], webhooks=[hook], source=source)
+    place = {"latitude": 43.6, "longitude": -9.1, "weather": "open-meteo"}
+    row = ask("put", station, step="day", events=[warm], webhooks=[hook], source=source, **place)
     (shown,) = row["webhooks"]
     assert shown["events"] is None
     assert shown["url"].startswith("https://hooks.example/...#")
     assert row["source"]["file"]["url"] == "https://data.example/buoy.txt"
+    assert (row["weather"], row["weather_fetch_until"]) == ("open-meteo", pd.NaT)
     assert row["fetch_failures"] == 0 or pd.isna(row["fetch_failures"])
     ask("put", station, step="day")
     assert ask("get", station)["webhooks"] == []

@@ -73,6 +73,24 @@ def test_a_station_is_added_listed_and_shown(run: Run, station: str, file: Path)
     assert station in ids
 
 
+def test_weather_is_one_word_or_a_file(run: Run, station: str, tmp_path: Path) -> None:
+    place = ("--step", "day", "--latitude", 54.27, "--longitude", -8.61)
+    assert "weather                  open-meteo" in run("add", station, *place, "--weather", "open-meteo").output
+    origin = tmp_path / "weather.json"
+    origin.write_text('{"erddap": {"server": "https://data.example/erddap", "dataset": "ncep_global"}}')
+    assert run("add", station, *place, "--weather", origin).status == 0
+    shown = json.loads(run("show", station, "--format", "json").output)
+    assert shown["weather"]["erddap"]["dataset"] == "ncep_global"
+    assert (shown["weather_fetch_until"], shown["weather_fetch_error"]) == (None, None)
+    refused = run("add", station, "--step", "day", "--weather", "open-meteo")
+    assert (refused.status, refused.errors) == (
+        2, "sst station add: weather is that of a position: give latitude and longitude\n"
+    )  # fmt: skip
+    unknown = run("add", station, *place, "--weather", "openmeteo")
+    expected = "sst station add: --weather openmeteo: write open-meteo, or name a JSON file\n"
+    assert (unknown.status, unknown.errors) == (2, expected)
+
+
 def test_the_age_of_the_newest_reading_is_shown_in_words(run: Run, station: str) -> None:
     assert "newest_age" not in run("show", station).output
     two_days_ago = np.datetime64("now", "s") - np.timedelta64(50, "h")

@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.series.weather import COVARIATES, IssuedWeather, Weather, WeatherReader
+from forecasting.series.weather import COVARIATES, IssuedWeather, Weather
 from service.stations.weather import Json, StationWeather, StoredWeather, kept, kept_step, last_time, weather_of
 
 NOON = np.datetime64("2026-06-01T12:00", "s")
@@ -32,15 +32,14 @@ def series(start: np.datetime64, count: int, step: TimeStep = DAY) -> SstSeries:
     return SstSeries(np.full(count, 10.0), start, step)
 
 
-def read(found: StationWeather, over: SstSeries) -> Weather:
-    """Return the weather as the request would be read."""
-    assert found.request is not None
-    return found.request.read(WeatherReader(over.step, over.start, over.values))
+def over(found: StationWeather) -> Weather:
+    assert found.over is not None
+    return found.over
 
 
-def given(found: StationWeather, of: SstSeries) -> dict[str, list[float]]:
+def given(found: StationWeather) -> dict[str, list[float]]:
     """Return earlier forecasts of air temperature by their time of issue."""
-    return {str(each.issued): each.values[:, 0].tolist() for each in read(found, of).issued}
+    return {str(each.issued): each.values[:, 0].tolist() for each in over(found).issued}
 
 
 def test_a_day_has_the_weather_of_its_utc_day_at_whatever_time_it_is_read() -> None:
@@ -50,9 +49,9 @@ def test_a_day_has_the_weather_of_its_utc_day_at_whatever_time_it_is_read() -> N
     ))  # fmt: skip
     found = weather_of(stored(weather, DAY), readings, 3, replayed=False, now=NOW)
     assert found.ahead == {"air_temperature": [8.0, 9.0, 10.0], "wind_speed": [0.8, 0.9, 1.0]}
-    result = read(found, readings)
+    result = over(found)
     assert (result.start, result.values[:, 0].tolist()) == (NOON, [3, 4, 5, 6, 7, 8, 9, 10])
-    assert given(found, readings) == {str(NOON): [7.0, 8.0, 9.0]}
+    assert given(found) == {str(NOON): [7.0, 8.0, 9.0]}
     assert (found.warning, found.fetched, found.attribution, result.source) == (None, NOW, "of a test", "open-meteo")
 
 
@@ -65,12 +64,12 @@ def test_hours_are_brought_to_steps_between_and_to_means_of_longer_ones() -> Non
     assert found.ahead is not None
     assert found.ahead["air_temperature"] == [3.25, 3.75]
     # The forecast begins at 01:00; it is issued with the reading at 00:15.
-    assert given(found, half)[str(half.start)] == pytest.approx([np.nan, 0.25], nan_ok=True)
+    assert given(found)[str(half.start)] == pytest.approx([np.nan, 0.25], nan_ok=True)
     six = series(MIDNIGHT, 4, TimeStep.parse("PT6H"))
     found = weather_of(stored(weather, six.step), six, 2, replayed=False, now=NOW)
     assert found.ahead is not None
     assert found.ahead["air_temperature"] == [26.5, 32.5]
-    assert read(found, six).values[:, 0].tolist() == [2.5, 8.5, 14.5, 20.5, 26.5, 32.5]
+    assert over(found).values[:, 0].tolist() == [2.5, 8.5, 14.5, 20.5, 26.5, 32.5]
 
 
 def test_weather_that_ends_early_or_begins_late_is_given_as_far_as_it_goes() -> None:
@@ -79,13 +78,13 @@ def test_weather_that_ends_early_or_begins_late_is_given_as_far_as_it_goes() -> 
     assert found.ahead == {"air_temperature": [5.0, 6.0], "wind_speed": [0.5, 0.6]}
     late = counting(MIDNIGHT + np.timedelta64(3, "D"), 7)
     found = weather_of(stored(late, DAY), readings, 2, replayed=False, now=NOW)
-    assert read(found, readings).values[:, 0].tolist() == [0, 1, 2, 3]
+    assert over(found).values[:, 0].tolist() == [0, 1, 2, 3]
     assert found.ahead == {"air_temperature": [2.0, 3.0], "wind_speed": [0.2, 0.3]}
     only_air = counting(MIDNIGHT, 9)
     only_air.values[:, 1] = np.nan
     found = weather_of(stored(only_air, DAY), readings, 1, replayed=False, now=NOW)
-    assert found.request is not None
-    assert (found.request.wind_speed, found.ahead) == (None, {"air_temperature": [5.0], "wind_speed": [None]})
+    assert np.isnan(over(found).values[:, 1]).all()
+    assert found.ahead == {"air_temperature": [5.0], "wind_speed": [None]}
 
 
 def test_a_long_series_gets_the_weather_of_a_backtest_only() -> None:
@@ -94,7 +93,7 @@ def test_a_long_series_gets_the_weather_of_a_backtest_only() -> None:
     weather = counting(start - np.timedelta64(10, "D"), 450)
     weather.values[:] = [9.0, 5.0]
     found = weather_of(stored(weather, DAY), readings, 2, replayed=False, now=NOW)
-    assert len(read(found, readings).values) == 180 + 1 + 2
+    assert len(over(found).values) == 180 + 1 + 2
 
 
 def test_a_station_learns_from_its_own_forecasts_once_it_has_any() -> None:
@@ -106,7 +105,7 @@ def test_a_station_learns_from_its_own_forecasts_once_it_has_any() -> None:
         stored(replace(counting(MIDNIGHT, 9), issued=tuple(issued)), DAY, history), readings, 2, replayed=False, now=NOW
     )
     # From the time of its first on; the last reading's own forecast is the newest weather.
-    assert given(found, readings) == {
+    assert given(found) == {
         "2026-06-01T12:00:00": [0.5, 0.5],
         "2026-06-02T12:00:00": [1.5, 1.5],
         "2026-06-03T12:00:00": [4.0, 5.0],
@@ -124,8 +123,8 @@ def test_a_forecast_made_afterwards_gets_only_what_was_forecast_at_its_time(know
     weather = stored(replace(counting(MIDNIGHT, 9), issued=issued), DAY)
     found = weather_of(weather, readings, 3, replayed=True, now=NOW + 10**7)
     assert found.ahead == {"air_temperature": ahead, "wind_speed": ahead}
-    assert read(found, readings).values[:5, 0].tolist() == [0, 1, 2, 3, 4]
-    assert [*given(found, readings)] == ["2026-06-01T12:00:00", "2026-06-03T12:00:00"]
+    assert over(found).values[:5, 0].tolist() == [0, 1, 2, 3, 4]
+    assert [*given(found)] == ["2026-06-01T12:00:00", "2026-06-03T12:00:00"]
     assert found.warning is None
 
 
@@ -138,7 +137,7 @@ def test_what_is_wrong_is_a_warning_with_the_reason() -> None:
     failed = weather_of(StoredWeather(None, (), "it is busy"), readings, 3, replayed=False, now=NOW)
     assert failed.warning is not None
     assert failed.warning[1] == "no weather: it is busy; the forecast is made without it"
-    assert (failed.request, failed.given(None, None)) == (None, None)
+    assert (failed.over, failed.given(None, None)) == (None, None)
     good = stored(counting(MIDNIGHT, 9), DAY)
     for seconds, error, reason in (
         (86_401, None, "it has not been fetched since"),
@@ -146,7 +145,7 @@ def test_what_is_wrong_is_a_warning_with_the_reason() -> None:
         (86_400, "busy", ""),
     ):
         found = weather_of(good._replace(error=error), readings, 3, replayed=False, now=NOW + seconds)
-        assert found.request is not None
+        assert found.over is not None
         expected = ("weather_late", f"the weather is of 2026-06-11T00:00:00Z, more than a day ago: {reason}")
         assert found.warning == (expected if reason else None)
     elsewhen = stored(counting(MIDNIGHT - np.timedelta64(50, "D"), 9), DAY)
@@ -154,7 +153,7 @@ def test_what_is_wrong_is_a_warning_with_the_reason() -> None:
     assert found.problem == "what was fetched last does not reach the readings"
     hot = counting(MIDNIGHT, 9, first=60)
     found = weather_of(stored(hot, DAY), readings, 3, replayed=False, now=NOW)
-    assert found.request is None
+    assert found.over is None
     assert found.problem is not None
     assert found.problem.startswith("what the server sent cannot be used: weather: air_temperature is 60")
 
