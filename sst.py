@@ -42,7 +42,7 @@ _COMMANDS: Final = {
     "train gallery": _training("", "pretrain:GALLERY_COMMAND"),
     "train pretrain": _training("", "pretrain:PRETRAIN_COMMAND"),
     "inspect": _training("describe data files and how they are read", "data:INSPECT_COMMAND"),
-    "fetch": _training("download a series from an ERDDAP server", "data:FETCH_COMMAND"),
+    "fetch": _training("download a series from an ERDDAP server, or weather", "data:FETCH_COMMAND"),
     "forecast": _Command("forecast the series in a file", "scoring.cli:FORECAST_COMMAND.main"),
     "events": _Command(
         "list marine heatwaves or cold spells in the series of a file", "scoring.cli:EVENTS_COMMAND.main"
