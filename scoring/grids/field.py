@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -258,6 +259,26 @@ def _averaged_steps(field: Field, span: Span, step: TimeStep) -> Steps:
     least = (MIN_OBSERVED_SHARE * expected[begin : end + 1]).tolist()
     note = f"resampled to means of {in_words(str(step))} (UTC), each of at least half of its values"
     return Steps(at, grid[begin], grid[-1], members, least, (note,))
+
+
+def members_of(
+    field: Field, start: np.datetime64, count: int, step: TimeStep, *, averaged: bool
+) -> tuple[list[Indices], float]:
+    """Return the indices of the field's times that belong to each of ``count`` steps, and how many a mean needs.
+
+    Args:
+        field: the grid.
+        start: time of the first step.
+        count: number of steps.
+        step: the step.
+        averaged: whether a step is the mean of the times within it; otherwise, it is the nearest time.
+    """
+    order, _ = sort_order(field.times, _place(field.times))
+    times = field.times[order]
+    positions = np.floor(step.position(times, start) + (1e-9 if averaged else 0.5)).astype(np.int64)
+    edges = np.searchsorted(positions, np.arange(count + 1))
+    pace = typical_interval(times) if averaged and len(times) > 1 else step.seconds
+    return [order[a:b] for a, b in pairwise(edges.tolist())], MIN_OBSERVED_SHARE * step.seconds / pace
 
 
 def _last_with_value(field: Field, order: Indices) -> int:

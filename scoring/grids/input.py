@@ -19,10 +19,11 @@ from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import to_celsius
+from forecasting.series.units import parse_units, to_celsius
+from forecasting.series.weather import COVARIATES, WIND, WindUnits, parse_wind_units, to_metres_per_second
 from scoring.errors import ScoringError, in_one_line
-from scoring.grids.field import JoinedField, last_steps, open_files, step_of
-from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, GridJob, Layout, Positions, Values
+from scoring.grids.field import JoinedField, last_steps, members_of, open_files, step_of
+from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, WEATHER, GridJob, Layout, Positions, Values
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
 from scoring.models import Span
 from scoring.run import Input
@@ -161,6 +162,45 @@ def stage_cells(
     )
 
 
+def stage_weather(
+    field: Field, files: Sequence[Path], options: ReadingOptions, layout: Layout, step: TimeStep, folder: Path
+) -> Layout:
+    """Write the covariates that ``files`` have on the grid of ``field`` to ``folder``; return what is staged.
+
+    Args:
+        field: the temperatures of the sea.
+        files: of the grid.
+        options: how they are read.
+        layout: what is staged so far.
+        step: the step of the model.
+        folder: the folder of the staged input.
+    """
+    names, notes = list[str](), list[str]()
+    count = layout.steps + len(layout.valid_times)
+    for name in COVARIATES:
+        if name not in field.data.data_vars or name == layout.name:
+            continue
+        units = str(field.data[name].attrs.get("units", "m/s" if name == WIND else ""))
+        wind = parse_wind_units(units) if name == WIND else None
+        # Wind is read as it is, as if it were in °C.
+        stated = "celsius" if wind else parse_units(units)
+        if stated is None:
+            notes.append(f"{name} is not used: {units[:40]!r} is not a known unit of it")
+            continue
+        own = replace(options, value_column=name, flags="none", units=stated)
+        with open_files(files, own) as covariate:
+            if covariate.dims != field.dims or covariate.shape != field.shape:
+                notes.append(f"{name} is not used: its dimensions are not those of {layout.name}")
+                continue
+            start = np.datetime64(layout.start, "s")
+            members, least = members_of(covariate, start, count, step, averaged=layout.averaged)
+            with (folder / WEATHER.format(name)).open("wb") as file:
+                for indices in members:
+                    _write_mean(covariate, indices, least, file, wind)
+        names.append(name)
+    return replace(layout, weather=tuple(names), notes=(*layout.notes, *notes))
+
+
 def _rows(field: Field) -> int:
     """Return the size of the first dimension."""
     return field.shape[0] if field.dims else 1
@@ -194,8 +234,13 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
             file.write(np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4").data)
 
 
-def _write_mean(field: Field, indices: npt.NDArray[np.intp], least: float, file: BinaryIO) -> None:
-    """Append the mean of each cell at ``indices`` of the file, NaN where fewer than ``least`` values are known."""
+def _write_mean(
+    field: Field, indices: npt.NDArray[np.intp], least: float, file: BinaryIO, wind: WindUnits | None = None
+) -> None:
+    """Append the mean of each cell at ``indices`` of the file, NaN where fewer than ``least`` values are known.
+
+    Those of ``wind`` are converted to m/s.
+    """
     total, count = np.zeros(field.cells), np.zeros(field.cells, dtype=np.int32)
     for index in indices.tolist():
         values = field.celsius(slice(index, index + 1))[0]
@@ -205,6 +250,8 @@ def _write_mean(field: Field, indices: npt.NDArray[np.intp], least: float, file:
     enough = (count > 0) & (count >= least)
     mean = np.full(field.cells, np.nan, dtype="<f4")
     mean[enough] = total[enough] / count[enough]
+    if wind:
+        mean[enough] = to_metres_per_second(mean[enough].astype(np.float64), wind)
     file.write(mean.data)
 
 
@@ -266,6 +313,7 @@ class GridInput(Input):
             if self.events.baseline_file is not None:
                 stage_baselines(Path(self.events.baseline_file), field, folder)
             layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=self.options.resample)
+            layout = stage_weather(field, self.files, self.options, layout, self.model.span.step, folder)
             bare = skeleton(field, layout, self.model, self.path.absolute().name)
             variables = forecast_variables(field, bare, self.levels, self.model, layout)
             variables |= event_variables(self.events, self.model, variables["sst"].attributes)

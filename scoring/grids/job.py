@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import RangeError
+from forecasting.errors import RangeError, SeriesError
 from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Position
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
@@ -18,12 +18,15 @@ from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.units import outside_sea_range
+from forecasting.series.weather import Weather, WeatherReader
 from scoring.errors import kind_of
 from scoring.events import Column, EventRequest, Place, evaluate_events
 from scoring.job import Counts, Job, Part, Staged
 from scoring.quality import climatology_of, flags_by_past
 
 CELLS: Final = "cells.f4"
+WEATHER: Final = "{}.f4"
+"""The file of a covariate, by its name: °C or m/s, as that of the cells, with the steps ahead."""
 POSITIONS: Final = "positions.f4"
 BASELINES: Final = "baselines.f4"
 NAMES: Final = ("climatology", "threshold")
@@ -48,6 +51,7 @@ class Layout(Staged):
         placed: whether the positions of cells are known.
         shape: sizes of the other dimensions.
         averaged: whether the steps are means that this run computed.
+        weather: covariates that are staged too, for the same steps and those ahead.
     """
 
     steps: int
@@ -61,6 +65,7 @@ class Layout(Staged):
     shape: tuple[int, ...]
     name: str
     averaged: bool = False
+    weather: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -158,6 +163,12 @@ class GridJob(Job):
         starts = np.repeat(model.step.shift(first, len(past) - len(recent)), len(cells))
         positions = self._positions(self.bounds[chunk] + cells)
         batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, model.step, positions)
+        if self.layout.weather:
+            if model.covariates:
+                batch, unusable = self.with_weather(batch, self.bounds[chunk] + cells)
+            else:
+                unusable = len(cells)
+            counts.count("warnings", "weather_ignored", unusable)
         forecasts = model.forecast_batch(batch, ForecastOptions(self.horizon, self.levels, concise=True))
         evaluated = flags_by_past(model, batch, forecasts, len(recent), self.layout.every)
         cell = cells[forecasts.row]
@@ -218,6 +229,32 @@ class GridJob(Job):
         if self.events.baseline_file is None:
             return None
         return CellBaselines.read(self.folder, slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
+
+    def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, int]:
+        """Return the series of some cells with their weather, and how many of them have some that cannot be used.
+
+        Args:
+            batch: the series, which end with the last staged step.
+            cells: index of each cell in the grid.
+        """
+        shape = (self.layout.steps + self.horizon, self.bounds[-1])
+        first = self.layout.steps - batch.longest
+        staged = {
+            name: np.memmap(self.folder / WEATHER.format(name), dtype="<f4", mode="r", shape=shape)[first:, cells]
+            for name in self.layout.weather
+        }
+        weather: dict[int, Weather] = {}
+        unusable = 0
+        for i in range(len(batch)):
+            columns = {name: values[:, i].astype(np.float64) for name, values in staged.items()}
+            known = {name: column for name, column in columns.items() if np.isfinite(column).any()}
+            if known:
+                series = batch[i]
+                try:
+                    weather[i] = WeatherReader(series.step, series.start, series.values).of_arrays(known)
+                except SeriesError:
+                    unusable += 1
+        return replace(batch, weather=weather), unusable
 
     def _positions(self, cells: npt.NDArray[np.intp]) -> Floats | None:
         """Return the positions of cells, ``(n, 2)``; None if they are not known."""

@@ -128,7 +128,9 @@ def test_hourly_rows_are_averaged_over_days(start: str) -> None:
     # Of the fifth day, less than half is known.
     assert (weather.start, weather.values[:, 0].tolist()) == (series.start, [0.0, 1.0, 2.0, 3.0])
     longer = pd.concat([table, pd.DataFrame({"air_temperature": [4.0]}, index=[hours[-1] + pd.Timedelta(hours=1)])])
-    assert len(series.with_weather(longer).weather.values) == 5  # type: ignore[union-attr]
+    more = series.with_weather(longer).weather
+    assert more is not None
+    assert len(more.values) == 5
 
 
 def test_rows_with_a_time_of_issue_are_older_forecasts() -> None:
