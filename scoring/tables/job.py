@@ -55,7 +55,8 @@ class TableJob(Job):
             kind = kind_of(sentence)
             counts.add(Counts(missing={kind: 1}, examples={kind: sentence}))
         counts.unjudged = scored.evaluated.unjudged(self.events)
-        return Part(to_bytes(scored, self.events, archived=self.archived), counts)
+        weather = self.layout.weather
+        return Part(to_bytes(scored, self.events, archived=self.archived, weather=weather), counts)
 
     def _score(self, stations: ReadStations) -> TableForecasts:
         forecasts, flags, releases = self._forecast(stations)
@@ -154,13 +155,16 @@ class TableInput(Input):
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.run.Input`."""
-        write_table(path, plan.output, schema(self.levels, self.events), self.parts(work, failed))
+        columns = schema(self.levels, self.events, weather=StagedTable.read(work.staged).weather)
+        write_table(path, plan.output, columns, self.parts(work, failed))
 
     def parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
         """Yield the rows of each chunk, as :func:`~scoring.tables.output.to_bytes` writes them."""
-        for chunk in range(StagedTable.read(work.staged).chunks):
+        staged = StagedTable.read(work.staged)
+        for chunk in range(staged.chunks):
             if chunk in failed:
                 names = read_json(ChunkStations, names_file(work.staged, chunk)).names
-                yield without_forecasts(names, failed[chunk], self.levels, self.events)
+                weather = staged.weather and not self.archived
+                yield without_forecasts(names, failed[chunk], self.levels, self.events, weather=weather)
             else:
                 yield work.content(chunk)

@@ -26,6 +26,9 @@ PREFIX: Final = "baseline_"
 USUAL: Final = ("usual_years", "usual_source")
 """What the climatology rests on."""
 
+WEATHER: Final = ("weather_used", "past_rmse_ratio")
+"""What a forecast rests on of the weather, and what that was worth on the past of the station."""
+
 _DECIMALS: Final = 6
 _TIME: Final = pa.timestamp("s", "UTC")
 _TYPES: Final[dict[Form, pa.DataType]] = {"time": _TIME, "flag": pa.string(), "days": pa.int32()}
@@ -60,10 +63,13 @@ class TableForecasts:
         return cls(names, nothing, np.empty(0, dtype=np.int8), [], EvaluatedEvents.none(events, 0, 1), errors)
 
 
-def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = False) -> pa.Schema:
+def schema(
+    levels: tuple[int, ...], events: EventRequest, *, archived: bool = False, weather: bool = False
+) -> pa.Schema:
     """Return the schema of the output.
 
-    It has two columns per interval level in percent, columns of ``events``, and those of an archive if ``archived``.
+    It has two columns per interval level in percent, columns of ``events``, those of an archive if ``archived``, and
+    those of ``weather`` if a station may have some.
     """
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
     texts = [(name, pa.string()) for name in ("model", "version", "chosen")]
@@ -77,14 +83,16 @@ def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = Fa
         fields += [("lead", pa.int16()), ("step", pa.string())]
         fields += [(f"{PREFIX}{name}", pa.float64()) for name in BASELINES]
         fields += [(name, pa.string()) for name in USUAL]
+    elif weather:
+        fields += [*zip(WEATHER, (pa.string(), pa.float64()), strict=True)]
     return pa.schema(fields)
 
 
-def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = False) -> bytes:
+def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = False, weather: bool = False) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     forecasts, horizon = scored.forecasts, scored.forecasts.horizon
     levels, names = forecasts.columns.levels, pa.array(scored.names, pa.string())
-    columns = schema(levels, events, archived=archived)
+    columns = schema(levels, events, archived=archived, weather=weather)
     station = np.repeat(forecasts.row, horizon)
     arrays: dict[str, pa.Array] = {
         "station": names.take(pa.array(station)),
@@ -102,6 +110,10 @@ def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = F
     arrays |= _event_arrays(events, scored.evaluated, horizon)
     if archived:
         arrays |= _archive_arrays(forecasts)
+    elif forecasts.weather:
+        used = [each and ";".join(each.used) for each in forecasts.weather]
+        ratios = [each and each.past_rmse_ratio for each in forecasts.weather]
+        arrays |= dict(zip(WEATHER, (_repeated(used, horizon), _repeated(ratios, horizon, pa.float64())), strict=True))
     failed = np.setdiff1d(np.arange(len(names)), forecasts.row)
     reasons = pa.array([scored.errors.get(i) for i in failed.tolist()], pa.string())
     without = {"station": names.take(pa.array(failed)), "error": reasons}
@@ -118,9 +130,12 @@ def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = F
     return file.getvalue()
 
 
-def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], events: EventRequest) -> bytes:
+def without_forecasts(
+    names: list[str], reason: str, levels: tuple[int, ...], events: EventRequest, *, weather: bool = False
+) -> bytes:
     """Return the rows of a chunk that failed for ``reason``."""
-    return to_bytes(TableForecasts.none(names, dict.fromkeys(range(len(names)), reason), levels, events), events)
+    nothing = TableForecasts.none(names, dict.fromkeys(range(len(names)), reason), levels, events)
+    return to_bytes(nothing, events, weather=weather)
 
 
 def _archive_arrays(forecasts: Forecasts) -> dict[str, pa.Array]:

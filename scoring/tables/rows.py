@@ -100,6 +100,7 @@ class Stations:
         names: names by number.
         errors: the first error in the cells of a station, by number.
         files: files of the stations that are named after their file, by number.
+        have_weather: whether there are columns of weather.
     """
 
     names: list[str] = field(default_factory=list)
@@ -107,6 +108,7 @@ class Stations:
     zones: list[str] = field(default_factory=list)
     files: dict[int, list[Path]] = field(default_factory=dict)
     positions: StationPositions = field(default_factory=StationPositions)
+    have_weather: bool = False
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
@@ -174,6 +176,7 @@ def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
         bad_units = _bad_units(batch, column)
         stations.fail(numbers[list(bad_units)], list(bad_units.values()))
         yield rows if layout.places is None else rows[numbers != _NOWHERE]
+        stations.have_weather |= bool(layout.weather)
         for covariate in layout.weather:
             weather = rows.copy()
             weather["clock"] += WEATHER * (1 + COVARIATES.index(covariate.name))

@@ -40,9 +40,11 @@ class StagedTable(Staged):
 
     Attributes:
         zones: time zones of times without an offset.
+        weather: whether there are columns of weather.
     """
 
     zones: tuple[str, ...]
+    weather: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> "StagedTable":
@@ -114,7 +116,7 @@ def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folde
             unplaced=[i - begin for i in unusable],
         )
         write_json(names_file(folder, number_of_chunk), known)
-    staged = StagedTable(bounds, notes.sentences(), tuple(stations.zones))
+    staged = StagedTable(bounds, notes.sentences(), tuple(stations.zones), stations.have_weather)
     write_json(folder / _LAYOUT, staged)
     return staged
 

@@ -1,5 +1,6 @@
 """Weather in the columns of tables."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.forecasts.forecast import WeatherUse
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.readers import ReadingOptions
-from forecasting.series.sst_series import to_sst_series
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
+from scoring.events import EvaluatedEvents, EventRequest
+from scoring.tables.output import TableForecasts, read_part, to_bytes
 from scoring.tables.staging import ReadStations, read_stations, stage_rows
 from tests.forecasting.series.test_weather import SERIES, assert_same, frame
 from tests.scoring.commands import score
@@ -88,3 +95,19 @@ def test_forecasts_follow_the_last_sst_and_say_what_became_of_weather(seas: Path
     assert rows["sst"].nunique() == 1
     assert rows["warnings"].fillna("").to_dict() == {"plain": "", "windy": "weather_ignored", "wild": "weather_ignored"}
     assert rows["error"].isna().all()
+    assert rows[["weather_used", "past_rmse_ratio"]].isna().all(axis=None)
+    plain = station("plain", walk(60))
+    plain.to_csv(tmp_path / "plain.csv", index=False)
+    assert score(tmp_path / "plain.csv", tmp_path / "plain-out.csv", "--artifacts", seas) == 0
+    assert "weather_used" not in pd.read_csv(tmp_path / "plain-out.csv")
+
+
+def test_the_rows_say_what_weather_was_worth(gru: Forecaster, nino12: SstSeries) -> None:
+    options = ForecastOptions(2, (80,))
+    forecasts = gru.forecast_batch(SeriesBatch.of([nino12] * 3, gru.step), options)
+    uses = [WeatherUse(("air_temperature", "wind_speed"), None, 0.84, 60), None, WeatherUse((), None, None, 0)]
+    evaluated, flags = EvaluatedEvents.none(EventRequest(), 3, 2), np.zeros(3, dtype=np.int8)
+    scored = TableForecasts(list("abc"), replace(forecasts, weather=uses), flags, [[]] * 3, evaluated, {})
+    rows = read_part(to_bytes(scored, EventRequest(), weather=True)).to_pandas().groupby("station").first()
+    assert rows["weather_used"].fillna("none").tolist() == ["air_temperature;wind_speed", "none", ""]
+    assert rows["past_rmse_ratio"].tolist() == pytest.approx([0.84, np.nan, np.nan], nan_ok=True)

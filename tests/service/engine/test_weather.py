@@ -15,11 +15,14 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
 from service.api.forecast.columns.cutting import SeriesCutter
 from service.api.forecast.columns.rows import read_rows, rows_of, write_rows
+from service.api.forecast.columns.writing import form_of, to_batch
+from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, parse
 from service.engine.series_columns import SeriesColumns
 from tests.forecasting.series.test_weather import AIR, SERIES, WIND, assert_same, frame
@@ -141,7 +144,7 @@ def test_weather_in_columns_may_be_of_one_kind_and_is_checked() -> None:
 
 
 def test_what_a_forecast_made_of_weather_is_written_and_kept_when_forecasts_are_joined(
-    gru: Forecaster, nino12: SstSeries
+    gru: Forecaster, nino12: SstSeries, catalog: Catalog
 ) -> None:
     until = np.datetime64("2011-03-01", "s")
     uses = [WeatherUse(("wind_speed",), until, 0.84321, 60, "mast"), WeatherUse((), None, None, 0)]
@@ -154,6 +157,12 @@ def test_what_a_forecast_made_of_weather_is_written_and_kept_when_forecasts_are_
     assert third["weather"] == {"used": [], "origins": 0}
     assert [with_weather[i].weather for i in range(3)] == [uses[0], None, uses[1]]
     assert forecasts[0].weather is None
+    form = form_of(Job(catalog.select("gru", "nino12"), (), RequestOptions(ForecastOptions())))
+    ids = pa.array(["a", "b", "c"])
+    batch = to_batch(ids, [with_weather], [{}], form).to_pandas().set_index("station")
+    assert batch["weather_used"].fillna("none").tolist() == ["wind_speed", "none", ""]
+    assert batch["past_rmse_ratio"].dropna().to_dict() == {"a": 0.84321}
+    assert to_batch(ids, [forecasts], [{}], form).column("weather_used").null_count == 3
     others = forecasts.for_rows(np.array([3, 4, 5]), {})
     assert Forecasts.joined([others, with_weather]).weather == [uses[0], None, uses[1], None, None, None]
     assert not Forecasts.joined([others, forecasts]).weather

@@ -85,6 +85,8 @@ def _form(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> ResponseForm:
         *dict(references).items(),
         ("usual_years", pa.string()),
         ("usual_source", pa.string()),
+        ("weather_used", pa.string()),
+        ("past_rmse_ratio", pa.float64()),
         *dict.fromkeys(exceedance, pa.float64()).items(),
         ("calibrated", pa.bool_()),
         ("messages", pa.string()),
@@ -156,6 +158,10 @@ def _rows(ids: pa.StringArray, forecasts: Forecasts, known: Mapping[str, str], f
     if any(forecasts.usual):
         columns["usual_years"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.years_text))
         columns["usual_source"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.source))
+    if any(forecasts.weather):
+        columns["weather_used"] = spread.of_forecasts(_texts(forecasts.weather, lambda weather: ";".join(weather.used)))
+        ratios = [weather and weather.past_rmse_ratio for weather in forecasts.weather]
+        columns["past_rmse_ratio"] = spread.of_forecasts(pa.array(ratios, pa.float64()))
     if any(forecasts.warnings):
         columns["warnings"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _codes))
         columns["messages"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _messages))
