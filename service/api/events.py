@@ -32,7 +32,6 @@ from service.engine.reading import (
     check_limits,
     read_each,
     refuse_missing_steps,
-    refuse_weather,
     sentence,
     series_ids,
 )
@@ -268,7 +267,6 @@ async def post_events(
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     check_limits(body.series, settings)
-    refuse_weather(body.series)
     refuse_missing_steps(body.series)
     most = settings.max_answer_bytes
     content = await find_past_events(serving, body, kind, format, most, by_day=by_day, strict=strict)

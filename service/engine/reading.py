@@ -113,13 +113,6 @@ def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
             raise RequestError(MISSING_STEP, field=f"series[{i}].step")
 
 
-def refuse_weather(series: Sequence[InputSeries]) -> None:
-    """Raise RequestError if a series has weather, for requests that are about the past only."""
-    for i, given in enumerate(series):
-        if given.weather is not None:
-            raise RequestError("only POST /forecast takes weather: leave it out", field=f"series[{i}].weather")
-
-
 def check_horizon(horizon: int, settings: Settings) -> None:
     """Raise RequestError if ``horizon`` is over the limit."""
     if horizon > settings.max_horizon:

@@ -25,7 +25,7 @@ SMALL_BYTES: Final = 2**16
 LARGE_BYTES: Final = 2**20
 """A body above this size is read in parts: a smaller one is read in about twenty milliseconds."""
 
-_BASE_PARTS: Final = 1_000
+_BASE_PARTS: Final = 5_000
 _PARTS_PER_SERIES: Final = 12
 """Objects and arrays that JSON may hold. A request with too many series stays below, so that its error says that."""
 

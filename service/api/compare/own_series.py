@@ -13,6 +13,7 @@ from forecasting.events.baseline import COARSE_BASELINE, Position
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.event_schema import definitions_of
 from forecasting.events.outlook import GivenBaseline
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_positions
@@ -41,7 +42,6 @@ from service.engine.reading import (
     parse,
     read_each,
     refuse_missing_steps,
-    refuse_weather,
     sentence,
     series_ids,
 )
@@ -214,6 +214,9 @@ class OwnSeries:
         return "\n\n".join([models_table(pooled.reports), *sections] if pooled else sections) + "\n"
 
 
+_NO_WEATHER: Final = ForecastWarning("weather_ignored", "models are compared without weather")
+
+
 async def compare_series(
     serving: Serving, settings: Settings, request: CompareRequest, selection: Selection, *, strict: bool
 ) -> OwnSeries:
@@ -224,7 +227,6 @@ async def compare_series(
         ProblemError: 422 if ``strict`` and a series could not be used.
     """
     check_limits(request.series, settings)
-    refuse_weather(request.series)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
     if selection.release is None:
@@ -250,13 +252,14 @@ async def compare_series(
                 raise series
             if error := half_positions(position[None]).get(0) or future_error(series, remedy=""):
                 raise error
+            has_weather, series = series.weather is not None, replace(series, weather=None)
             loaded = selection.release_at(series.step, reach)
             where = position_of(given.latitude, given.longitude)
             asked = _requested_events(events, given.baseline or request.baseline, where, request.units)
             backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
             use_percentiles = any(isinstance(event.threshold, Percentile) for event in events)
-            if use_percentiles and isinstance(asked.baseline, Position):
-                backtest = backtest.with_warnings((COARSE_BASELINE,))
+            is_coarse = use_percentiles and isinstance(asked.baseline, Position)
+            backtest = backtest.with_warnings((COARSE_BASELINE,) * is_coarse + (_NO_WEATHER,) * has_weather)
             entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
         except SeriesError as error:
             entries.append(error.with_traceback(None))

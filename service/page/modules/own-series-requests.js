@@ -105,10 +105,10 @@ async function ofPlace(ask, choice, compare, stop) {
   return { forecasts, headline: { forecast, named: true, first, other: null, resampled: "", missing: sentence(comparison.error ?? "") } };
 }
 
-/** The series with the position that the user entered. @param {any} series @param {Choice} choice */
+/** The series with the position that the user entered, and its weather; a model of one place takes neither. @param {any} series @param {Choice} choice */
 export function withPosition(series, { position, place }) {
-  const { latitude, longitude, ...rest } = series;
-  return place || !position ? rest : { ...rest, ...position };
+  const { latitude, longitude, weather, ...rest } = series;
+  return place ? rest : { ...rest, ...(weather ? { weather } : {}), ...position };
 }
 
 /** @param {Source} source @param {string} message */

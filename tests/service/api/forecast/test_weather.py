@@ -111,11 +111,18 @@ def test_more_weather_than_the_longest_series_and_horizon_is_too_much(seas: Path
         assert line["error"] == sentence
 
 
-@pytest.mark.parametrize("path", ["/compare", "/events"])
-def test_requests_about_the_past_take_no_weather(seas_client: httpx.Client, path: str) -> None:
-    response = seas_client.post(path, json={"series": [windy()]})
-    assert response.status_code == 422
-    assert "only POST /forecast takes weather: leave it out" in response.json()["detail"]
+def test_models_are_compared_without_weather(seas_client: httpx.Client) -> None:
+    compared = [
+        answered(seas_client.post("/compare", json={"series": [given]}))["series"][0] for given in (windy(), days())
+    ]
+    assert messages(compared[0], "weather_ignored") == ["models are compared without weather"]
+    assert compared[0]["models"] == compared[1]["models"]
+
+
+def test_past_events_do_not_depend_on_weather(seas_client: httpx.Client) -> None:
+    body = {"series": [days(), windy()], "baseline": {"climatology": [19.0] * 366, "threshold": [20.5] * 366}}
+    without, with_weather = answered(seas_client.post("/events", json=body))["series"]
+    assert without == with_weather
 
 
 COLUMN = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.floats(-5, 40), max_size=8)
