@@ -17,6 +17,9 @@ from forecasting.series.weather import COVARIATES, Weather, WeatherReader, WindU
 MAX_SOURCE: Final = 256
 """Maximum characters of the source of weather."""
 
+MAX_ISSUED: Final = 1_500
+"""Older forecasts of the weather over one series: four years of days, or of a year four a day."""
+
 ReadWeather = Callable[[WeatherReader], Weather | None]
 """Reads the weather over one series, or raises SeriesError; None without any."""
 
@@ -63,6 +66,8 @@ class InputWeather(InputCovariates):
     )
     issued: list[InputIssuedWeather] = Field(
         default_factory=list,
+        max_length=MAX_ISSUED,
+        fail_fast=True,
         description="Older forecasts of the weather, from which the forecast learns how far to trust the newest one. "
         "Without them it assumes the skill of a good global model.",
     )

@@ -25,7 +25,7 @@ def service(artifacts: Path) -> Iterator[Service]:
 
 
 UNKNOWN = '"unknown":1'
-PARTS = "the JSON contains more than 121000 objects and arrays"
+PARTS = "the JSON contains more than 125000 objects and arrays"
 MISSING = "body.series: this field is required (and 1 more)"
 
 
@@ -44,6 +44,10 @@ def repeated(begin: str, piece: str, n: int, end: str) -> bytes:
          "body.series[0].values[0]: must be a valid number"),
         ("/forecast", '{"series":[{"values":[1],"timestamps":[', "1", MANY, "]}]}",
          "body.series[0].timestamps[0]: must be a valid string"),
+        ("/forecast", '{"series":[{"values":[1],"weather":{"issued":[', "1", MANY, "]}}]}",
+         "body.series[0].weather.issued[0]: must be an object"),
+        ("/forecast", '{"series":[{"values":[1],"weather":{"wind_speed":[', '""', MANY, "]}}]}",
+         "body.series[0].weather.wind_speed[0]: must be a valid number"),
         ("/forecast", '{"thresholds":[', '""', MANY, "]}", MISSING),
         ("/forecast", '{"id":[', '{"":1}', 2 * MANY, "]}", PARTS),
         ("/compare", '{"id":[', '{"":1}', 2 * MANY, "]}", PARTS),
@@ -54,7 +58,7 @@ def repeated(begin: str, piece: str, n: int, end: str) -> bytes:
         ("/forecast", '{"id":[', '"ā"', 2 * MANY, "]}", MISSING),
         ("/v2/models/gru/infer", '{"inputs":[', '{"":1}', 2 * MANY, "]}", PARTS),
         ("/v2/repository/index", '{"":[', '{"":1}', 2 * MANY, "]}",
-         "the JSON contains more than 1000 objects and arrays"),
+         "the JSON contains more than 5000 objects and arrays"),
         ("/forecast", "{", UNKNOWN, MANY, "}", "body: more than 50 unknown fields"),
         ("/compare", "{", UNKNOWN, MANY, "}", "body: more than 50 unknown fields"),
     ],
@@ -77,7 +81,7 @@ def test_a_body_with_many_errors_takes_little_memory(
     [
         ('{"values":[', '""', MANY, "]}", r"values\[0\]: must be a valid number"),
         ("{", UNKNOWN, MANY // 4, "}", "the line: more than 50 unknown fields"),
-        ('{"id":[', '{"":1}', MANY // 2, "]}", "the JSON contains more than 1012 objects and arrays"),
+        ('{"id":[', '{"":1}', MANY // 2, "]}", "the JSON contains more than 5012 objects and arrays"),
     ],
 )
 def test_a_line_with_many_errors_takes_little_memory(
