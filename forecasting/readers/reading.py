@@ -32,12 +32,14 @@ class ColumnNames:
         time: name of the time column, or of several columns that together make a time.
         station: column that distinguishes stations; None if there is none.
         flags: column of QARTOD flags; None if there is none.
+        weather: columns of air temperature and wind speed; None if there are none.
     """
 
     time: str
     value: str
     station: str | None = None
     flags: str | None = None
+    weather: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]
     """
     return {
         "name": station.name,
-        "columns": {role: name for role, name in asdict(station.columns).items() if name is not None},
+        "columns": {role: _listed(name) for role, name in asdict(station.columns).items() if name is not None},
         "units": station.units,
         "units_from": station.units_from,
         "flags": {str(flag): count for flag, count in station.flags.items()},
@@ -217,6 +219,10 @@ def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]
         "series": None if station.series is None else _describe_series(station.series),
         "problem": None if station.error is None else station.error.written(syntax),
     }
+
+
+def _listed(name: str | tuple[str, ...]) -> str | list[str]:
+    return name if isinstance(name, str) else [*name]
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
             series, unused = series.until_last_observation(), f"the weather in the file is not used: {error.message}"
         else:
             if series.weather is not None:
-                source += f", weather from {' and '.join(observations.weather.columns)}"
+                source += f", weather from {' and '.join(columns.weather or ())}"
     line = flat_line(series.values)
     found = (
         _doubt_units(observations, series),

@@ -134,7 +134,7 @@ def _stations_of_column(
     quality = None if flag_name is not None else _unused_quality(table, choice.value, options)
     unused = () if flag_name or quality or options.flags else _note_unused_flags(table, choice.value)
     units, units_from, doubts = _units(table, choice.value, options)
-    weather, unknown = _weather(table, choice.value, units, options)
+    weather, names, unknown = _weather(table, choice.value, units, options)
     doubts = (*doubts, *unknown)
     lines = table.cells.index.to_numpy()
     for part, part_times in parts:
@@ -148,7 +148,7 @@ def _stations_of_column(
             flagged = Flagged(observed, {}, (doubt,))
         station = ReadStation(
             part.station if choice.station is None else choice.station,
-            ColumnNames(time, choice.value, part.column, flag_name),
+            ColumnNames(time, choice.value, part.column, flag_name, names or None),
             units, units_from, flagged.counts, (*doubts, *flagged.warnings), flagged.marked, _position(table, part),
         )  # fmt: skip
         notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, flag_name), *unused)
@@ -159,15 +159,15 @@ def _stations_of_column(
 
 def _weather(
     table: Table, sst: str, units: Units, options: ReadingOptions
-) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """Return the columns of weather by name, °C and m/s, and why others are not used."""
+) -> tuple[dict[str, Floats], tuple[str, ...], tuple[str, ...]]:
+    """Return the weather by covariate, °C and m/s; its columns; and why others are not used."""
     columns = dict[str, Floats]()
     covariates, doubts = find_covariates(table, sst, units)
     for covariate in covariates:
         values = to_numbers(table.cells[covariate.column])
         values[np.isin(values, (*table.sentinels, *options.missing))] = np.nan
         columns[covariate.name] = covariate.convert(values)
-    return columns, doubts
+    return columns, tuple(covariate.column for covariate in covariates), doubts
 
 
 def _line(lines: npt.NDArray[np.int64], i: int) -> str:

@@ -164,6 +164,8 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
         f"  time       {columns['time']}",
         f"  value      {columns['value']}, {station['units']} {station['units_from']}",
     ]
+    if "weather" in columns:
+        lines.append(f"  weather    {', '.join(columns['weather'])}")
     if "flags" in columns:
         lines.append(f"  flags      {columns['flags']}: {', '.join(_flag_counts(station['flags'])) or 'not used'}")
     series = station["series"]

@@ -33,6 +33,7 @@ class FileColumns(BaseModel):
     value: str = Field(description="The name of the temperature column.")
     station: str | None = Field(default=None, description="The name of the column that distinguishes stations.")
     flags: str | None = Field(default=None, description="The name of the QARTOD flag column.")
+    weather: list[str] | None = Field(default=None, description="The columns of air temperature and wind speed.")
 
 
 class SeriesSummary(BaseModel):

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import ReadingOptions, read_content
+from forecasting.readers import ReadingOptions, describe, read_content
 from forecasting.readers.weather import read_weather
 from forecasting.series.sst_series import SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
+from forecasting.series.weather import COVARIATES
 from tests.forecasting.series.test_weather import SERIES, assert_same, frame
 
 DAYS = [f"2026-03-0{day}" for day in range(1, 6)]
@@ -56,7 +57,10 @@ def test_columns_of_weather_are_read_beside_sst(text: str) -> None:
     series = series_of(text)
     np.testing.assert_array_equal(series.values, SERIES.values)
     assert_same(series.weather, to_sst_series(SERIES, weather=frame()).weather)
-    assert "weather from air_temperature and wind_speed" in series.notes[0]
+    (station,) = read_content(text.encode(), ReadingOptions()).stations
+    names = describe(station)["columns"]["weather"]
+    assert [name.lower().replace(" ", "_").partition("_(")[0].removesuffix("_degc") for name in names] == [*COVARIATES]
+    assert f"weather from {names[0]} and {names[1]}" in series.notes[0]
 
 
 def test_air_has_the_units_of_the_water_unless_it_says_otherwise() -> None:

@@ -185,6 +185,7 @@ def test_an_uploaded_file_returns_weather_as_a_request_takes_it(seas_client: htt
     content = table.rename(columns={"air_temperature": "air_temperature (degF)"}).to_csv(index=False)
     answer = answered(seas_client.post("/series", content=content, headers=CSV))
     (series,) = answer["series"]
+    assert answer["stations"][0]["columns"]["weather"] == ["air_temperature (degF)", "wind_speed"]
     assert len(series["values"]) == len(VALUES)
     weather = {"start": "2024-01-01T00:00:00Z", "air_temperature": [15.0] * 65, "wind_speed": [None, *[5.0] * 64]}
     assert series["weather"] == weather
