@@ -59,6 +59,12 @@ _LEADS: Final = 7
 """Days: the longest lead of Open-Meteo's previous runs."""
 
 _VARIABLES: Final = ("temperature_2m", "wind_speed_10m")
+_ISSUED_EVERY: Final = 3 * 3_600
+"""Seconds. Past origins of forecasts are many hours apart, an odd number: some of them coincide with these."""
+
+ISSUED_STEPS: Final = 72
+"""Most values of an earlier forecast."""
+
 _UNITS: Final = {"temperature_2m": "°C", "wind_speed_10m": "m/s"}
 _HOUR: Final = 3_600
 _LONGEST_GAP: Final = 6
@@ -223,25 +229,32 @@ def weather_at(hourly: HourlyWeather, step: TimeStep, origin: np.datetime64, sou
     return Weather(times[begin], values[begin:end], source=source)
 
 
-def issued_at(leads: Sequence[HourlyWeather], step: TimeStep, weather: Weather) -> tuple[IssuedWeather, ...]:
-    """Return forecasts of the weather as they were issued, one a day over the time of ``weather``.
+def leads_at(leads: Sequence[HourlyWeather], step: TimeStep, times: Times) -> Floats:
+    """Return the weather of steps as it was forecast one day before, two days, and so on, ``(days, n, 2)``."""
+    return np.stack([lead.at_step(step, times) for lead in leads])
+
+
+def issued_forecasts(
+    leads: Floats, step: TimeStep, times: Times, reach: int, anchor: int = 0
+) -> tuple[IssuedWeather, ...]:
+    """Return forecasts of the weather as they were issued: at each step of a day, and every three hours of others.
 
     A value is the one that was known a whole number of days before its time, at least since the forecast was issued.
 
     Args:
-        leads: the weather as it was forecast one day before each hour, two days, and so on.
-        step: the step of ``weather``, at most a day.
-        weather: the weather over a series.
+        leads: what :func:`leads_at` returns.
+        step: at most a day.
+        times: of the steps ``(n,)``.
+        reach: most values of a forecast.
+        anchor: a place in ``times`` at which one is issued.
     """
-    a_day = max(1, DAY // step.seconds)
-    times = step.range(weather.start, len(weather.values))
-    at_step = np.stack([lead.at_step(step, times) for lead in leads])
-    reach = len(leads) * a_day
+    every, a_day = max(1, _ISSUED_EVERY // step.seconds), max(1, DAY // step.seconds)
+    reach = min(reach, len(leads) * a_day)
     lead_of = -(-np.arange(1, reach + 1) * step.seconds // DAY) - 1
     issued = []
-    for place in range(0, len(times) - 1, a_day):
+    for place in range(anchor % every, len(times) - 1, every):
         ahead = np.arange(place + 1, min(place + 1 + reach, len(times)))
-        values = at_step[lead_of[: len(ahead)], ahead]
+        values = leads[lead_of[: len(ahead)], ahead]
         known = np.flatnonzero(np.isfinite(values).any(axis=1))
         if len(known):
             issued.append(IssuedWeather(times[place], values[: known[-1] + 1]))

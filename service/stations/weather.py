@@ -10,10 +10,10 @@ from pydantic import PrivateAttr
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, SECONDS, Floats, iso_of
+from forecasting.series.times import DAY, SECONDS, Floats, Times, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import COVARIATES, IssuedWeather, Weather, WeatherReader
-from forecasting.weather_sources import HourlyWeather, past_days, weather_at
+from forecasting.weather_sources import HourlyWeather, issued_forecasts, past_days
 from service.engine.weather import InputWeather
 
 Json = dict[str, Any]
@@ -25,8 +25,8 @@ _HOUR: Final = TimeStep.parse("hour")
 _DAY: Final = TimeStep.parse("day")
 _DECIMALS: Final = 2
 
-_ISSUED_STEPS: Final = 72
-"""Hours of earlier forecasts that are kept: those of days are kept whole."""
+_LEADS_OF_HOURS: Final = 3
+"""Days ahead of which earlier forecasts of hours are kept: no more is forecast of them."""
 
 
 def kept_step(step: TimeStep) -> TimeStep:
@@ -37,25 +37,28 @@ def kept_step(step: TimeStep) -> TimeStep:
     return _DAY if step == _DAY else _HOUR
 
 
-def kept(weather: Weather, step: TimeStep, attribution: str | None, older: Json | None) -> Json:
+def kept(weather: Weather, leads: Floats | None, step: TimeStep, attribution: str | None, older: Json | None) -> Json:
     """Return weather at ``step`` as it is stored.
 
     Args:
-        weather: the newest, with earlier forecasts at the first time.
+        weather: the newest.
+        leads: the same time as it was forecast one day before, two days, and so on, ``(days, n, 2)``; None if it was
+            not fetched.
         step: that of :func:`kept_step`.
         attribution: what the licence asks to show.
-        older: what was stored before: its past and its earlier forecasts are kept for as long as a backtest needs them.
+        older: what was stored before: it is kept for as long as a backtest needs it.
     """
+    content: Json = {"start": _seconds(weather.start), **_columns(weather.values)}
+    earlier: Json | None = None
+    if leads is not None:
+        days = leads if step == _DAY else leads[:_LEADS_OF_HOURS]
+        earlier = {"start": content["start"], "days": [_columns(each) for each in days]}
+    elif older is not None and older["earlier"] is not None:
+        last = last_time({**older["earlier"], **older["earlier"]["days"][0]}, step)
+        earlier = older["earlier"] if last >= content["start"] - past_days(step) * DAY else None
     if older is not None:
-        weather = _renewed(_loaded(older), weather, step)
-    most = len(weather.values) if step == _DAY else _ISSUED_STEPS
-    return {
-        "start": _seconds(weather.start),
-        **_columns(weather.values),
-        "issued": [{"issued": _seconds(each.issued), **_columns(each.values[:most])} for each in weather.issued],
-        "source": weather.source,
-        "attribution": attribution,
-    }
+        content = _renewed(older, content, step)
+    return content | {"earlier": earlier, "source": weather.source, "attribution": attribution}
 
 
 def last_time(content: Json, step: TimeStep) -> int:
@@ -63,22 +66,14 @@ def last_time(content: Json, step: TimeStep) -> int:
     return int(content["start"]) + (len(content[COVARIATES[0]]) - 1) * step.seconds
 
 
-def _renewed(older: Weather, newer: Weather, step: TimeStep) -> Weather:
-    """Return the newer weather, with the older past in front, as far as the two join."""
-    begin = _seconds(newer.start) - past_days(step) * DAY
-    before = (_seconds(newer.start) - _seconds(older.start)) // step.seconds
-    if not 0 <= before <= len(older.values):
+def _renewed(older: Json, newer: Json, step: TimeStep) -> Json:
+    """Return the newer values with the older past in front, as far as the two join and a backtest needs it."""
+    before = (newer["start"] - older["start"]) // step.seconds
+    if not 0 <= before <= len(older[COVARIATES[0]]):
         return newer
-    skipped = max(0, -(-(begin - _seconds(older.start)) // step.seconds))
-    values = np.concatenate([older.values[skipped:before], newer.values])
-    start = np.datetime64(_seconds(newer.start) - max(0, before - skipped) * step.seconds, "s")
-    issued = tuple(each for each in older.issued if _seconds(each.issued) >= begin)
-    return Weather(start, values, newer.issued or issued, newer.source)
-
-
-def _loaded(content: Json) -> Weather:
-    issued = (IssuedWeather(np.datetime64(each["issued"], "s"), _table(each)) for each in content["issued"])
-    return Weather(np.datetime64(content["start"], "s"), _table(content), tuple(issued), content["source"])
+    skipped = max(0, before - past_days(step) * DAY // step.seconds)
+    columns = {name: older[name][skipped:before] + newer[name] for name in COVARIATES}
+    return {"start": older["start"] + skipped * step.seconds, **columns}
 
 
 def _table(columns: Mapping[str, Sequence[float | None]]) -> Floats:
@@ -185,17 +180,15 @@ def weather_of(stored: StoredWeather, series: SstSeries, horizon: int, *, replay
         return StationWeather(problem=stored.error or "it has not been fetched yet")
     fetched, content = stored.newest
     result = StationWeather(fetched=fetched, attribution=content["attribution"])
-    try:
-        whole = _on_grid(_loaded(content), series)
-    except SeriesError as error:
-        return result._replace(problem=str(error))
     observed = series.times[-1]
     given = [IssuedWeather(_nearest(time, series), _table(each)) for time, each in stored.given]
+    past = min(len(series) - 1, past_days(series.step) * DAY // series.step.seconds) + 1
+    times = series.step.shift(np.asarray(observed), np.arange(1 - past, horizon + 1))
+    issued = _issued(content, series.step, times, horizon, past - 1)
     # Those of the server are of before the station had its own.
-    issued = [*(each for each in whole.issued if not given or each.issued < given[0].issued), *given]
+    issued = [*(each for each in issued if not given or each.issued < given[0].issued), *given]
     issued = [each for each in issued if each.issued < observed or (replayed and each.issued == observed)]
-    values, begin = _window(whole, series, horizon)
-    past = round(float(series.step.position(np.asarray([observed]), begin)[0])) + 1
+    values = _at(content, series.step, times)
     if replayed:
         known = issued.pop().values[:horizon] if issued and issued[-1].issued == observed else values[:0]
         values = np.concatenate([values[:past], known])
@@ -203,7 +196,7 @@ def weather_of(stored: StoredWeather, series: SstSeries, horizon: int, *, replay
         return result._replace(problem="what was fetched last does not reach the readings")
     reader = WeatherReader(series.step, series.start, series.values)
     try:
-        over = reader.of_arrays(_given(values), begin, source=content["source"])
+        over = reader.of_arrays(_given(values), times[0], source=content["source"])
     except SeriesError as error:
         return result._replace(problem=f"what the server sent cannot be used: {error}")
     # Without the checks of a request, which take longer than the forecast for so many.
@@ -211,7 +204,7 @@ def weather_of(stored: StoredWeather, series: SstSeries, horizon: int, *, replay
     late = None
     if not replayed and now - fetched > LATE_SECONDS:
         late = stored.error or "it has not been fetched since"
-    return result._replace(over=over, ahead=_columns(values[past:]), problem=late)
+    return result._replace(over=over, ahead=_columns(_known(values[past:])), problem=late)
 
 
 def _nearest(time: int, series: SstSeries) -> np.datetime64:
@@ -226,38 +219,28 @@ def _given(values: Floats) -> dict[str, Floats]:
     return {name: column for name, column in zip(COVARIATES, values.T, strict=True) if np.isfinite(column).any()}
 
 
-def _window(weather: Weather, series: SstSeries, horizon: int) -> tuple[Floats, np.datetime64]:
-    """Return the values from where a backtest begins to the end of the forecast, and the time of the first.
-
-    The last observation is always inside.
-    """
-    step, observed = series.step, series.times[-1]
-    first = min(len(series) - 1, past_days(step) * DAY // step.seconds)
-    times = step.shift(np.asarray(observed), np.arange(-first, horizon + 1))
-    places = np.round(step.position(times, weather.start)).astype(np.int64)
-    inside = (places >= 0) & (places < len(weather.values))
-    values = np.full((len(times), len(COVARIATES)), np.nan)
-    values[inside] = weather.values[places[inside]]
-    last = np.flatnonzero(np.isfinite(values).any(axis=1))
-    end = max(first, int(last[-1])) + 1 if len(last) else first + 1
-    return values[:end], times[0]
+def _known(values: Floats) -> Floats:
+    """Return values up to the last that is known."""
+    known = np.flatnonzero(np.isfinite(values).any(axis=1))
+    return values[: known[-1] + 1] if len(known) else values[:0]
 
 
-def _on_grid(weather: Weather, series: SstSeries) -> Weather:
-    """Return stored weather on the grid of a series."""
-    step, origin = series.step, series.start
-    if step == _DAY:
-        offset = np.timedelta64(_seconds(origin) % DAY, "s")
-        issued = tuple(IssuedWeather(each.issued + offset, each.values) for each in weather.issued)
-        return Weather(weather.start + offset, weather.values, issued, weather.source)
-    whole = weather_at(HourlyWeather(weather.start, weather.values), step, origin, weather.source or "")
-    issued = tuple(_issued_on_grid(each, step, origin) for each in weather.issued)
-    return Weather(whole.start, whole.values, issued, weather.source)
+def _at(content: Json, step: TimeStep, times: Times) -> Floats:
+    """Return stored weather, which has columns from a start on, at steps; NaN where it is not known."""
+    start, values = np.datetime64(content["start"], "s"), _table(content)
+    if step != _DAY:
+        return HourlyWeather(start, values).at_step(step, times)
+    days = (times - start).astype(np.int64) // DAY
+    inside = (days >= 0) & (days < len(values))
+    found = np.full((len(times), len(COVARIATES)), np.nan)
+    found[inside] = values[days[inside]]
+    return found
 
 
-def _issued_on_grid(issued: IssuedWeather, step: TimeStep, origin: np.datetime64) -> IssuedWeather:
-    hourly = HourlyWeather(issued.issued + np.timedelta64(_HOUR.seconds, "s"), issued.values)
-    place = int(np.ceil(step.position(np.asarray([issued.issued]), origin))[0])
-    count = len(issued.values) * _HOUR.seconds // step.seconds
-    times = step.shift(np.asarray(origin), place + np.arange(count + 1))
-    return IssuedWeather(times[0], hourly.at_step(step, times[1:]))
+def _issued(content: Json, step: TimeStep, times: Times, reach: int, observed: int) -> list[IssuedWeather]:
+    """Return the forecasts of before the station existed, those that were issued at some of ``times``."""
+    earlier = content["earlier"]
+    if earlier is None:
+        return []
+    leads = np.stack([_at({"start": earlier["start"], **each}, step, times) for each in earlier["days"]])
+    return [*issued_forecasts(leads, step, times, reach, observed)]

@@ -5,7 +5,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -31,7 +30,7 @@ from forecasting.weather_sources import (
     Position,
     T,
     erddap_weather,
-    issued_at,
+    leads_at,
     open_meteo_error,
     open_meteo_previous_runs,
     open_meteo_weather,
@@ -389,9 +388,8 @@ def _kept(
     """
     step = kept_step(due.step)
     weather = weather_at(hourly, step, _MIDNIGHT, source)
-    if leads is not None:
-        weather = replace(weather, issued=issued_at(leads, step, weather))
-    return kept(weather, step, attribution, due.older)
+    earlier = None if leads is None else leads_at(leads, step, step.range(weather.start, len(weather.values)))
+    return kept(weather, earlier, step, attribution, due.older)
 
 
 def _advance(requests: Exchange[T], body: bytes | None) -> tuple[str | None, Any]:

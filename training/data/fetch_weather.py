@@ -19,13 +19,15 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import COVARIATES, Weather
 from forecasting.weather_sources import (
     ATTRIBUTION,
+    ISSUED_STEPS,
     OPEN_METEO,
     ErddapWeather,
     OpenMeteo,
     Position,
     erddap_weather,
     exchange,
-    issued_at,
+    issued_forecasts,
+    leads_at,
     open_meteo_previous_runs,
     open_meteo_weather,
     weather_at,
@@ -83,7 +85,9 @@ def fetch_weather(
             weather = weather_at(hourly, step, _MIDNIGHT, OPEN_METEO)
             try:
                 (leads,) = exchange(open_meteo_previous_runs(source, [position], now, days), get)
-                weather = replace(weather, issued=issued_at(leads, step, weather))
+                times = step.range(weather.start, len(weather.values))
+                issued = issued_forecasts(leads_at(leads, step, times), step, times, ISSUED_STEPS)
+                weather = replace(weather, issued=issued)
             except ForecastError as error:
                 downloader.tell(f"no earlier forecasts of the weather: {error}")
         else:

@@ -8,15 +8,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from forecasting.series.times import DAY
 from service.stations.store.database import parts, put_rows
 from service.stations.store.stations import WEATHER_KIND, Fetch, StationSettings, has_source, record_fetch
 from service.stations.store.tables import ISSUED_FORECASTS, STATIONS, WEATHER
 
 Json = dict[str, Any]
 
-_MOST: Final = 400
+_MOST: Final = 500
 """Forecasts of the weather of one station that are read at most."""
+
+_EVERY: Final = 3 * 3_600
+"""Seconds between those that are read."""
 
 
 def get_weather(connection: Connection, stations: Sequence[int]) -> dict[int, tuple[int, Json]]:
@@ -44,7 +46,9 @@ def put_weather(connection: Connection, fetched: Sequence[tuple[Fetch, StationSe
 
 
 def forecasts_of_weather(connection: Connection, begins: Mapping[int, int]) -> dict[int, list[tuple[int, Json]]]:
-    """Return the weather that was given to the forecasts of stations from a time on, one a day, oldest first.
+    """Return the weather that was given to the forecasts of stations from a time on, oldest first.
+
+    Of steps shorter than three hours, those are returned that are a multiple of that after the time.
 
     Args:
         connection: For reading.
@@ -62,7 +66,7 @@ def forecasts_of_weather(connection: Connection, begins: Mapping[int, int]) -> d
             issued.observed_until >= begin,
             issued.weather.is_not(None),
             issued.replayed.is_(False),
-            (issued.observed_until - begin) % DAY == 0,
+            (issued.observed_until - begin) % _EVERY == 0,
         )
         by_time = {row.observed_until: row.weather for row in connection.execute(query.order_by(issued.batch))}
         found[station] = sorted(by_time.items())[-_MOST:]

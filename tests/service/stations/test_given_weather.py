@@ -1,14 +1,14 @@
 """The weather that a forecast of a station is given: on the grid of its readings, and as it was known."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.series.weather import COVARIATES, IssuedWeather, Weather
+from forecasting.series.weather import COVARIATES, Weather
 from service.stations.weather import Json, StationWeather, StoredWeather, kept, kept_step, last_time, weather_of
 
 NOON = np.datetime64("2026-06-01T12:00", "s")
@@ -17,9 +17,16 @@ NOW = int(np.datetime64("2026-06-11", "s").astype(np.int64))
 DAY, HOUR = TimeStep.parse("day"), TimeStep.parse("hour")
 
 
-def stored(weather: Weather, step: TimeStep, given: Sequence[tuple[str, Json]] = ()) -> StoredWeather:
+def stored(
+    weather: Weather, step: TimeStep, given: Sequence[tuple[str, Json]] = (), leads: Floats | None = None
+) -> StoredWeather:
     times = [(int(np.datetime64(time, "s").astype(np.int64)), content) for time, content in given]
-    return StoredWeather((NOW, kept(weather, kept_step(step), "of a test", None)), times, None)
+    return StoredWeather((NOW, kept(weather, leads, kept_step(step), "of a test", None)), times, None)
+
+
+def leads_of(weather: Weather, days: int) -> Floats:
+    """Return weather as it was forecast 1, 2, … days before: 10, 20, … °C too warm."""
+    return np.stack([weather.values + np.array([10.0 * day, 0.0]) for day in range(1, days + 1)])
 
 
 def counting(start: np.datetime64, count: int, first: float = 0) -> Weather:
@@ -37,39 +44,50 @@ def over(found: StationWeather) -> Weather:
     return found.over
 
 
-def given(found: StationWeather) -> dict[str, list[float]]:
-    """Return earlier forecasts of air temperature by their time of issue."""
-    return {str(each.issued): each.values[:, 0].tolist() for each in over(found).issued}
+def given(found: StationWeather) -> list[tuple[str, list[float]]]:
+    """Return earlier forecasts of air temperature with their times of issue."""
+    return [(str(each.issued), each.values[:, 0].tolist()) for each in over(found).issued]
 
 
 def test_a_day_has_the_weather_of_its_utc_day_at_whatever_time_it_is_read() -> None:
     readings = series(NOON, 5)
-    weather = replace(counting(MIDNIGHT - 3 * np.timedelta64(1, "D"), 20), issued=(
-        IssuedWeather(MIDNIGHT, np.array([[7.0, 0.7], [8.0, 0.8], [9.0, 0.9], [9.5, 0.9]])),
-    ))  # fmt: skip
-    found = weather_of(stored(weather, DAY), readings, 3, replayed=False, now=NOW)
+    weather = counting(MIDNIGHT - 3 * np.timedelta64(1, "D"), 20)
+    found = weather_of(stored(weather, DAY, leads=leads_of(weather, 7)), readings, 3, replayed=False, now=NOW)
     assert found.ahead == {"air_temperature": [8.0, 9.0, 10.0], "wind_speed": [0.8, 0.9, 1.0]}
     result = over(found)
     assert (result.start, result.values[:, 0].tolist()) == (NOON, [3, 4, 5, 6, 7, 8, 9, 10])
-    assert given(found) == {str(NOON): [7.0, 8.0, 9.0]}
+    days = [str(NOON + np.timedelta64(day, "D")) for day in range(4)]
+    assert given(found) == [(day, [14.0 + i, 25.0 + i, 36.0 + i]) for i, day in enumerate(days)]
     assert (found.warning, found.fetched, found.attribution, result.source) == (None, NOW, "of a test", "open-meteo")
 
 
 def test_hours_are_brought_to_steps_between_and_to_means_of_longer_ones() -> None:
-    weather = replace(counting(MIDNIGHT, 72), issued=(
-        IssuedWeather(MIDNIGHT, np.column_stack([np.arange(24.0), np.ones(24)])),
-    ))  # fmt: skip
-    half = series(MIDNIGHT + np.timedelta64(15, "m"), 6, TimeStep.parse("PT30M"))
-    found = weather_of(stored(weather, half.step), half, 2, replayed=False, now=NOW)
+    weather = counting(MIDNIGHT, 72)
+    half = series(MIDNIGHT + np.timedelta64(15, "m"), 8, TimeStep.parse("PT30M"))
+    with_leads = stored(weather, half.step, leads=leads_of(weather, 7))
+    assert with_leads.newest is not None
+    assert len(with_leads.newest[1]["earlier"]["days"]) == 3
+    found = weather_of(with_leads, half, 2, replayed=False, now=NOW)
     assert found.ahead is not None
-    assert found.ahead["air_temperature"] == [3.25, 3.75]
-    # The forecast begins at 01:00; it is issued with the reading at 00:15.
-    assert given(found)[str(half.start)] == pytest.approx([np.nan, 0.25], nan_ok=True)
+    assert found.ahead["air_temperature"] == [4.25, 4.75]
+    # Three hours before the last reading.
+    assert given(found) == [(str(MIDNIGHT + np.timedelta64(45, "m")), [11.25, 11.75])]
     six = series(MIDNIGHT, 4, TimeStep.parse("PT6H"))
-    found = weather_of(stored(weather, six.step), six, 2, replayed=False, now=NOW)
+    found = weather_of(stored(weather, six.step, leads=leads_of(weather, 7)), six, 2, replayed=False, now=NOW)
     assert found.ahead is not None
     assert found.ahead["air_temperature"] == [26.5, 32.5]
     assert over(found).values[:, 0].tolist() == [2.5, 8.5, 14.5, 20.5, 26.5, 32.5]
+    assert [values for _, values in given(found)] == [[18.5, 24.5], [24.5, 30.5], [30.5, 36.5]]
+
+
+def test_earlier_forecasts_of_hours_were_known_at_least_a_day_before_each_further_day() -> None:
+    weather = counting(MIDNIGHT, 120)
+    weather.values[:, 0] = 1.0
+    hours = series(MIDNIGHT, 90, HOUR)
+    found = weather_of(stored(weather, HOUR, leads=leads_of(weather, 7)), hours, 30, replayed=False, now=NOW)
+    issued = given(found)
+    assert [time for time, _ in issued] == [str(MIDNIGHT + np.timedelta64(hour, "h")) for hour in range(2, 89, 3)]
+    assert {tuple(values) for _, values in issued} == {(*[11.0] * 24, *[21.0] * 6)}
 
 
 def test_weather_that_ends_early_or_begins_late_is_given_as_far_as_it_goes() -> None:
@@ -97,35 +115,47 @@ def test_a_long_series_gets_the_weather_of_a_backtest_only() -> None:
 
 
 def test_a_station_learns_from_its_own_forecasts_once_it_has_any() -> None:
-    issued = [IssuedWeather(MIDNIGHT + np.timedelta64(day, "D"), np.full((2, 2), day + 0.5)) for day in range(8)]
     own: Json = {"air_temperature": [4.0, 5.0, 6.0], "wind_speed": [0.4, 0.5, 0.6]}
     readings = series(NOON, 5)
     history = [("2026-06-03T11:59:00", own), ("2026-06-04T12:01:00", own), ("2026-06-05T12:00:00", own)]
-    found = weather_of(
-        stored(replace(counting(MIDNIGHT, 9), issued=tuple(issued)), DAY, history), readings, 2, replayed=False, now=NOW
-    )
+    weather = counting(MIDNIGHT, 9)
+    known = stored(weather, DAY, history, leads_of(weather, 7))
+    found = weather_of(known, readings, 2, replayed=False, now=NOW)
     # From the time of its first on; the last reading's own forecast is the newest weather.
-    assert given(found) == {
-        "2026-06-01T12:00:00": [0.5, 0.5],
-        "2026-06-02T12:00:00": [1.5, 1.5],
-        "2026-06-03T12:00:00": [4.0, 5.0],
-        "2026-06-04T12:00:00": [4.0, 5.0],
-    }
+    assert given(found) == [
+        ("2026-06-01T12:00:00", [11.0, 22.0]),
+        ("2026-06-02T12:00:00", [12.0, 23.0]),
+        ("2026-06-03T12:00:00", [4.0, 5.0]),
+        ("2026-06-04T12:00:00", [4.0, 5.0]),
+    ]
 
 
-@pytest.mark.parametrize(("known", "ahead"), [(True, [50.5, 50.5]), (False, [])])
+@pytest.mark.parametrize(("known", "ahead"), [(True, [15.0, 26.0, 37.0]), (False, [])])
 def test_a_forecast_made_afterwards_gets_only_what_was_forecast_at_its_time(known: bool, ahead: list[float]) -> None:
-    times = [0, 2, 4, 6] if known else [0, 2, 6]
-    issued = tuple(
-        IssuedWeather(MIDNIGHT + np.timedelta64(day, "D"), np.full((2, 2), 10.0 * day + 10.5)) for day in times
+    readings, weather = series(NOON, 5), counting(MIDNIGHT, 9)
+    found = weather_of(
+        stored(weather, DAY, leads=leads_of(weather, 7) if known else None),
+        readings,
+        3,
+        replayed=True,
+        now=NOW + 10**7,
     )
-    readings = series(NOON, 5)
-    weather = stored(replace(counting(MIDNIGHT, 9), issued=issued), DAY)
-    found = weather_of(weather, readings, 3, replayed=True, now=NOW + 10**7)
-    assert found.ahead == {"air_temperature": ahead, "wind_speed": ahead}
+    assert found.ahead is not None
+    assert found.ahead["air_temperature"] == ahead
     assert over(found).values[:5, 0].tolist() == [0, 1, 2, 3, 4]
-    assert [*given(found)] == ["2026-06-01T12:00:00", "2026-06-03T12:00:00"]
+    assert len(over(found).values) == 5 + len(ahead)
+    assert len(given(found)) == (4 if known else 0)
     assert found.warning is None
+
+
+def test_hours_that_are_forecast_afterwards_have_their_own_earlier_forecast() -> None:
+    weather = counting(MIDNIGHT, 40)
+    for count in (10, 11, 12):
+        hours = series(MIDNIGHT, count, HOUR)
+        known = stored(weather, HOUR, leads=leads_of(weather, 3))
+        found = weather_of(known, hours, 2, replayed=True, now=NOW)
+        assert found.ahead is not None
+        assert found.ahead["air_temperature"] == [count + 10.0, count + 11.0]
 
 
 def test_what_is_wrong_is_a_warning_with_the_reason() -> None:
@@ -169,15 +199,37 @@ def test_what_is_stored_with_a_forecast_is_what_it_was_given_and_what_it_made_of
 
 
 def test_renewed_weather_keeps_the_past_that_joins_it() -> None:
-    old = kept(counting(MIDNIGHT, 20), DAY, None, None)
+    old = kept(counting(MIDNIGHT, 20), None, DAY, None, None)
     assert last_time(old, DAY) == old["start"] + 19 * 86_400
-    new = counting(MIDNIGHT + np.timedelta64(15, "D"), 10, first=100)
-    renewed = kept(new, DAY, None, old)
-    assert renewed["start"] == old["start"]
-    assert renewed["air_temperature"] == [*range(15), *range(100, 110)]
-    apart = counting(MIDNIGHT + np.timedelta64(21, "D"), 10, first=100)
-    assert kept(apart, DAY, None, old)["air_temperature"] == [*range(100, 110)]
-    joining = counting(MIDNIGHT + np.timedelta64(20, "D"), 10, first=100)
-    assert kept(joining, DAY, None, old)["air_temperature"] == [*range(20), *range(100, 110)]
-    earlier = counting(MIDNIGHT - np.timedelta64(1, "D"), 10, first=100)
-    assert kept(earlier, DAY, None, old)["air_temperature"] == [*range(100, 110)]
+
+    def renewed(day: int) -> Json:
+        return kept(counting(MIDNIGHT + np.timedelta64(day, "D"), 10, first=100), None, DAY, None, old)
+
+    new = [*range(100, 110)]
+    assert renewed(15)["start"] == old["start"]
+    assert renewed(15)["air_temperature"] == [*range(15), *new]
+    assert renewed(0)["air_temperature"] == new
+    assert renewed(20)["air_temperature"] == [*range(20), *new]
+    assert renewed(21)["air_temperature"] == renewed(-1)["air_temperature"] == new
+
+
+def test_what_a_backtest_does_not_need_is_dropped() -> None:
+    weather = counting(MIDNIGHT, 300)
+    old = kept(weather, leads_of(weather, 7), DAY, None, None)
+    assert len(old["earlier"]["days"]) == 7
+    new = kept(counting(MIDNIGHT + np.timedelta64(290, "D"), 10), None, DAY, None, old)
+    assert new["start"] == old["start"] + 110 * 86_400
+    assert new["wind_speed"][:181] == [*(np.arange(110, 290) / 10).tolist(), 0]
+    assert new["earlier"] == old["earlier"]
+    for days, is_kept in ((299 + 180, True), (299 + 181, False)):
+        later = kept(counting(MIDNIGHT + np.timedelta64(days, "D"), 10), None, DAY, None, old)
+        assert (later["earlier"] is not None) == is_kept
+    fresh = kept(weather, leads_of(weather, 2), DAY, None, old)
+    assert len(fresh["earlier"]["days"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "kept_at"), [("day", "day"), ("P1D", "day"), ("hour", "hour"), ("PT30M", "hour"), ("PT6H", "hour")]
+)
+def test_days_are_kept_as_days_and_all_else_as_hours(step: str, kept_at: str) -> None:
+    assert str(kept_step(TimeStep.parse(step))) == kept_at

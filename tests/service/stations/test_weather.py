@@ -123,7 +123,8 @@ def test_one_request_serves_many_stations_first_with_all_that_a_backtest_needs_a
         assert content["start"] == (TODAY - 180) * DAY
         assert content["air_temperature"] == air(days, 40.0 + i).round(2).tolist()
         assert content["wind_speed"] == wind(days).tolist()
-        assert len(content["issued"]) == 180
+        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [196] * 7
+        assert content["earlier"]["days"][1]["wind_speed"][:180] == (wind(days[:180]) + 1).tolist()
     fetched = asyncio.run(store.read(fetch_of, "s0"))
     assert (fetched.failures, fetched.error, fetched.until) == (0, None, (TODAY + 15) * DAY)
     assert fetched.content == {"attribution": ATTRIBUTION}
@@ -142,8 +143,7 @@ def test_what_is_fetched_later_renews_the_weather_and_drops_what_is_too_old(
         """Make the weather that of some days ago."""
         number = get_station(connection, "pier").number
         _, content = get_weather(connection, [number])[number]
-        issued = [each | {"issued": each["issued"] - seconds} for each in content["issued"]]
-        old = content | {"start": content["start"] - seconds, "issued": issued}
+        old = content | {"start": content["start"] - seconds}
         connection.execute(WEATHER.update().values(content=old | {"air_temperature": [1.0] * 196}))
 
     asyncio.run(main())
@@ -151,7 +151,7 @@ def test_what_is_fetched_later_renews_the_weather_and_drops_what_is_too_old(
     assert content["start"] == (TODAY - 187) * DAY
     assert content["air_temperature"][-23:] == air(np.arange(TODAY - 7, TODAY + 16), 43.6).round(2).tolist()
     assert set(content["air_temperature"][:-23]) == {1.0}
-    assert min(each["issued"] for each in content["issued"]) == (TODAY - 187) * DAY
+    assert len(content["earlier"]["days"]) == 7
 
 
 def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMeteoServer) -> None:
@@ -166,7 +166,7 @@ def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMet
     for name in ("hourly", "half-hourly"):
         content = asyncio.run(store.read(content_of, name))
         assert len(content["wind_speed"]) == 76 * 24
-        assert max(len(each["wind_speed"]) for each in content["issued"]) == 72
+        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [76 * 24] * 3
 
 
 @pytest.mark.parametrize(
@@ -362,21 +362,24 @@ def test_without_weather_there_is_no_row_about_it(store: StationStore) -> None:
     assert {row.kind for lead in result.leads for row in lead.models} == {"issued", "baseline"}
 
 
-def test_trust_is_learned_from_what_forecasts_were_given_one_a_day_and_none_replayed(store: StationStore) -> None:
+def test_trust_is_learned_from_what_forecasts_were_given_but_for_replayed_ones(
+    store: StationStore,
+) -> None:
     def given(number: float) -> Json:
         return {"air_temperature": [number], "wind_speed": [number]}
 
     def fill(connection: Connection) -> None:
         put(connection, "pier", step="hour")
         forecasts = [forecast(1, day, weather=given(day), replayed=day == 3) for day in range(6)]
-        between = forecast(1, 9, weather=given(9))._replace(observed_until=4 * DAY + 3_600)
+        between = forecast(1, 9, weather=given(9))._replace(observed_until=4 * DAY + 2 * 3_600)
+        later = forecast(1, 8, weather=given(8))._replace(observed_until=4 * DAY + 3 * 3_600)
         corrected = forecast(1, 10, weather=given(10))._replace(observed_until=4 * DAY)
-        add_forecasts(connection, [*forecasts, between, corrected, forecast(1, 11)])
+        add_forecasts(connection, [*forecasts, between, later, corrected, forecast(1, 11)])
 
     asyncio.run(store.write(fill))
     found = asyncio.run(store.read(forecasts_of_weather, {1: DAY}))
-    assert [(time // DAY, content["wind_speed"]) for time, content in found[1]] == [
-        (1, [1]), (2, [2]), (4, [10]), (5, [5])
+    assert [(time / DAY, content["wind_speed"]) for time, content in found[1]] == [
+        (1, [1]), (2, [2]), (4, [10]), (4.125, [8]), (5, [5])
     ]  # fmt: skip
 
 

@@ -90,8 +90,10 @@ def test_hours_are_of_the_hour_and_earlier_forecasts_were_known_when_they_were_i
     days = np.arange(TODAY - 5, TODAY + 16)
     hours = air(days, 43.61)[:, None] + (np.arange(24) - 11.5) / 10
     np.testing.assert_allclose(weather.values[:, 0], hours.ravel(), atol=0.011)
-    first = weather.issued[0]
-    assert (first.issued, len(weather.issued)) == (weather.start, 6)
+    first, second, *_, last = weather.issued
+    assert (first.issued, second.issued - first.issued) == (weather.start, np.timedelta64(3, "h"))
+    assert last.issued == np.datetime64(TODAY, "D") + np.timedelta64(21, "h")
+    assert len(first.values) == 72
     # From one to 24 hours ahead, what was known a day before; from 25 to 48, two days.
     np.testing.assert_allclose(first.values[:, 1] - weather.values[1 : 1 + len(first.values), 1],
                                (np.arange(len(first.values)) // 24 + 1) / 2)  # fmt: skip
@@ -249,8 +251,9 @@ def test_the_command_says_what_it_wrote_whose_data_they_are_and_what_is_next(
         ATTRIBUTION,
         f"next: sst forecast FILE --weather {target}",
     ]
-    assert sst.run([*arguments, "--step", "hour", "--weather-url", "http://127.0.0.1:1"]) == 2
-    assert "the connection failed" in capsys.readouterr().err
+    with running(OpenMeteoServer(faults=[HOURLY])) as other:
+        assert sst.run([*arguments, "--step", "hour", "--weather-url", other.url]) == 2
+    assert "Hourly API request limit exceeded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
