@@ -20,7 +20,7 @@ from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import parse_units, to_celsius
-from forecasting.series.weather import COVARIATES, WIND, WindUnits, parse_wind_units, to_metres_per_second
+from forecasting.series.weather import WIND, WindUnits, parse_wind_units, to_metres_per_second
 from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, members_of, open_files, step_of
 from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, WEATHER, GridJob, Layout, Positions, Values
@@ -177,20 +177,13 @@ def stage_weather(
     """
     names, notes = list[str](), list[str]()
     count = layout.steps + len(layout.valid_times)
-    for name in COVARIATES:
-        if name not in field.data.data_vars or name == layout.name:
-            continue
-        units = str(field.data[name].attrs.get("units", "m/s" if name == WIND else ""))
-        wind = parse_wind_units(units) if name == WIND else None
+    for known in field.weather:
+        name, wind = known.name, parse_wind_units(known.units) if known.name == WIND else None
         # Wind is read as it is, as if it were in °C.
-        stated = "celsius" if wind else parse_units(units)
-        if stated is None:
-            notes.append(f"{name} is not used: {units[:40]!r} is not a known unit of it")
-            continue
-        own = replace(options, value_column=name, flags="none", units=stated)
+        own = replace(options, value_column=name, flags="none", units="celsius" if wind else parse_units(known.units))
         with open_files(files, own) as covariate:
             if covariate.dims != field.dims or covariate.shape != field.shape:
-                notes.append(f"{name} is not used: its dimensions are not those of {layout.name}")
+                notes.append(f"{name} is not used: its dimensions are not in the order of those of {layout.name}")
                 continue
             start = np.datetime64(layout.start, "s")
             members, least = members_of(covariate, start, count, step, averaged=layout.averaged)

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
+from forecasting.readers.covariates import Covariate
 from forecasting.readers.flags import apply_flags, describe_unused
 from forecasting.readers.grid.cf import (
     Validity,
+    find_covariates,
     find_flags,
     find_time,
     find_times,
@@ -38,15 +40,16 @@ class Field:
     """The temperatures of a grid, and what belongs to them.
 
     Attributes:
-        variables: ``value``, as in the file, and perhaps ``flags`` and ``unused``: quality in an unsupported scheme.
-            None of them has a dimension of depth.
+        variables: ``value``, as in the file, and perhaps ``flags``, ``unused``: quality in an unsupported scheme, and
+            those of ``weather``. None of them has a dimension of depth.
         units_from: where the units come from.
         time: the name of the variable of times.
         along: the dimension of time.
         times: UTC, in the order of the file, ``(n,)``.
         validity: which values are valid.
         notes: one sentence per choice.
-        doubts: a warning if the requested units contradict the file.
+        doubts: warnings, such as that the requested units contradict the file.
+        weather: the covariates among the variables.
     """
 
     data: "xr.Dataset"
@@ -60,6 +63,7 @@ class Field:
     validity: Validity
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
+    weather: tuple[Covariate, ...]
 
     @property
     def value(self) -> "xr.DataArray":
@@ -149,7 +153,12 @@ def find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
         "unused": find_unused_quality(data, name, options),
     }
     notes: list[str] = []
+    weather, unknown = find_covariates(data, name)
+    names |= {covariate.name: covariate.column for covariate in weather}
     variables = {role: data[each] for role, each in names.items() if each is not None}
     variables = one_depth(data, variables, along, options, notes)
     validity = Validity.of(data[name], options.missing)
-    return Field(data, variables, units, units_from, time, along, times, kind, validity, tuple(notes), doubts)
+    doubts = (*doubts, *unknown)
+    return Field(
+        data, variables, units, units_from, time, along, times, kind, validity, tuple(notes), doubts, tuple(weather)
+    )

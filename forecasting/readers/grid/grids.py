@@ -16,7 +16,7 @@ from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.names import LATITUDES, LONGITUDES
 from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size, refuse_station
 from forecasting.readers.place import Place, describe_depths, own_place
-from forecasting.readers.reading import ColumnNames, ReadStation, StationObservations
+from forecasting.readers.reading import ColumnNames, ReadStation, StationObservations, WeatherRows
 from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, short
@@ -42,7 +42,8 @@ def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[StationObs
 
 def _stations(field: Field, options: ReadingOptions) -> Iterator[StationObservations]:
     name, flags = str(field.value.name), field.variables.get("flags")
-    columns = ColumnNames(field.time, name, None, None if flags is None else str(flags.name))
+    weather = tuple(covariate.column for covariate in field.weather)
+    columns = ColumnNames(field.time, name, None, None if flags is None else str(flags.name), weather or None)
     not_for_grids = next((name for name in ("dates", "timezone") if getattr(options, name) is not None), None)
     if not_for_grids is not None:
         raise FileError(
@@ -50,6 +51,7 @@ def _stations(field: Field, options: ReadingOptions) -> Iterator[StationObservat
         )
     kept = ~np.isnat(field.times)
     times = field.times[kept]
+    valid = {each.name: Validity.of(field.data[each.column], options.missing) for each in field.weather}
     for station, variables, notes in _at_places(field, options):
         values, outside = _numbers(variables["value"], field.validity)
         if outside:
@@ -68,7 +70,12 @@ def _stations(field: Field, options: ReadingOptions) -> Iterator[StationObservat
             flagged.marked, _position(variables["value"]),
         )  # fmt: skip
         notes = (*field.notes, *notes)
-        yield StationObservations(about, times, flagged.values[kept], lambda i: f"time {short(times[i])}", notes)
+        over = {
+            covariate.name: covariate.convert(_numbers(variables[covariate.name], valid[covariate.name])[0])[kept]
+            for covariate in field.weather
+        }
+        rows = WeatherRows(times, over) if over else None
+        yield StationObservations(about, times, flagged.values[kept], lambda i: f"time {short(times[i])}", notes, rows)
 
 
 def _position(variable: "xr.DataArray") -> Place | None:
@@ -149,7 +156,7 @@ def _each_station(
     refuse_station(names, options)
     if options.station is None:
         refuse_many(len(names), "stations", Setting("station"), options)
-        refuse_size(sum(variable.size for key, variable in selected.items() if key != "unused"), "values", options)
+        refuse_size(sum(selected[key].size for key in ("value", "flags") if key in selected), "values", options)
     for at, name in enumerate(names):
         if options.station in (None, name):
             yield name, select(selected, {dim: at}), ()

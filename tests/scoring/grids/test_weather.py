@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from forecasting.readers import ReadingOptions
+from forecasting.readers import read as read_file
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import to_sst_series
 from forecasting.series.timestep import TimeStep
@@ -93,4 +94,25 @@ def test_forecasts_follow_the_last_sst_and_weather_that_is_not_used_is_counted(s
         np.testing.assert_array_equal(output["time"], np.arange("2024-01-31", "2024-02-02", dtype="datetime64[D]"))
     summaries = {name: json.loads((tmp_path / f"out-{name}.nc.summary.json").read_text()) for name in outputs}
     assert [summaries[name]["warnings"].get("weather_ignored", 0) for name in outputs] == [0, 12, 12]
-    assert "wind_speed is not used: 'mph' is not a known unit of it" in summaries["mph"]["notes"]
+    assert "variable wind_speed is not used: 'mph' is not a known unit of it" in summaries["mph"]["notes"]
+
+
+@pytest.mark.parametrize("options", [ReadingOptions(at=(-3.0, 201.0)), ReadingOptions(sample=12)])
+def test_the_weather_of_one_cell_is_read_with_its_series(tmp_path: Path, options: ReadingOptions) -> None:
+    stations = read_file(save(windy(), tmp_path / "in.nc"), options).stations
+    station = stations[5 if options.sample else 0]
+    assert station.columns.weather == ("air_temperature", "wind_speed")
+    assert station.series is not None
+    assert len(station.series) == STEPS
+    found, known = station.series.weather, expected(5)
+    assert found is not None
+    assert known is not None
+    assert_same(replace(found, values=np.round(found.values, 3)), replace(known, values=np.round(known.values, 3)))
+
+
+def test_the_weather_of_one_place_is_read_with_its_series(tmp_path: Path) -> None:
+    series = read_file(save(windy().isel(lat=0, lon=0), tmp_path / "in.nc")).series
+    found, known = series.weather, expected(0)
+    assert found is not None
+    assert known is not None
+    assert_same(replace(found, values=np.round(found.values, 3)), replace(known, values=np.round(known.values, 3)))
