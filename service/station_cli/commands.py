@@ -17,6 +17,7 @@ from forecasting.readers import Reading, ReadingOptions, read, read_content
 from forecasting.series.times import seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import Units, from_celsius
+from forecasting.weather_sources import OPEN_METEO
 from service.client import Client, ProblemError, ServiceError
 from service.station_cli import IN_FILES, READING, STATION
 from service.station_cli.output import (
@@ -34,7 +35,6 @@ from service.station_cli.output import (
 
 DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
 _STANDARD_INPUT: Final = "-"
-_OPEN_METEO: Final = "open-meteo"
 _SETTINGS: Final = ("step", "name", "latitude", "longitude", "units", "model", "horizon")
 
 
@@ -70,9 +70,9 @@ def _add(client: Client, options: argparse.Namespace) -> None:
 
 
 def _weather(source: str) -> Any:
-    if source != _OPEN_METEO and not Path(source).exists():
-        raise RequestError(f"--weather {source}: write {_OPEN_METEO}, or name a JSON file", field="weather")
-    return source if source == _OPEN_METEO else _read_json(source)
+    if source != OPEN_METEO and not Path(source).exists():
+        raise RequestError(f"--weather {source}: write {OPEN_METEO}, or name a JSON file", field="weather")
+    return source if source == OPEN_METEO else _read_json(source)
 
 
 def _correct(client: Client, options: argparse.Namespace) -> None:
