@@ -39,6 +39,9 @@ class ModelSummary(BaseModel):
     units: str
     horizon: int = Field(description="The most steps ahead that a request may ask for.")
     levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
+    covariates: list[str] = Field(
+        default=[], description="The weather that the model takes, such as `wind_speed`; empty if it takes none."
+    )
     imported: bool = Field(
         default=False, description="Whether the model was trained elsewhere; `metadata.imported` says where it is from."
     )
@@ -131,6 +134,7 @@ def _summary(loaded: LoadedRelease | LoadedUniversal, cell: str, settings: Setti
         "window": metadata.window,
         "step": metadata.step,
         "horizon": min(metadata.horizon, settings.max_horizon),
+        "covariates": [*loaded.select(cell)[0].covariates],
         "sha256": loaded.sha256(cell),
         "device": str(loaded.device),
         "best": loaded.best == cell,

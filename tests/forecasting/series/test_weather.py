@@ -216,6 +216,28 @@ def test_extreme_but_possible_weather_is_taken(columns: Mapping[str, Any]) -> No
     assert READER.of_arrays(columns).values[:, int(name == "wind_speed")].tolist() == values
 
 
+def test_a_forecast_that_begins_long_after_its_issue_is_left_out() -> None:
+    newest = frame().assign(issued=None)
+    weather = [
+        to_sst_series(
+            SERIES, weather=pd.concat([frame([1.0], [1.0], "2026-03-05").assign(issued=issue), newest])
+        ).weather
+        for issue in ("2023-06-09", "2023-06-08")
+    ]
+    assert [len(each.issued) for each in weather if each is not None] == [1, 0]
+    assert weather[0] is not None
+    assert np.isfinite(weather[0].issued[0].values[:, 0]).nonzero()[0].tolist() == [999]
+
+
+def test_days_are_averaged_over_months() -> None:
+    series = SstSeries(np.full(2, 12.0), day("2026-01-01"), MONTH)
+    days = pd.date_range("2026-01-01", "2026-03-14")
+    weather = series.with_weather(pd.DataFrame({"wind_speed": days.month.astype(float)}, days)).weather
+    assert weather is not None
+    # Of March, less than half is known.
+    assert weather.values[:, 1].tolist() == [1.0, 2.0]
+
+
 def test_weather_may_begin_one_step_after_the_end_and_end_with_the_first_step() -> None:
     assert READER.of_arrays({"wind_speed": [4.0]}, day("2026-03-05")).start == day("2026-03-05")
     assert READER.of_arrays({"wind_speed": WIND}, day("2026-02-25")).start == day("2026-02-25")

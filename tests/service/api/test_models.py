@@ -15,7 +15,7 @@ def test_every_model_is_listed_with_what_a_client_needs_to_call_it(client: httpx
     assert gru["version"] == published.path.name
     assert gru["sha256"] == digest((published.path / "gru.pt").read_bytes())
     assert gru["training_period"] == {"start": "1950-01-01T00:00:00Z", "end": "1998-09-01T00:00:00Z"}
-    assert gru["device"] == "cpu"
+    assert (gru["device"], gru["covariates"]) == ("cpu", [])
     assert (gru["title"], models["buoy-gru"]["title"]) == ("Sea off Peru", None)
     assert {80, 95} <= set(gru["levels"])
     assert sum(model["best"] for model in models.values()) == 2
