@@ -29,6 +29,9 @@ _LEADS_OF_HOURS: Final = 3
 """Days ahead of which earlier forecasts of hours are kept: no more is forecast of them."""
 
 
+Leads = tuple[np.datetime64, Floats]
+
+
 def kept_step(step: TimeStep) -> TimeStep:
     """Return the step at which the weather of a station is kept: days for days, and hours for all else.
 
@@ -37,13 +40,13 @@ def kept_step(step: TimeStep) -> TimeStep:
     return _DAY if step == _DAY else _HOUR
 
 
-def kept(weather: Weather, leads: Floats | None, step: TimeStep, attribution: str | None, older: Json | None) -> Json:
+def kept(weather: Weather, leads: Leads | None, step: TimeStep, attribution: str | None, older: Json | None) -> Json:
     """Return weather at ``step`` as it is stored.
 
     Args:
         weather: the newest.
-        leads: the same time as it was forecast one day before, two days, and so on, ``(days, n, 2)``; None if it was
-            not fetched.
+        leads: the past as it was forecast one day before, two days, and so on, ``(days, n, 2)``, and the time of the
+            first; None if it was not fetched.
         step: that of :func:`kept_step`.
         attribution: what the licence asks to show.
         older: what was stored before: it is kept for as long as a backtest needs it.
@@ -51,11 +54,14 @@ def kept(weather: Weather, leads: Floats | None, step: TimeStep, attribution: st
     content: Json = {"start": _seconds(weather.start), **_columns(weather.values)}
     earlier: Json | None = None
     if leads is not None:
-        days = leads if step == _DAY else leads[:_LEADS_OF_HOURS]
-        earlier = {"start": content["start"], "days": [_columns(each) for each in days]}
-    elif older is not None and older["earlier"] is not None:
-        last = last_time({**older["earlier"], **older["earlier"]["days"][0]}, step)
-        earlier = older["earlier"] if last >= content["start"] - past_days(step) * DAY else None
+        start, values = leads
+        days = values if step == _DAY else values[:_LEADS_OF_HOURS]
+        earlier = {"start": _seconds(start), "days": [_columns(each) for each in days]}
+    elif older is not None:
+        earlier = older["earlier"]
+    begin = content["start"] - past_days(step) * DAY
+    if earlier is not None and earlier["days"] and last_time(earlier | earlier["days"][0], step) < begin:
+        earlier = earlier | {"days": []}
     if older is not None:
         content = _renewed(older, content, step)
     return content | {"earlier": earlier, "source": weather.source, "attribution": attribution}
@@ -240,7 +246,7 @@ def _at(content: Json, step: TimeStep, times: Times) -> Floats:
 def _issued(content: Json, step: TimeStep, times: Times, reach: int, observed: int) -> list[IssuedWeather]:
     """Return the forecasts of before the station existed, those that were issued at some of ``times``."""
     earlier = content["earlier"]
-    if earlier is None:
+    if earlier is None or not earlier["days"]:
         return []
     leads = np.stack([_at({"start": earlier["start"], **each}, step, times) for each in earlier["days"]])
     return [*issued_forecasts(leads, step, times, reach, observed)]

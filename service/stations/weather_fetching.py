@@ -67,6 +67,7 @@ _SECONDS: Final = 60.0
 """For one request. A server that takes longer is left alone until the next time."""
 
 _LONGEST_WAIT: Final = DAY
+_HOUR: Final = TimeStep.parse("hour")
 _MIDNIGHT: Final = np.datetime64(0, "s")
 
 
@@ -175,6 +176,11 @@ class _Due(NamedTuple):
         return past_days(self.step) if self.older is None else _REFRESH_DAYS
 
     @property
+    def earlier_days(self) -> int:
+        """Days of which earlier forecasts are to be fetched: at first, and until that has succeeded."""
+        return past_days(self.step) if self.older is None or self.older["earlier"] is None else 0
+
+    @property
     def server(self) -> str:
         """What distinguishes the server that it is fetched from."""
         return self.origin if isinstance(self.origin, str) else httpx.URL(self.origin.erddap.server).host
@@ -264,9 +270,9 @@ class WeatherFetcher:
             open_meteo_weather(self._servers, positions, now, first.days), self._get_open_meteo
         )
         leads: Sequence[list[HourlyWeather] | None] = [None] * len(batch)
-        if first.older is None:
+        if first.earlier_days:
             try:
-                previous = open_meteo_previous_runs(self._servers, positions, now, first.days)
+                previous = open_meteo_previous_runs(self._servers, positions, now, first.earlier_days)
                 leads = await self._exchange(previous, self._get_open_meteo)
             except (OutboundError, ForecastError) as error:
                 logger.warning("cannot fetch earlier forecasts of the weather of stations: %s", error)
@@ -368,14 +374,14 @@ def _due(connection: Connection, now: int) -> list[_Due]:
 
 def _batches(stations: Sequence[_Due]) -> Iterator[Sequence[_Due]]:
     """Yield stations that one request can serve."""
-    alike: dict[tuple[bool, int], list[_Due]] = defaultdict(list)
+    alike: dict[tuple[int, int], list[_Due]] = defaultdict(list)
     for each in stations:
         if isinstance(each.origin, ErddapOrigin):
             yield [each]
         else:
-            alike[each.older is None, each.days].append(each)
-    for (is_new, _), some in alike.items():
-        yield from parts(some, POSITIONS_AT_ONCE if is_new else _REFRESHED_AT_ONCE)
+            alike[each.days, each.earlier_days].append(each)
+    for days, some in alike.items():
+        yield from parts(some, _REFRESHED_AT_ONCE if days == (_REFRESH_DAYS, 0) else POSITIONS_AT_ONCE)
 
 
 def _kept(
@@ -388,8 +394,10 @@ def _kept(
     """
     step = kept_step(due.step)
     weather = weather_at(hourly, step, _MIDNIGHT, source)
-    earlier = None if leads is None else leads_at(leads, step, step.range(weather.start, len(weather.values)))
-    return kept(weather, earlier, step, attribution, due.older)
+    if leads is None:
+        return kept(weather, None, step, attribution, due.older)
+    times = step.range(leads[0].start, len(leads[0].values) * _HOUR.seconds // step.seconds)
+    return kept(weather, (times[0], leads_at(leads, step, times)), step, attribution, due.older)
 
 
 def _advance(requests: Exchange[T], body: bytes | None) -> tuple[str | None, Any]:

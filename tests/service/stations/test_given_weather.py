@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import COVARIATES, Weather
-from service.stations.weather import Json, StationWeather, StoredWeather, kept, kept_step, last_time, weather_of
+from service.stations.weather import Json, Leads, StationWeather, StoredWeather, kept, kept_step, last_time, weather_of
 
 NOON = np.datetime64("2026-06-01T12:00", "s")
 MIDNIGHT = np.datetime64("2026-06-01", "s")
@@ -18,15 +17,15 @@ DAY, HOUR = TimeStep.parse("day"), TimeStep.parse("hour")
 
 
 def stored(
-    weather: Weather, step: TimeStep, given: Sequence[tuple[str, Json]] = (), leads: Floats | None = None
+    weather: Weather, step: TimeStep, given: Sequence[tuple[str, Json]] = (), leads: Leads | None = None
 ) -> StoredWeather:
     times = [(int(np.datetime64(time, "s").astype(np.int64)), content) for time, content in given]
     return StoredWeather((NOW, kept(weather, leads, kept_step(step), "of a test", None)), times, None)
 
 
-def leads_of(weather: Weather, days: int) -> Floats:
+def leads_of(weather: Weather, days: int) -> Leads:
     """Return weather as it was forecast 1, 2, … days before: 10, 20, … °C too warm."""
-    return np.stack([weather.values + np.array([10.0 * day, 0.0]) for day in range(1, days + 1)])
+    return weather.start, np.stack([weather.values + np.array([10.0 * day, 0.0]) for day in range(1, days + 1)])
 
 
 def counting(start: np.datetime64, count: int, first: float = 0) -> Weather:
@@ -223,7 +222,8 @@ def test_what_a_backtest_does_not_need_is_dropped() -> None:
     assert new["earlier"] == old["earlier"]
     for days, is_kept in ((299 + 180, True), (299 + 181, False)):
         later = kept(counting(MIDNIGHT + np.timedelta64(days, "D"), 10), None, DAY, None, old)
-        assert (later["earlier"] is not None) == is_kept
+        assert len(later["earlier"]["days"]) == (7 if is_kept else 0)
+        assert not kept(weather, None, DAY, None, None)["earlier"]
     fresh = kept(weather, leads_of(weather, 2), DAY, None, old)
     assert len(fresh["earlier"]["days"]) == 2
 

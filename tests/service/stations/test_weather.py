@@ -123,7 +123,7 @@ def test_one_request_serves_many_stations_first_with_all_that_a_backtest_needs_a
         assert content["start"] == (TODAY - 180) * DAY
         assert content["air_temperature"] == air(days, 40.0 + i).round(2).tolist()
         assert content["wind_speed"] == wind(days).tolist()
-        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [196] * 7
+        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [181] * 7
         assert content["earlier"]["days"][1]["wind_speed"][:180] == (wind(days[:180]) + 1).tolist()
     fetched = asyncio.run(store.read(fetch_of, "s0"))
     assert (fetched.failures, fetched.error, fetched.until) == (0, None, (TODAY + 15) * DAY)
@@ -154,6 +154,34 @@ def test_what_is_fetched_later_renews_the_weather_and_drops_what_is_too_old(
     assert len(content["earlier"]["days"]) == 7
 
 
+def test_earlier_forecasts_that_could_not_be_had_are_fetched_the_next_time(
+    store: StationStore, server: OpenMeteoServer
+) -> None:
+    async def main() -> list[int]:
+        for name in ("a", "b"):
+            await store.write(put, name)
+        found = []
+        for hours in (0, 3, 6):
+            await fetch(store, server, later=hours * 3_600)
+            earlier = (await store.read(content_of, "b"))["earlier"]
+            found.append(0 if earlier is None else len(earlier["days"]))
+            server.faults = []
+        return found
+
+    answer = OpenMeteoServer().answer
+    query = "latitude=43.60,43.60&longitude=-9.10,-9.10&hourly=temperature_2m,wind_speed_10m&wind_speed_unit=ms"
+    since, until = (str(np.datetime64(TODAY - each, "D")) for each in (180, 92))
+    server.faults = [
+        answer("/v1/forecast", f"{query}&past_days=92&forecast_days=16"),
+        answer("/v1/forecast", f"{query}&start_date={since}&end_date={until}"),
+        MINUTELY,
+    ]
+    assert asyncio.run(main()) == [0, 7, 7]
+    assert [("_previous_day1" in query) for query in server.asked] == [False, False, True, False, True, False]
+    assert asked(server)[4]["start_date"] == since
+    assert asyncio.run(store.read(fetch_of, "a")).error is None
+
+
 def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMeteoServer) -> None:
     async def main() -> None:
         await store.write(put, "hourly", step="hour")
@@ -166,7 +194,7 @@ def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMet
     for name in ("hourly", "half-hourly"):
         content = asyncio.run(store.read(content_of, name))
         assert len(content["wind_speed"]) == 76 * 24
-        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [76 * 24] * 3
+        assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [61 * 24] * 3
 
 
 @pytest.mark.parametrize(
