@@ -66,6 +66,11 @@ _REFRESHED_AT_ONCE: Final = 50
 _SECONDS: Final = 60.0
 """For one request. A server that takes longer is left alone until the next time."""
 
+_REQUESTS: Final = 10
+"""For the weather of stations from one server, before those of others get their turn again."""
+
+_SERVERS_AT_ONCE: Final = 8
+
 _LONGEST_WAIT: Final = DAY
 _HOUR: Final = TimeStep.parse("hour")
 _MIDNIGHT: Final = np.datetime64(0, "s")
@@ -225,21 +230,28 @@ class WeatherFetcher:
 
     @traced_job("weather")
     async def fetch_due(self) -> None:
-        """Fetch the weather of all stations that are due, from each server one request after another."""
+        """Fetch the weather of stations that are due, from each server one request after another.
+
+        If one server has many, the others do not wait for all of them.
+        """
         by_server: dict[str, list[_Due]] = defaultdict(list)
         for each in await self._store.read(_due, int(self._clock())):
             by_server[each.server].append(each)
+        places = asyncio.Semaphore(_SERVERS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for stations in by_server.values():
-                group.create_task(self._fetch_all(stations))
+                group.create_task(self._fetch_some(stations, places))
 
-    async def _fetch_all(self, stations: Sequence[_Due]) -> None:
-        """Fetch the weather of stations from one server. Once it fails, leave it alone, and so all other stations."""
+    async def _fetch_some(self, stations: Sequence[_Due], places: asyncio.Semaphore) -> None:
+        """Fetch the weather of stations from one server. Once it fails, it has failed for all that are due."""
         waiting: list[Sequence[_Due]] = [*_batches(stations)]
-        while waiting:
+        for _ in range(_REQUESTS):
+            if not waiting:
+                return
             batch = waiting.pop(0)
             try:
-                await self._fetch(batch)
+                async with places:
+                    await self._fetch(batch)
             except StoreError:
                 raise
             except Exception as error:

@@ -284,6 +284,25 @@ def test_a_dataset_that_is_refused_costs_only_its_own_station(store: StationStor
     assert content["wind_speed"] == [5.0] * 5
 
 
+def test_many_stations_of_one_server_leave_the_others_their_turn(
+    store: StationStore, server: OpenMeteoServer, erddap: Erddap
+) -> None:
+    names = [f"grid{i:02}" for i in range(12)]
+
+    async def main() -> list[int]:
+        for name in names:
+            await store.write(put, name, grid_of(erddap))
+        asked = []
+        for _ in range(3):
+            await fetch(store, server)
+            asked.append(len(erddap.asked))
+        return asked
+
+    erddap.faults = [Answer(gfs())] * 12
+    assert asyncio.run(main()) == [10, 12, 12]
+    assert all(asyncio.run(store.read(fetch_of, name)).error is None for name in names)
+
+
 def test_a_slow_server_is_given_up_and_holds_up_no_other(
     store: StationStore, server: OpenMeteoServer, erddap: Erddap
 ) -> None:
