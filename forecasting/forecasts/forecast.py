@@ -78,6 +78,16 @@ class WeatherUse:
     origins: int
     source: str | None = None
 
+    @property
+    def listed(self) -> str:
+        """The covariates as a cell of a table."""
+        return ";".join(self.used)
+
+    @property
+    def rounded_ratio(self) -> float | None:
+        """:attr:`past_rmse_ratio` as it is written."""
+        return None if self.past_rmse_ratio is None else round(self.past_rmse_ratio, 3)
+
 
 @dataclass(frozen=True)
 class Forecast(Generic[DistributionT]):

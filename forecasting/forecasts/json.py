@@ -123,8 +123,8 @@ def written_usual(usual: Usual | None, units: Units) -> dict[str, Any] | None:
 def written_weather(weather: WeatherUse) -> dict[str, Any]:
     """Return what a forecast made of the weather over its series; what is not known is left out."""
     until = None if weather.until is None else iso(weather.until)
-    ratio = None if weather.past_rmse_ratio is None else round(weather.past_rmse_ratio, 3)
-    known = {"used": weather.used, "until": until, "past_rmse_ratio": ratio, "origins": weather.origins}
+    ratio, origins = weather.rounded_ratio, weather.origins
+    known = {"used": weather.used, "until": until, "past_rmse_ratio": ratio, "origins": origins}
     return {name: value for name, value in {**known, "source": weather.source}.items() if value is not None}
 
 

@@ -356,12 +356,15 @@ def _csv_table(entry: _Entry) -> pd.DataFrame:
     table = _table(entry)
     table.insert(0, "station", entry.name)
     table.insert(1, "issued", pd.Timestamp(forecasts.issued[i], tz="UTC"))
-    return table.assign(
+    table = table.assign(
         model=forecasts.model[i],
         version=forecasts.version[i],
         calibrated=bool(forecasts.calibrated[i]),
         warnings=" ".join(code for code, _ in entry.warnings),
     )
+    if forecasts.weather and (weather := forecasts.weather[i]):
+        table = table.assign(weather_used=weather.listed, past_rmse_ratio=weather.rounded_ratio)
+    return table
 
 
 def _text(entry: _Entry) -> str:

@@ -111,8 +111,8 @@ def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = F
     if archived:
         arrays |= _archive_arrays(forecasts)
     elif forecasts.weather:
-        used = [each and ";".join(each.used) for each in forecasts.weather]
-        ratios = [each and each.past_rmse_ratio for each in forecasts.weather]
+        used = [each and each.listed for each in forecasts.weather]
+        ratios = [each and each.rounded_ratio for each in forecasts.weather]
         arrays |= dict(zip(WEATHER, (_repeated(used, horizon), _repeated(ratios, horizon, pa.float64())), strict=True))
     failed = np.setdiff1d(np.arange(len(names)), forecasts.row)
     reasons = pa.array([scored.errors.get(i) for i in failed.tolist()], pa.string())

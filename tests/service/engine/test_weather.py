@@ -161,7 +161,7 @@ def test_what_a_forecast_made_of_weather_is_written_and_kept_when_forecasts_are_
     ids = pa.array(["a", "b", "c"])
     batch = to_batch(ids, [with_weather], [{}], form).to_pandas().set_index("station")
     assert batch["weather_used"].fillna("none").tolist() == ["wind_speed", "none", ""]
-    assert batch["past_rmse_ratio"].dropna().to_dict() == {"a": 0.84321}
+    assert batch["past_rmse_ratio"].dropna().to_dict() == {"a": 0.843}
     assert to_batch(ids, [forecasts], [{}], form).column("weather_used").null_count == 3
     others = forecasts.for_rows(np.array([3, 4, 5]), {})
     assert Forecasts.joined([others, with_weather]).weather == [uses[0], None, uses[1], None, None, None]

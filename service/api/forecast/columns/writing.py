@@ -159,8 +159,8 @@ def _rows(ids: pa.StringArray, forecasts: Forecasts, known: Mapping[str, str], f
         columns["usual_years"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.years_text))
         columns["usual_source"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.source))
     if any(forecasts.weather):
-        columns["weather_used"] = spread.of_forecasts(_texts(forecasts.weather, lambda weather: ";".join(weather.used)))
-        ratios = [weather and weather.past_rmse_ratio for weather in forecasts.weather]
+        columns["weather_used"] = spread.of_forecasts(_texts(forecasts.weather, lambda weather: weather.listed))
+        ratios = [weather and weather.rounded_ratio for weather in forecasts.weather]
         columns["past_rmse_ratio"] = spread.of_forecasts(pa.array(ratios, pa.float64()))
     if any(forecasts.warnings):
         columns["warnings"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _codes))
