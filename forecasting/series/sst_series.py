@@ -160,7 +160,10 @@ class SstSeries:
         utc, local = _clocks_of(weather.index, "DataFrame")
         issued, columns = None, {str(name): column for name, column in weather.items()}
         if "issued" in columns:
-            times = pd.to_datetime(columns.pop("issued"), utc=True)
+            try:
+                times = pd.to_datetime(columns.pop("issued"), utc=True, format="ISO8601")
+            except ValueError as error:
+                raise SeriesError(f"the values of issued must be times: {error}") from None
             issued = times.dt.tz_localize(None).to_numpy().astype(SECONDS)
         numbers = {name: _numbers_of(column, name) for name, column in columns.items()}
         reader = WeatherReader(self.step, self.start, self.values, units, wind_units)

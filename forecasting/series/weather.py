@@ -176,6 +176,8 @@ class WeatherReader:
         if not known.any():
             return None
         times, values = times[known].astype(SECONDS), values[known]
+        if np.isnat(times).any():
+            raise SeriesError("weather: a row has no time")
         of_issue = np.full(len(times), "NaT", SECONDS) if issued is None else issued[known].astype(SECONDS)
         newest, older = np.isnat(of_issue), []
         if not newest.any():

@@ -60,7 +60,7 @@ def _of_frame(label: str, frame: pd.DataFrame) -> Json:
     frame = frame.set_axis(index if index.tz is not None else index.tz_localize("UTC")).sort_index()
     if _ISSUED not in frame:
         return _newest(label, frame)
-    issued = pd.to_datetime(frame[_ISSUED], utc=True)
+    issued = pd.to_datetime(frame[_ISSUED], utc=True, format="ISO8601")
     values = frame.drop(columns=_ISSUED)
     older = [_issued(label, values[issued == time], time) for time in issued.dropna().unique()]
     return {**_newest(label, values[issued.isna()]), _ISSUED: [forecast for forecast in older if forecast]}

@@ -260,12 +260,22 @@ def test_older_forecasts_are_checked_too() -> None:
             "there are 36,525 steps of one day from 2026-03-01 to 2126-03-01, but only 11 rows: check for a wrong time",
         ),
         (frame().rename(columns={"wind_speed": "wind"}), "'wind' is not a known covariate"),
+        (
+            frame().set_axis(pd.DatetimeIndex(["2026-03-01", None, "2026-03-03", "2026-03-04", "2026-03-05"])),
+            "a row has no time",
+        ),
         (frame([NAN], [NAN]), "it has no values: give air_temperature and wind_speed, or one of them"),
     ],
 )
 def test_wrong_rows_are_refused(table: pd.DataFrame, sentence: str) -> None:
     with pytest.raises(SeriesError, match=re.escape(f"weather: {sentence}")):
         to_sst_series(SERIES, weather=table)
+
+
+@pytest.mark.parametrize(("column", "kind"), [("issued", "times"), ("wind_speed", "numbers")])
+def test_columns_of_other_things_are_refused(column: str, kind: str) -> None:
+    with pytest.raises(SeriesError, match=f"the values of {column} must be {kind}"):
+        to_sst_series(SERIES, weather=frame().assign(**{column: "soon"}))
 
 
 def test_a_batch_keeps_the_weather_of_each_series() -> None:
