@@ -1,3 +1,4 @@
+import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 import xarray as xr
-from playwright.sync_api import FileChooser, Page, Route, expect
+from playwright.sync_api import FileChooser, Page, Request, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.page.browser import Visit
@@ -386,3 +387,19 @@ def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(vis
     page.get_by_role("button", name="Compare over all values").click()
     expect(card).to_contain_text("28 Feb 2022, 2,442 forecasts")
     expect(page.get_by_role("button", name="Compare over all values")).to_have_count(0)
+
+
+def test_the_weather_in_a_file_is_sent_with_its_series(visitor: Visitor) -> None:
+    visit = visitor()
+    sent: list[Any] = []
+
+    def keep(request: Request) -> None:
+        if request.method == "POST" and request.url.endswith(("/forecast", "/compare")):
+            sent.extend(json.loads(request.post_data or "")["series"])
+
+    visit.page.on("request", keep)
+    rows = [*daily(60).splitlines()[1:], *(f"2022-03-0{day}," for day in range(1, 6))]
+    text = "\n".join(["time,sst,wind_speed", *(f"{row},{5 + i % 3}" for i, row in enumerate(rows))])
+    page = dropped(visit, "pier.csv", text)
+    expect(page.locator(".headline")).to_contain_text("Next value, 1 Mar 2022")
+    assert {(len(series["values"]), len(series["weather"]["wind_speed"])) for series in sent} == {(60, 65)}
