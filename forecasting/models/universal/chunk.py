@@ -13,7 +13,7 @@ from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, are_calibrated, starts_from_suspect
-from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill
+from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill, WeatherUse
 from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
 from forecasting.models.universal.backtest import (
     MAX_ORIGINS,
@@ -29,6 +29,7 @@ from forecasting.models.universal.backtest import (
 )
 from forecasting.models.universal.contexts import Contexts, Indices
 from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.mixture import MIXTURE, Mixture
 from forecasting.models.universal.network import UniversalForecaster, backtest_all
 from forecasting.models.universal.references import (
@@ -38,6 +39,7 @@ from forecasting.models.universal.references import (
     forecast_references,
     usual_at_end,
 )
+from forecasting.models.universal.weather import AlignedWeather, Older, correct, spread_of, weather_use
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.series.timestep import TimeStep
@@ -90,6 +92,7 @@ class Made:
         usual: what the climatology of each series rests on.
         chosen: why each model was chosen.
         past: how well models forecast the past of each series.
+        weather: what each forecast made of the weather over its series; None without any.
     """
 
     row: Indices
@@ -106,6 +109,7 @@ class Made:
     usual: Sequence[Usual | None]
     chosen: list[Chosen | None]
     past: Sequence[PastSkill | None]
+    weather: Sequence[WeatherUse | None]
 
     @classmethod
     def of(cls, forecasts: Mapping[int, Forecast[Quantiles]], step: TimeStep, coefficients: Coefficients) -> "Made":
@@ -136,6 +140,7 @@ class Made:
             usual=[forecast.usual for forecast in made],
             chosen=[forecast.chosen for forecast in made],
             past=[forecast.past for forecast in made],
+            weather=[forecast.weather for forecast in made],
         )
 
 
@@ -194,6 +199,7 @@ def columns_of(
         usual=_ordered([part.usual for part in parts], order),
         chosen=_ordered([part.chosen for part in parts], order),
         past=_ordered([part.past for part in parts], order),
+        weather=_ordered([part.weather for part in parts], order) if batch.weather else (),
         distributions=distributions_of(quantiles, levels, horizon, unobserved, couplings),
         series=batch if n == len(batch) else batch.take(row),
         coefficients=np.concatenate([part.coefficients for part in parts])[order],
@@ -231,6 +237,39 @@ def _references(parts: Sequence[Made], order: npt.NDArray[np.intp]) -> dict[str,
     return {name: joined[name] for name in sorted(present, key=lambda name: int(known[name].argmax()))}
 
 
+def _errors_of(answers: Mapping[str, Floats], contexts: Contexts, origins: Steps, minimum: int) -> Floats:
+    """Return forecast minus observation of the networks at the origins, °C ``(networks, n, origins, leads)``."""
+    means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
+    return errors_of(contexts, means, origins, minimum)
+
+
+def _with_weather(
+    answers: dict[str, Floats],
+    contexts: Contexts,
+    metadata: UniversalMetadata,
+    origins: Steps,
+    horizon: int,
+) -> tuple[dict[str, Floats], list[WeatherUse | None]]:
+    """Return the ``answers`` of networks corrected for the weather, and what each forecast made of it.
+
+    Warnings are added to ``contexts``.
+    """
+    assert metadata.weather is not None
+    first = next(iter(answers.values()))
+    leads = first.shape[2]
+    older = Older.of(contexts, origins, leads, metadata.minimum)
+    every = np.concatenate([older.origins, origins])
+    weather, lead = AlignedWeather.of(contexts, every, leads), np.arange(1, leads + 1)
+    errors, spread = _errors_of(answers, contexts, origins, metadata.minimum), spread_of(first, metadata.levels)
+    end = np.minimum(contexts.missing_after + horizon, weather.until)
+    asked = (lead > contexts.missing_after[:, None]) & (lead <= end[:, None])
+    correction = correct(metadata.weather, contexts, weather, origins, older, errors, spread, asked)
+    for answer, shift, width in zip(answers.values(), correction.shift, correction.width, strict=True):
+        answer[..., 1:] = answer[..., :1] + (answer[..., 1:] - answer[..., :1]) * width[:, None, :, None]
+        answer += shift[..., None]
+    return answers, weather_use(contexts, weather, correction, horizon)
+
+
 def forecast_chunk(
     contexts: Contexts,
     networks: Mapping[str, UniversalForecaster],
@@ -266,6 +305,7 @@ class _Chunk:
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
         past: of the series; None if references are not forecast.
         usual: what the climatology of each series rests on; None without one.
+        weather: what each forecast made of the weather over its series; None without any.
     """
 
     contexts: Contexts
@@ -279,6 +319,7 @@ class _Chunk:
     network_errors: Floats
     past: Past | None
     usual: list[Usual | None]
+    weather: list[WeatherUse | None]
 
     @classmethod
     def run(
@@ -290,7 +331,8 @@ class _Chunk:
         """Run the networks and the references on ``contexts``."""
         metadata = next(iter(networks.values())).metadata
         origins, stride = _NO_ORIGINS, 1
-        if options.backtest:
+        takes_weather = bool(contexts.weather) and metadata.weather is not None
+        if options.backtest or takes_weather:
             limit = MAX_ORIGINS if options.cell is None else MAX_ORIGINS_OF_ONE
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + options.horizon
@@ -298,9 +340,16 @@ class _Chunk:
         # A network sees at most the longest context that it uses.
         values = contexts.values[:, -metadata.maximum :]
         within = with_end - (contexts.values.shape[1] - values.shape[1])
-        known = min(leads + steps_after(contexts.step), metadata.horizon)
+        # All leads, so that what weather is worth at some does not depend on how many are asked for.
+        known = metadata.horizon if takes_weather else min(leads + steps_after(contexts.step), metadata.horizon)
         last_time = unix_seconds(contexts.last_time)
         answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within, known)
+        use: list[WeatherUse | None] = [None] * len(contexts)
+        if takes_weather:
+            answers, use = _with_weather(answers, contexts, metadata, origins, options.horizon)
+            if not options.backtest:
+                answers, origins = {name: answer[:, -1:] for name, answer in answers.items()}, _NO_ORIGINS
+                with_end = with_end[-1:]
         references, past = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
         if not options.concise:
@@ -310,13 +359,12 @@ class _Chunk:
             usual = usual_at_end(past) if fitted else usual
         errors = network_errors = np.empty(0)
         if len(origins):
-            means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
-            network_errors = errors_of(contexts, means, origins, metadata.minimum)
+            network_errors = _errors_of(answers, contexts, origins, metadata.minimum)
             others = np.stack([forecast[:, :-1] for forecast in references.values()])
             errors = errors_of(contexts, others, origins, metadata.minimum)
             errors = np.concatenate([network_errors[..., :leads], errors])
         return cls(
-            contexts, networks, options, origins, stride, answers, references, errors, network_errors, past, usual
+            contexts, networks, options, origins, stride, answers, references, errors, network_errors, past, usual, use
         )
 
     def made(self) -> Made:
@@ -347,6 +395,7 @@ class _Chunk:
             usual=self.usual,
             chosen=[None if self.options.cell else _HELD_OUT] * n,
             past=[None] * n,
+            weather=self.weather,
         )
         backtests: dict[int, PastErrors] = {}
         if len(self.origins):

@@ -1,6 +1,6 @@
 """Contexts: the values that forecasts of many series start from, checked and right-aligned in one array."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from forecasting.series.doubts import flat_end, may_end_flat, step_warnings
 from forecasting.series.times import DAY, YEAR, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, in_words, length_of
 from forecasting.series.units import ICE_CELSIUS, outside_sea_range, range_error, to_celsius
+from forecasting.series.weather import Weather
 from forecasting.wording import counted
 
 _SHORT_SECONDS: Final = 2 * DAY
@@ -159,6 +160,7 @@ class Contexts:
         missing_after: steps between the last value and the end of the series, ``(n,)``.
         coefficients: climatology, °C, ``(n, 7)``; NaN where it is not known or disagrees with the values.
         warnings: for each series, by index in the request.
+        weather: over those series that have any, by index in the request.
     """
 
     step: TimeStep
@@ -168,6 +170,7 @@ class Contexts:
     missing_after: Indices
     coefficients: Coefficients
     warnings: dict[int, tuple[ForecastWarning, ...]] = field(default_factory=dict)
+    weather: Mapping[int, Weather] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -232,7 +235,7 @@ def read_contexts(
         else:
             _warn_of_gaps(contexts, metadata.maximum)
             _warn_of_steps(contexts)
-        groups.append(contexts)
+        groups.append(replace(contexts, weather=batch.weather) if batch.weather else contexts)
     return [group for group in groups if len(group)], failures
 
 

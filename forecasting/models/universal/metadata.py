@@ -2,12 +2,29 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from forecasting.models.metadata import NetworkMetadata, parse_metadata_as
 
 UNIVERSAL = "universal"
 """The kind of checkpoints that forecast any series."""
+
+
+class WeatherPrior(BaseModel, frozen=True):
+    """How water answers to weather in many seas.
+
+    Attributes:
+        leads: at which the errors are regressed, ascending, ``(knots,)``.
+        mean: mean of the coefficients of :data:`~forecasting.models.universal.weather.PREDICTORS`,
+            ``(knots, predictors)``; errors and predictors are over their usual size.
+        precision: inverse of their covariance, ``(knots, predictors, predictors)``.
+        noise: variance of what weather does not explain, ``(knots,)``.
+    """
+
+    leads: tuple[int, ...]
+    mean: tuple[tuple[float, ...], ...]
+    precision: tuple[tuple[tuple[float, ...], ...], ...]
+    noise: tuple[float, ...]
 
 
 class UniversalMetadata(NetworkMetadata, frozen=True):
@@ -19,6 +36,8 @@ class UniversalMetadata(NetworkMetadata, frozen=True):
         maximum: longest context, in steps, that the network uses.
         levels: probabilities of the quantiles, ascending.
         held_out: RMSE relative to persistence on held-out seas, by context (number of steps) and lead.
+        covariates: the weather that the network takes; see :data:`~forecasting.series.weather.COVARIATES`.
+        weather: how water answers to it; None if the network takes none.
         seed: of the initial weights and the order of batches.
         train_seconds: wall time of fitting this network.
     """
@@ -28,6 +47,8 @@ class UniversalMetadata(NetworkMetadata, frozen=True):
     maximum: int = Field(ge=2)
     levels: tuple[float, ...] = Field(min_length=3)
     held_out: dict[str, dict[str, float]]
+    covariates: tuple[str, ...] = ()
+    weather: WeatherPrior | None = None
     seed: int
     train_seconds: float
 

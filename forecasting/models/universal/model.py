@@ -31,6 +31,7 @@ class UniversalModel(Model):
         self.name = release.name if cell == BEST else f"{release.name}-{cell}"
         self.dataset, self.version = release.name, release.version
         self.step, self.horizon = release.step, release.horizon
+        self.covariates = release.any_network.metadata.covariates
 
     @property
     def networks(self) -> list[UniversalForecaster]:

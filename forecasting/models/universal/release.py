@@ -31,7 +31,7 @@ from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
-from forecasting.series.timestep import TimeStep
+from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 
 _CHUNK_WITH_BACKTEST: Final = 8
@@ -214,6 +214,8 @@ class UniversalRelease:
         columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
         errors, resampling = dict(batch.errors), Resampling(batch.step, self.step)
         request = _Request(batch, options, coefficients, cell, references, dict(warnings or {}), errors)
+        if resampling.step != resampling.other or not self.any_network.metadata.covariates:
+            request = _without_weather(request, self.name, self.step)
         if resampling.step != resampling.other:
             parts = self._resampled(request)
         elif options.horizon > self.horizon:
@@ -336,6 +338,16 @@ class UniversalRelease:
                 return cell
         names = (network.metadata.model for network in self.networks.values())
         raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, *self.networks, *names])}")
+
+
+def _without_weather(request: _Request, name: str, step: TimeStep) -> _Request:
+    """Return the request without weather; add a warning to each series that has any."""
+    message = f"{name} takes no weather: it is ignored"
+    if request.batch.step != step:
+        message = f"{name} takes weather only of series with a step of {in_words(str(step))}: it is ignored"
+    for i in request.batch.weather:
+        request.warnings[i] = (*request.warnings.get(i, ()), ForecastWarning("weather_ignored", message))
+    return request._replace(batch=replace(request.batch, weather={}))
 
 
 def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coefficients:

@@ -61,6 +61,28 @@ class RealRow(BaseModel, frozen=True):
     coverage_80: dict[str, float]
 
 
+class WeatherRow(BaseModel, frozen=True):
+    """What weather was worth at the real places of one region that was held out of training.
+
+    Attributes:
+        context: number of values that each forecast starts from.
+        places: number of places.
+        n: number of forecasts.
+        relative_rmse: RMSE of the mixture with weather over that without, geometric mean over the places, by weather:
+            ``air and wind``, ``wind`` and, where there is no wind, ``air``, as a good global model forecasts them; and
+            ``observed``, what happened.
+        coverage_80: share of observations inside 80 % intervals, likewise, and ``none`` without weather.
+    """
+
+    region: str
+    context: int
+    lead: int
+    places: int
+    n: int
+    relative_rmse: dict[str, float]
+    coverage_80: dict[str, float]
+
+
 class HeldOutModel(BaseModel, frozen=True):
     """The scores of one network.
 
@@ -92,6 +114,7 @@ class UniversalReport(BaseModel, frozen=True):
         real_series: names of the real series in training, or of their regions with the number of series.
         models: the networks.
         regions: how they did at real places; empty if no region was held out.
+        weather: what weather was worth there; empty if no series of these regions has any.
     """
 
     dataset: str
@@ -101,6 +124,7 @@ class UniversalReport(BaseModel, frozen=True):
     real_series: tuple[str, ...] = ()
     models: tuple[HeldOutModel, ...]
     regions: tuple[RealRow, ...] = ()
+    weather: tuple[WeatherRow, ...] = ()
 
 
 def parse_universal_report(content: bytes) -> UniversalReport:

@@ -1,0 +1,264 @@
+"""Forecasts of simple networks (the last value) of water that follows, or does not follow, the weather over it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.universal.metadata import WeatherPrior
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.weather import PREDICTORS, assumed_skill, forecast_errors
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
+from forecasting.series.timestep import TimeStep
+from forecasting.series.weather import COVARIATES, IssuedWeather, Weather
+from tests.forecasting.models.universal.tiny import series
+
+DAY = TimeStep.parse("day")
+NOWHERE = np.full((1, 7), np.nan, dtype=np.float32)
+HORIZON = 7
+
+SURE: list[list[float]] = (10.0 * np.eye(len(PREDICTORS))).tolist()
+PRIOR = WeatherPrior(
+    leads=(1, 2, 3, 5, 7, 10, 14),
+    mean=(tuple(0.3 if name == "air ahead" else 0.0 for name in PREDICTORS),) * 7,
+    precision=(tuple(map(tuple, SURE)),) * 7,
+    noise=(0.8,) * 7,
+)
+
+
+@pytest.fixture(scope="module")
+def weathered(daily: UniversalRelease) -> UniversalRelease:
+    """The daily release, whose networks take weather."""
+    networks: dict[str, UniversalForecaster] = {}
+    for cell, network in daily.networks.items():
+        metadata = network.metadata.model_copy(update={"covariates": COVARIATES, "weather": PRIOR})
+        networks[cell] = UniversalForecaster(network.module, metadata, network.device)
+    return UniversalRelease(daily.name, daily.version, networks)
+
+
+def air(seed: int, n: int) -> Floats:
+    """Daily departures of air temperature, °C, that last a few days."""
+    values = np.random.default_rng(seed).normal(0.0, 2.0, n)
+    for day in range(1, n):
+        values[day] += 0.7 * values[day - 1]
+    return values
+
+
+def sea(seed: int, days: int = 120, follows: float = 0.12) -> tuple[SstSeries, Weather]:
+    """Water that warms each day by a share of the air's departure, to ``days``, and weather to two weeks later."""
+    departures = air(seed, days + 14)
+    water = np.random.default_rng((seed, 1)).normal(0.0, 0.1, days + 14)
+    for day in range(1, days + 14):
+        water[day] += 0.98 * water[day - 1] + follows * departures[day]
+    wind = np.random.default_rng((seed, 2)).gamma(4.0, 1.5, days + 14)
+    whole = series(15.0 + water)
+    return whole, Weather(whole.start, np.stack([14.0 + departures, wind], axis=1), source="station")
+
+
+def cut(whole: SstSeries, weather: Weather | None, days: int = 120) -> SstSeries:
+    return replace(whole.part(0, days), weather=weather)
+
+
+def forecast(
+    release: UniversalRelease, *given: SstSeries, cell: str | None = None, horizon: int = HORIZON
+) -> Forecasts:
+    batch = SeriesBatch.of(given, given[0].step)
+    return release.columns(batch, ForecastOptions(horizon), np.repeat(NOWHERE, len(given), 0), cell)
+
+
+def codes(forecasts: Forecasts, row: int = 0) -> set[str]:
+    return {warning.code for warning in forecasts.warnings[row] if "weather" in warning.code}
+
+
+def rmse(release: UniversalRelease, seas: Mapping[int, tuple[SstSeries, Weather | None]], cell: str | None) -> Floats:
+    forecasts = forecast(release, *(cut(*sea) for sea in seas.values()), cell=cell)
+    truth = np.stack([whole.values[120 : 120 + HORIZON] for whole, _ in seas.values()])
+    root: Floats = np.sqrt(((forecasts.sst - truth) ** 2).mean(axis=0))
+    return root
+
+
+@pytest.mark.parametrize("cell", [None, "gru"])
+def test_weather_ahead_makes_forecasts_of_water_that_follows_it_better(
+    weathered: UniversalRelease, cell: str | None
+) -> None:
+    seas = {seed: sea(seed) for seed in range(40)}
+    without = rmse(weathered, {seed: (whole, None) for seed, (whole, _) in seas.items()}, cell)
+    ratio = rmse(weathered, seas, cell) / without
+    assert ratio.max() < 0.75
+    forecasts = forecast(weathered, *(cut(*seas[seed]) for seed in seas), cell=cell)
+    assert all(use is not None and use.used == COVARIATES for use in forecasts.weather)
+    ratios = [use.past_rmse_ratio for use in forecasts.weather if use is not None and use.past_rmse_ratio is not None]
+    # On the past, weather counts as forecasts of it would have been, which are worse than what happened.
+    assert len(ratios) == 40
+    assert ratio.mean() < np.mean(ratios) < 0.8
+
+
+def test_intervals_narrow_as_far_as_weather_explains_the_past(weathered: UniversalRelease) -> None:
+    seas = [sea(seed) for seed in range(40)]
+    inside, widths = [], []
+    for with_weather in (False, True):
+        forecasts = forecast(weathered, *(cut(whole, w if with_weather else None) for whole, w in seas), cell="gru")
+        low, high = forecasts.bounds(80)
+        truth = np.stack([whole.values[120 : 120 + HORIZON] for whole, _ in seas])
+        inside.append(((truth >= low) & (truth <= high)).mean())
+        widths.append((high - low).mean())
+    assert widths[1] < 0.9 * widths[0]
+    assert inside[1] > 0.7
+
+
+def test_weather_over_water_that_does_not_follow_it_does_little_or_is_left_out(weathered: UniversalRelease) -> None:
+    seas = {seed: sea(seed, follows=0.0) for seed in range(60)}
+    without = rmse(weathered, {seed: (whole, None) for seed, (whole, _) in seas.items()}, "gru")
+    assert (rmse(weathered, seas, "gru") / without).max() < 1.06
+    forecasts = forecast(weathered, *(cut(*seas[seed]) for seed in seas), cell="gru")
+    left_out = [row for row in range(60) if "weather_not_used" in codes(forecasts, row)]
+    assert len(left_out) > 10
+    plain = forecast(weathered, *(cut(seas[seed][0], None) for seed in seas), cell="gru")
+    assert (forecasts.sst[left_out] == plain.sst[left_out]).all()
+    use = forecasts.weather[left_out[0]]
+    assert use is not None
+    assert use.used == ()
+    assert use.past_rmse_ratio is not None
+    assert use.past_rmse_ratio > 0.995
+
+
+def test_series_without_weather_are_forecast_as_before(daily: UniversalRelease, weathered: UniversalRelease) -> None:
+    whole, weather = sea(1)
+    beside = forecast(weathered, cut(whole, None), cut(whole, weather))
+    alone = forecast(daily, cut(whole, None))
+    assert beside.table[0] == pytest.approx(alone.table[0], abs=1e-6, nan_ok=True)
+    assert beside.weather[0] is None
+    assert (beside.sst[1] != beside.sst[0]).all()
+
+
+def test_a_forecast_with_weather_does_not_depend_on_others_of_its_request(weathered: UniversalRelease) -> None:
+    whole, weather = sea(2)
+    late = cut(*sea(3))
+    late.values[-3:] = np.nan
+    others = [late, cut(*sea(4)), cut(sea(5)[0], None)]
+    alone, beside = forecast(weathered, cut(whole, weather)), forecast(weathered, *others, cut(whole, weather))
+    assert beside.table[3] == pytest.approx(alone.table[0], abs=1e-9, nan_ok=True)
+    assert beside.weather[3] == alone.weather[0]
+
+
+def test_weather_of_the_past_alone_changes_nothing(weathered: UniversalRelease) -> None:
+    whole, weather = sea(6)
+    plain = forecast(weathered, cut(whole, None))
+    past = forecast(weathered, cut(whole, replace(weather, values=weather.values[:120])))
+    assert (past.table == plain.table).all()
+    assert codes(past) == {"no_weather_ahead"}
+    use = past.weather[0]
+    assert use is not None
+    assert (use.used, use.until, use.source) == ((), None, "station")
+
+
+def test_weather_that_ends_early_is_used_as_far_as_it_goes(weathered: UniversalRelease) -> None:
+    whole, weather = sea(7)
+    plain = forecast(weathered, cut(whole, None), cell="gru")
+    early = forecast(weathered, cut(whole, replace(weather, values=weather.values[:123])), cell="gru")
+    full = forecast(weathered, cut(whole, weather), cell="gru")
+    use = early.weather[0]
+    assert use is not None
+    assert use.until == early.times[0, 2]
+    assert codes(early) == {"weather_ends_early"}
+    assert not codes(full)
+    assert early.sst[0, 0] == pytest.approx(full.sst[0, 0], abs=0.05)
+    assert early.sst[0, 0] != plain.sst[0, 0]
+    # Three days tell less of a week than seven.
+    assert abs(early.sst[0, 6] - plain.sst[0, 6]) < abs(full.sst[0, 6] - plain.sst[0, 6])
+
+
+@pytest.mark.parametrize(("column", "name"), [(0, "wind_speed"), (1, "air_temperature")])
+def test_a_covariate_without_values_ahead_is_as_one_that_is_not_given(
+    weathered: UniversalRelease, column: int, name: str
+) -> None:
+    whole, weather = sea(8)
+    ended, absent = weather.values.copy(), weather.values.copy()
+    ended[120:, column], absent[:, column] = np.nan, np.nan
+    given = [cut(whole, replace(weather, values=values)) for values in (ended, absent)]
+    forecasts = forecast(weathered, *given, cell="gru")
+    assert (forecasts.table[0] == forecasts.table[1]).all()
+    for use in forecasts.weather:
+        assert use is not None
+        assert use.used in ((name,), ())
+
+
+def test_weather_of_a_few_days_cannot_tell_what_is_usual(weathered: UniversalRelease) -> None:
+    whole, weather = sea(9)
+    short = replace(weather, start=whole.times[116], values=weather.values[116:])
+    forecasts = forecast(weathered, cut(whole, short))
+    assert codes(forecasts) == {"weather_not_used"}
+    assert "less than 5 days" in next(w.message for w in forecasts.warnings[0] if w.code == "weather_not_used")
+    assert (forecasts.table == forecast(weathered, cut(whole, None)).table).all()
+
+
+def issued_by(weather: Weather, skill: float, random: np.random.Generator) -> tuple[IssuedWeather, ...]:
+    """Forecasts of the weather from each day, whose departures correlate with what happened by ``skill``."""
+    usual, size = weather.values.mean(axis=0), weather.values.std(axis=0)
+    older = []
+    for day in range(60, 106):
+        errors = np.sqrt(1 - skill**2) * size * random.normal(size=(14, 2))
+        values = usual + skill * (weather.values[day + 1 : day + 15] - usual) + errors
+        older.append(IssuedWeather(weather.start + np.timedelta64(day, "D"), values))
+    return tuple(older)
+
+
+def test_forecasts_of_the_weather_as_they_were_issued_tell_how_far_it_is_trusted(weathered: UniversalRelease) -> None:
+    moved: dict[float, list[Floats]] = {0.0: [], 1.0: []}
+    for seed in range(10, 20):
+        whole, weather = sea(seed)
+        plain = forecast(weathered, cut(whole, None), cell="gru").sst
+        for skill, shifts in moved.items():
+            older = issued_by(weather, skill, np.random.default_rng(seed))
+            shifts.append(forecast(weathered, cut(whole, replace(weather, issued=older)), cell="gru").sst - plain)
+    useless, perfect = (np.abs(np.concatenate(shifts)).mean() for shifts in moved.values())
+    assert useless < 0.5 * perfect
+
+
+def test_weather_that_was_never_seen_moves_a_forecast_no_further_than_a_storm(weathered: UniversalRelease) -> None:
+    whole, weather = sea(20)
+    plain = forecast(weathered, cut(whole, None), cell="gru").sst
+    shifts = []
+    for departure in (25.0, 40.0):
+        values = weather.values.copy()
+        values[120:, 0] = 14.0 + departure
+        shifts.append(forecast(weathered, cut(whole, replace(weather, values=values)), cell="gru").sst - plain)
+    assert (shifts[0] > 0.3).all()
+    assert shifts[1] == pytest.approx(shifts[0], abs=1e-9)
+
+
+def test_concise_forecasts_use_weather_too(weathered: UniversalRelease) -> None:
+    whole, weather = sea(21)
+    batch = SeriesBatch.of([cut(whole, weather)], DAY)
+    concise = weathered.columns(batch, ForecastOptions(HORIZON, concise=True), NOWHERE, "gru")
+    assert concise.sst == pytest.approx(forecast(weathered, cut(whole, weather), cell="gru").sst)
+    use = concise.weather[0]
+    assert use is not None
+    assert use.used == COVARIATES
+
+
+def test_releases_without_weather_and_series_at_other_steps_ignore_it(
+    daily: UniversalRelease, weathered: UniversalRelease
+) -> None:
+    whole, weather = sea(22)
+    forecasts = forecast(daily, cut(whole, weather))
+    assert codes(forecasts) == {"weather_ignored"}
+    assert (forecasts.table == forecast(daily, cut(whole, None)).table).all()
+    half_days = SstSeries(np.repeat(whole.values[:120], 2), whole.start, TimeStep.parse("PT12H"), weather=weather)
+    assert codes(forecast(weathered, half_days)) == {"weather_ignored"}
+
+
+def test_the_assumed_skill_falls_with_lead_to_almost_none(weathered: UniversalRelease) -> None:
+    daily_skill, hourly_skill = assumed_skill(DAY, 14), assumed_skill(TimeStep.parse("hour"), 48)
+    assert (np.diff(daily_skill) < 0).all()
+    assert daily_skill[[0, 4, 13]] == pytest.approx([0.96, 0.74, 0.12])
+    assert hourly_skill[[23, 47]] == pytest.approx(daily_skill[:2])
+    errors = forecast_errors(np.random.default_rng(0), (4000, 14, 2), DAY)
+    assert errors.std(axis=(0, 2)) == pytest.approx(np.ones(14), abs=0.05)
+    assert (errors[:, 1:] * errors[:, :-1]).mean() == pytest.approx(0.7, abs=0.03)
