@@ -138,6 +138,8 @@ class Spec:
         widening: share by which the quantiles of long leads are spread, since real seas differ from simulated ones.
         contexts: lengths of the context at which networks are scored.
         scored_leads: leads at which they are scored.
+        weather_contexts: lengths of the series by which the correction for weather is fitted and scored; none if the
+            networks take no weather.
     """
 
     step: str
@@ -158,6 +160,7 @@ class Spec:
     training_steps: int
     contexts: tuple[int, ...]
     scored_leads: tuple[int, ...]
+    weather_contexts: tuple[int, ...] = ()
 
     @property
     def release(self) -> str:
@@ -188,6 +191,7 @@ SPECS: Final = {
         training_steps=1500,
         contexts=(72, 336, 720, 1440),
         scored_leads=(1, 6, 24, 48),
+        weather_contexts=(336, 720),
     ),
     "day": Spec(
         step="day",
@@ -208,6 +212,7 @@ SPECS: Final = {
         training_steps=760,
         contexts=(30, 60, 365, 730),
         scored_leads=(1, 3, 7, 14),
+        weather_contexts=(60, 365),
     ),
     "week": Spec(
         step="week",

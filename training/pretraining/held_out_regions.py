@@ -1,6 +1,7 @@
 """How the networks do at real places, in regions that were held out of training."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.universal.mixture import MIXTURE
 from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.references import Steps
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.report import RealRow
 from forecasting.series.batch import SeriesBatch
@@ -19,7 +21,7 @@ from training.pretraining.real_series import RealSeries
 _ORIGINS: Final = 40
 """Forecasts of each place, spread over its series."""
 
-_FEWEST: Final = 20
+FEWEST: Final = 20
 """Forecasts of a place that a score needs."""
 
 _LEAST_OBSERVED: Final = 0.7
@@ -70,14 +72,11 @@ def score_regions(
 def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, context: int) -> Iterator[dict[str, Any]]:
     """Yield the scores of each model at each lead; none if the series is too short."""
     values, leads = real.series.values, np.asarray(spec.scored_leads)
-    observed = np.concatenate([[0], np.cumsum(np.isfinite(values))])
-    ends = np.arange(context, len(values) + 1 - spec.horizon)
-    enough = observed[ends] - observed[ends - context] >= _LEAST_OBSERVED * context
-    ends = ends[enough & np.isfinite(values[ends - 1])]
-    if len(ends) < _FEWEST:
+    ends = choose_ends(values, context, spec.horizon)
+    if not len(ends):
         return
-    ends = ends[np.unique(np.linspace(0, len(ends) - 1, _ORIGINS).astype(int))]
-    batch = SeriesBatch.of([real.series.part(end - context, end) for end in ends.tolist()], release.step)
+    series = replace(real.series, weather=None)
+    batch = SeriesBatch.of([series.part(end - context, end) for end in ends.tolist()], release.step)
     truth = values[ends[:, None] + leads - 1]
     options = ForecastOptions(spec.horizon, levels=(_LEVEL,))
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
@@ -89,13 +88,13 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     references = [mixture.reference(reference)[:, at] for reference in mixture.columns.references]
     references = [each for each in references if np.isfinite(each).mean() >= _LEAST_KNOWN]
     known = np.logical_and.reduce(np.isfinite([observations, *references]))
-    count, best = known.sum(axis=0), np.min([_rmse(each, observations, known) for each in references], axis=0)
+    count, best = known.sum(axis=0), np.min([rmse(each, observations, known) for each in references], axis=0)
     for name, forecasts in made.items():
         low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
         inside = known & (observations >= low) & (observations <= high)
-        relative = _rmse(forecasts.sst[:, at], observations, known) / best
+        relative = rmse(forecasts.sst[:, at], observations, known) / best
         for i, lead in enumerate(leads.tolist()):
-            if count[i] >= _FEWEST and np.isfinite(relative[i]):
+            if count[i] >= FEWEST and np.isfinite(relative[i]):
                 yield {
                     "region": real.region,
                     "place": real.name,
@@ -108,7 +107,28 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
                 }
 
 
-def _rmse(forecasts: Floats, observations: Floats, known: Bools) -> Floats:
+def choose_ends(
+    values: Floats, context: int, horizon: int, usable: Bools | None = None, at_most: int = _ORIGINS
+) -> Steps:
+    """Return the ends (exclusive) of contexts to forecast from, spread over a series; none if they are too few.
+
+    Args:
+        values: of the series, °C ``(steps,)``; NaN where missing.
+        context: number of values of each.
+        horizon: number of leads.
+        usable: the values that contexts may end in, ``(steps,)``; all by default.
+        at_most: number of ends.
+    """
+    observed = np.concatenate([[0], np.cumsum(np.isfinite(values))])
+    ends = np.arange(context, len(values) + 1 - horizon)
+    enough = observed[ends] - observed[ends - context] >= _LEAST_OBSERVED * context
+    ends = ends[enough & np.isfinite(values[ends - 1]) & (True if usable is None else usable[ends - 1])]
+    chosen: Steps = np.unique(np.linspace(0, len(ends) - 1, at_most).astype(int)) if len(ends) >= FEWEST else ends[:0]
+    selected: Steps = ends[chosen]
+    return selected
+
+
+def rmse(forecasts: Floats, observations: Floats, known: Bools) -> Floats:
     """Return the RMSE at each lead over what is ``known``, °C ``(leads,)``."""
     squares = np.where(known, forecasts - observations, 0.0) ** 2
     rmse: Floats = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1))

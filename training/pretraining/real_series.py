@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from forecasting.readers import read
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.weather import COVARIATES, WeatherReader
 from forecasting.wording import counted
 from training.config import Spec
 from training.pretraining.examples import Panel
@@ -58,7 +59,8 @@ def read_real_series(spec: Spec, paths: Sequence[Path], part: str = TRAIN) -> li
 
     The series of a file count as a region. A folder contains ``places.csv``, with the columns ``place``, ``step``,
     ``region``, ``latitude`` and ``longitude``, and for each step a file such as ``day.parquet``, with the columns
-    ``place``, ``time`` (UTC, start of the step) and ``sst`` (°C). Rows of ``places.csv`` are left out if their ``open``
+    ``place``, ``time`` (UTC, start of the step) and ``sst`` (°C); there may be ``air_temperature`` (°C) and
+    ``wind_speed`` (m/s). Rows of ``places.csv`` are left out if their ``open``
     is false or their ``part`` is another, where there are such columns. Files, and folders without parts, are to train
     on.
 
@@ -117,7 +119,8 @@ def _read_folder(spec: Spec, folder: Path, part: str) -> list[RealSeries]:
         names = dict.fromkeys(("place", "region", "part"), str)
         places = pd.read_csv(folder / PLACES, dtype=names, keep_default_na=False, na_values=_UNKNOWN_POSITIONS)
         with table.open("rb") as file:
-            values = pq.read_table(file, columns=["place", "time", "sst"]).to_pandas()
+            known = [name for name in COVARIATES if name in pq.read_schema(file).names]
+            values = pq.read_table(file, columns=["place", "time", "sst", *known]).to_pandas()
     except OSError as error:
         raise FileError(f"{error.filename}: {error.strerror}") from None
     except (ValueError, pa.ArrowInvalid) as error:
@@ -125,13 +128,18 @@ def _read_folder(spec: Spec, folder: Path, part: str) -> list[RealSeries]:
     places = _usable(places, spec, folder, part)
     climatologies, regions = _climatologies(places, folder), places["region"].astype(str).to_dict()
     step, fewest, members = TimeStep.parse(spec.step), spec.minimum + spec.horizon, []
-    observed = values[values["place"].isin(places.index) & values["sst"].notna()]
-    for name, rows in observed.groupby("place", observed=True):
-        if len(rows) < fewest:
+    values = values[values["place"].isin(places.index)]
+    for name, rows in values.groupby("place", observed=True):
+        seen = rows["sst"].notna().to_numpy()
+        if seen.sum() < fewest:
             continue
         try:
             times = pd.to_datetime(rows["time"], utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-            series = SstSeries.from_observations(times, rows["sst"].to_numpy(dtype=np.float64), step=step)
+            sst = rows["sst"].to_numpy(dtype=np.float64)
+            series = SstSeries.from_observations(times[seen], sst[seen], step=step)
+            columns = {covariate: rows[covariate].to_numpy(dtype=np.float64) for covariate in known}
+            weather = WeatherReader(step, series.start, series.values).of_rows(times, columns) if columns else None
+            series = replace(series, weather=weather)
         except (SeriesError, ValueError) as error:
             raise FileError(f"{table}: {name}: {error}") from None
         members.append(RealSeries(str(name), regions[name], series, climatologies[str(name)]))
@@ -197,17 +205,14 @@ def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: n
     take turns, so that they share any number of the first stretches alike.
     """
     size = spec.training_steps
-    regions = sorted({real.region for real in series})
-    by_region = [[real for real in series if real.region == region] for region in regions]
-    most = [sum(math.ceil(len(real.series) * _OVERLAP / size) for real in members) for members in by_region]
-    turns = [members for turn in range(max(most)) for members, n in zip(by_region, most, strict=True) if turn < n]
-    n = min(at_most, len(turns))
+    turns = take_turns(series, size, at_most)
+    n = len(turns)
     sst, last = np.full((n, size), np.nan), np.empty(n)
     climatology = np.full((n, COEFFICIENTS), np.nan)
     shown = random.random(n) < 0.5
-    for row, members in enumerate(turns[:n]):
+    for row, members in enumerate(turns):
         real = members[random.integers(len(members))]
-        end = _draw_end(spec, real.series, random)
+        end = draw_end(real.series, size, spec.minimum + spec.horizon, random)
         stretch = real.series.values[max(0, end - size) : end]
         sst[row, size - len(stretch) :] = stretch
         last[row] = unix_seconds(real.series.times[end - 1 : end])[0]
@@ -227,9 +232,18 @@ def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: n
     )
 
 
-def _draw_end(spec: Spec, series: SstSeries, random: np.random.Generator) -> int:
+def take_turns(series: Sequence[RealSeries], size: int, at_most: int) -> list[list[RealSeries]]:
+    """Return the series of a region for each of ``at_most`` stretches of ``size`` values; the regions take turns."""
+    regions = sorted({real.region for real in series})
+    by_region = [[real for real in series if real.region == region] for region in regions]
+    most = [sum(math.ceil(len(real.series) * _OVERLAP / size) for real in members) for members in by_region]
+    turns = [members for turn in range(max(most)) for members, n in zip(by_region, most, strict=True) if turn < n]
+    return turns[:at_most]
+
+
+def draw_end(series: SstSeries, size: int, fewest: int, random: np.random.Generator) -> int:
     """Draw where a stretch of a series ends, so that it is as long as the series allows and holds enough values."""
     observed = np.concatenate([[0], np.cumsum(np.isfinite(series.values))])
-    ends = np.arange(min(spec.training_steps, len(series)), len(series) + 1)
-    enough = observed[ends] - observed[np.maximum(ends - spec.training_steps, 0)] >= spec.minimum + spec.horizon
+    ends = np.arange(min(size, len(series)), len(series) + 1)
+    enough = observed[ends] - observed[np.maximum(ends - size, 0)] >= fewest
     return int(random.choice(ends[enough])) if enough.any() else int(ends[-1])

@@ -18,10 +18,11 @@ from torch import Tensor
 from forecasting.events.paths import Dependence
 from forecasting.models.checkpoint import CPU, script
 from forecasting.models.metadata import CELLS
-from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.metadata import UniversalMetadata, WeatherPrior
 from forecasting.models.universal.network import load, save
-from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, RealRow, UniversalReport
+from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, UniversalReport
 from forecasting.releases.release import point_current
+from forecasting.series.weather import COVARIATES
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import mean_by_context, past_errors, score_events, score_held_out
@@ -37,6 +38,8 @@ from training.pretraining.features import Features
 from training.pretraining.held_out_regions import score_regions
 from training.pretraining.network import LEVELS, FitSettings, UniversalModule, fit_companion, fit_network
 from training.pretraining.real_series import RealSeries, real_panel, summary
+from training.pretraining.weather import fit_weather, real_weather, simulated_weather, weather_moments
+from training.pretraining.weather_scores import score_weather
 from training.publish.card import universal_card
 from training.publish.export import library_versions, median_milliseconds
 from training.publish.release import made_at, publish_next, staging, writing_to
@@ -47,6 +50,7 @@ _CHUNK: Final = 250
 _PRIOR_SEEDS: Final = 10_000_000
 _HELD_OUT_SEEDS: Final = 30_000_000
 _EVENT_SEEDS: Final = 40_000_000
+_WEATHER_SEEDS: Final = 50_000_000
 """Where the seeds of each purpose begin, so that no sea serves two purposes."""
 
 _COMPANION: Final = "companion"
@@ -95,7 +99,8 @@ def pretrain(
     with staging(folder):
         pass  # fail before the long part if the folder cannot be written
     fitted = _fit_all(spec, settings, progress)
-    path, _ = publish_next(folder, partial(_write_release, spec, settings, fitted))
+    weather = _fit_weather(spec, settings, fitted, progress) if spec.weather_contexts else None
+    path, _ = publish_next(folder, partial(_write_release, spec, settings, fitted, weather))
     with writing_to(folder):
         point_current(folder, path.name)
     return path
@@ -151,7 +156,32 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
     return fitted
 
 
-def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, folder: Path, version: str) -> None:
+def _fit_weather(
+    spec: Spec, settings: PretrainingSettings, fitted: _Fits, progress: Callable[[str], None]
+) -> WeatherPrior:
+    """Fit how water answers to weather, to the errors of the networks at simulated and real seas with weather."""
+    begin = time.perf_counter()
+    modules, sizes = [fitted[cell, True].module for cell in CELLS], spec.weather_contexts
+    chunks = _chunks(_WEATHER_SEEDS, settings.prior_seas)
+    jobs = [(*chunk, sizes[i % len(sizes)]) for i, chunk in enumerate(chunks)]
+    with _parallel_map(settings.workers) as parallel_map:
+        moments = list(parallel_map(partial(_simulated_moments, spec, modules), jobs))
+    real = [each for each in settings.real_series if each.series.weather]
+    random = np.random.default_rng(settings.fit.seed)
+    for size in sizes if real else ():
+        at_most = _real_count(settings, settings.prior_seas) // len(sizes)
+        moments.append(weather_moments(spec, modules, real_weather(spec, real, at_most, size, random)))
+    progress(f"fitted the answer to weather: {time.perf_counter() - begin:.0f} s")
+    return fit_weather(spec, moments)
+
+
+def _simulated_moments(spec: Spec, modules: Sequence[UniversalModule], job: tuple[int, int, int]) -> Moments:
+    return weather_moments(spec, modules, simulated_weather(spec, *job))
+
+
+def _write_release(
+    spec: Spec, settings: PretrainingSettings, fitted: _Fits, weather: WeatherPrior | None, folder: Path, version: str
+) -> None:
     """Write every file of a release except its manifest into ``folder``."""
     seas = settings.seas or spec.seas
     configuration = {name: value for name, value in asdict(settings.fit).items() if name != "companion"}
@@ -172,6 +202,8 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
             levels=LEVELS,
             dependence=fit.dependence,
             held_out=mean_by_context(fit.scores),
+            covariates=COVARIATES if weather else (),
+            weather=weather,
             configuration=configuration | {"seas": seas},
             seed=settings.fit.seed,
             parameters=sum(weights.numel() for weights in fit.module.parameters()),
@@ -192,6 +224,8 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
                 events=tuple(fit.events),
             )
         )
+    held_out = settings.held_out_series
+    networks = {cell: load((folder / f"{cell}.pt").read_bytes(), CPU) for cell in CELLS} if held_out else {}
     report = UniversalReport(
         dataset=spec.release,
         version=version,
@@ -199,18 +233,11 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
         seas=seas,
         real_series=summary(settings.real_series),
         models=models,
-        regions=_score_regions(spec, settings, folder),
+        regions=score_regions(networks, spec, held_out) if networks else (),
+        weather=score_weather(networks, spec, held_out) if networks and weather else (),
     )
     (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(universal_card(report, spec), encoding="utf-8")
-
-
-def _score_regions(spec: Spec, settings: PretrainingSettings, folder: Path) -> list[RealRow]:
-    """Score the networks in a folder on the series that were held out, if there are any."""
-    if not settings.held_out_series:
-        return []
-    networks = {cell: load((folder / f"{cell}.pt").read_bytes(), CPU) for cell in CELLS}
-    return score_regions(networks, spec, settings.held_out_series)
 
 
 def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:

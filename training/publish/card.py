@@ -510,6 +510,7 @@ def universal_card(report: UniversalReport, spec: Spec) -> str:
         "places are depends on how closely these seas resemble those places. The service compares them with simple "
         "references on the past of each series that it gets, and by default mixes all by how well they did there.",
         *_real_sections(report, spec),
+        *_weather_section(report, spec),
         "## On simulated seas that were held out",
         "RMSE relative to persistence, with each error scaled by what is usual in its series. *Alone* is the same "
         "cell, fitted without the Bayesian regression that accompanies it.",
@@ -549,6 +550,31 @@ def _real_sections(report: UniversalReport, spec: Spec) -> list[str]:
         aligned(means),
         f"The {MIXTURE}, which forecasts by default, by region:",
         aligned(regions),
+    ]
+
+
+def _weather_section(report: UniversalReport, spec: Spec) -> list[str]:
+    """Return the section on what weather is worth; nothing if it was not measured."""
+    if not report.weather:
+        return []
+    table: list[Sequence[str]] = [("Region", "places", "values", "weather", *(f"lead {lead}" for lead in spec.knots))]
+    for region, context in dict.fromkeys((row.region, row.context) for row in report.weather):
+        by_lead = {row.lead: row for row in report.weather if (row.region, row.context) == (region, context)}
+        places = str(max(row.places for row in by_lead.values()))
+        for name in next(iter(by_lead.values())).relative_rmse:
+            cells = [
+                f"{row.relative_rmse[name]:.2f} ({100 * row.coverage_80[name]:.0f})"
+                if (row := by_lead.get(lead)) is not None
+                else "–"
+                for lead in spec.knots
+            ]
+            table.append((region, places, str(context), name, *cells))
+    return [
+        "## With weather",
+        "RMSE of the forecasts by default with weather over that without (below 1 is better), and the share of "
+        "observations inside 80 % intervals, in percent, at places in the same regions. Weather is as a good global "
+        "model would have forecast it; *observed* is what happened.",
+        aligned(table),
     ]
 
 

@@ -19,6 +19,7 @@ from training.simulation.water import (
     relax,
     simulate_water,
 )
+from training.simulation.weather import simulate_weather
 
 ANALYSIS: Final = "analysis"
 IN_SITU: Final = "in situ"
@@ -158,12 +159,14 @@ class Seas:
     Attributes:
         sst: °C, float64 ``(places, steps)``, NaN where missing.
         times: Times of the steps, Unix seconds ``(steps,)``.
+        weather: Air temperature, °C, and wind, m/s, ``(places, steps, 2)``; None if noise alone drives the water.
     """
 
     places: SimulatedPlaces
     sst: Floats
     times: Floats
     kinds: npt.NDArray[np.str_]
+    weather: Floats | None = None
 
     def usual(self) -> Floats:
         """Return the climatology by position in the middle of each step, °C, ``(places, steps)``."""
@@ -172,27 +175,36 @@ class Seas:
         return np.maximum(usual, FREEZING_POINT)
 
 
-def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas:
-    """Simulate ``places`` series of ``steps`` values at the time step ``hour``, ``day``, ``week`` or ``month``."""
+def simulate_seas(
+    random: Generator, step: str, places: int, steps: int, weather_random: Generator | None = None
+) -> Seas:
+    """Simulate ``places`` series of ``steps`` values at the time step ``hour``, ``day``, ``week`` or ``month``.
+
+    With ``weather_random``, weather that it draws drives the water, at steps of an hour or a day.
+    """
     drawn = draw_places(random, places)
     start = float(random.integers(0, _LATEST_START))
+    length = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": _YEAR_DAYS / 12}[step]
+    per_day = 24 if step == "hour" else 1
+    bounds = np.round(np.arange(steps + 1) * max(length, 1.0)).astype(int)
+    days = -(-steps // 24) if step == "hour" else int(bounds[-1])
+    weather = None if weather_random is None else simulate_weather(weather_random, drawn, start, days, per_day)
+    water, rms_increment = simulate_water(random, drawn, start, days, per_day, weather)
+    times = np.asarray(start + np.arange(steps) * length, dtype=np.float64)
+    over = None
+    if weather is not None:
+        anomaly = water - evaluate_seasons(drawn.seasonal, start + np.arange(len(water)) / per_day)
+        air = weather.air[-len(water) :] + weather.followed * anomaly
+        over = np.stack([air, weather.wind[-len(water) :]], axis=-1).transpose(1, 0, 2)[:, :steps].astype(np.float64)
     if step == "hour":
-        days = -(-steps // 24)
-        water, rms_increment = simulate_water(random, drawn, start, days, 24)
         water = water[:steps]
-        hours = np.asarray(start + np.arange(steps) / 24, dtype=np.float64)
-        water += _tides(random, rms_increment, hours) + _sunshine(random, drawn, rms_increment, hours)
-        observed, kinds = observe(random, water, rms_increment, 24)
-        return Seas(drawn, observed.T.astype(np.float64), hours * _DAY, kinds)
-    length = {"day": 1.0, "week": 7.0, "month": _YEAR_DAYS / 12}[step]
-    bounds = np.round(np.arange(steps + 1) * length).astype(int)
-    water, rms_increment = simulate_water(random, drawn, start, int(bounds[-1]))
-    if step != "day":
+        times = np.asarray(start + np.arange(steps) / 24, dtype=np.float64)
+        water += _tides(random, rms_increment, times) + _sunshine(random, drawn, rms_increment, times)
+    elif step != "day":
         sums = np.add.reduceat(water, bounds[:-1], axis=0)
         water = np.asarray(sums / np.diff(bounds)[:, np.newaxis], dtype=np.float32)
-    observed, kinds = observe(random, water, rms_increment, 1 / length)
-    times = np.asarray(start + np.arange(steps) * length, dtype=np.float64)
-    return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
+    observed, kinds = observe(random, water, rms_increment, 24 if step == "hour" else 1 / length)
+    return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds, over)
 
 
 def _tides(random: Generator, rms_increment: Array, times: Floats) -> Array:

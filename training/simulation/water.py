@@ -6,7 +6,7 @@ waves, events such as heatwaves and upwelling, and a recharge oscillator for El 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +134,7 @@ def draw_places(random: Generator, n: int) -> SimulatedPlaces:
     amplitude = np.exp(0.17 * random.standard_normal(n))
     shallow = random.random(n) < _SHALLOW_SHARE * (np.abs(latitudes[cells]) > 20)
     amplitude *= np.where(shallow, random.uniform(1.2, 2.4, n), 1)
-    seasonal = _turn(climatology, random.normal(0, 9, n), amplitude)
+    seasonal = turned(climatology, random.normal(0, 9, n), amplitude)
     seasonal[:, 0] += random.normal(0, 0.9, n) + np.where(shallow, random.normal(0, 1.5, n), 0)
     seasonal[:, 3:] += random.normal(0, 0.12, (n, 4)) * np.array([1, 1, 0.5, 0.5])
     wrong = random.random(n) < _WRONG_SHARE
@@ -148,7 +148,8 @@ def evaluate_seasons(coefficients: Array, days: Floats) -> Array:
     return np.asarray(annual_terms(times) @ coefficients.T.astype(np.float64), dtype=np.float32)
 
 
-def _turn(coefficients: Array, days: Floats, amplitude: Floats) -> Array:
+def turned(coefficients: Array, days: Floats, amplitude: Floats) -> Array:
+    """Return seasonal cycles later by ``days``, and times ``amplitude`` but for their mean."""
     turned = coefficients.astype(np.float64)
     for harmonic in range(1, HARMONICS + 1):
         column = 2 * harmonic - 1
@@ -173,19 +174,44 @@ def _sea_cells() -> tuple[Array, Array]:
 _SPIN_UP_DAYS: Final = 120
 
 
+class SimulatedWeather(NamedTuple):
+    """Weather over each place that drives its water.
+
+    Attributes:
+        air: air temperature over water that is as warm as usual, °C ``(steps, places)``.
+        wind: wind speed, m/s ``(steps, places)``.
+        followed: share of the water's anomaly that the air above it takes on, ``(places,)``.
+        forcing: of the mixed layer, of unit variance ``(steps, places)``.
+        share: share of the variance of all forcing, ``(places,)``.
+    """
+
+    air: Array
+    wind: Array
+    followed: Array
+    forcing: Array
+    share: Array
+
+
 def simulate_water(
-    random: Generator, places: SimulatedPlaces, start_day: float, days: int, steps_per_day: int = 1
+    random: Generator,
+    places: SimulatedPlaces,
+    start_day: float,
+    days: int,
+    steps_per_day: int = 1,
+    weather: SimulatedWeather | None = None,
 ) -> tuple[Array, Array]:
     """Simulate the temperature of the water at each place from ``start_day`` since 1970, in 1 or 24 steps a day.
+
+    Without ``weather``, which has to be that of :func:`simulated_days`, the water is driven by noise alone.
 
     Returns:
         °C, ``(steps, places)``, and the root mean square of the anomalies' daily increments, °C, ``(places,)``.
     """
     n, spin_up = len(places), _SPIN_UP_DAYS * steps_per_day
-    steps = days * steps_per_day + spin_up
-    times = start_day + (np.arange(steps) - spin_up) / steps_per_day
-    summer = _summer(places, times)
-    anomaly = _mixed_layer(random, places, summer, steps_per_day)
+    times = simulated_days(start_day, days, steps_per_day)
+    steps = len(times)
+    summer = season(places, times)
+    anomaly = _mixed_layer(random, places, summer, steps_per_day, weather)
     anomaly *= log_uniform(random, 0.15, 1.3, n) / anomaly.std(axis=0)
     size = anomaly.std(axis=0)
     tropical = np.abs(places.latitude) < 15
@@ -203,7 +229,13 @@ def simulate_water(
     return (FREEZING_POINT + 0.25 * np.logaddexp(0, above)).astype(np.float32), np.sqrt((daily**2).mean(axis=0))
 
 
-def _summer(places: SimulatedPlaces, times: Floats) -> Array:
+def simulated_days(start_day: float, days: int, steps_per_day: int) -> Floats:
+    """Return the days since 1970 of the simulated steps, those before ``start_day`` that are left out included."""
+    spin_up = _SPIN_UP_DAYS * steps_per_day
+    return np.asarray(start_day + (np.arange(days * steps_per_day + spin_up) - spin_up) / steps_per_day)
+
+
+def season(places: SimulatedPlaces, times: Floats) -> Array:
     """Return the season from -1 (coldest) to 1 (warmest), ``(steps, places)``."""
     cycle = places.seasonal.copy()
     cycle[:, 0] = 0
@@ -212,7 +244,9 @@ def _summer(places: SimulatedPlaces, times: Floats) -> Array:
     return np.asarray(evaluate_seasons(cycle, times) / amplitude)
 
 
-def _mixed_layer(random: Generator, places: SimulatedPlaces, summer: Array, per_day: int) -> Array:
+def _mixed_layer(
+    random: Generator, places: SimulatedPlaces, summer: Array, per_day: int, weather: SimulatedWeather | None
+) -> Array:
     n, steps = len(places), len(summer)
     # A mixture, since some places have white forcing and others passing weather systems.
     share = random.beta(1, 1, n).astype(np.float32)
@@ -222,6 +256,8 @@ def _mixed_layer(random: Generator, places: SimulatedPlaces, summer: Array, per_
     clustering = random.uniform(0.05, 0.9, n).astype(np.float32)
     forcing *= np.exp(clustering * red_noise(random, steps, log_uniform(random, 4, 90, n) * per_day))
     forcing *= 1 + random.uniform(-0.5, 0.5, n).astype(np.float32) * summer
+    if weather is not None:
+        forcing = np.sqrt(1 - weather.share) * forcing / forcing.std(axis=0) + np.sqrt(weather.share) * weather.forcing
     forgetting = 1 / (log_uniform(random, 4, 70, n) * per_day)
     forgetting = forgetting * (1 + random.uniform(0, 0.7, n).astype(np.float32) * summer)
     return relax(forcing, np.exp(-forgetting).astype(np.float32))

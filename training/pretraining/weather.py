@@ -1,0 +1,136 @@
+"""How water answers to weather: the prior of the correction, learned from simulated and real seas.
+
+The networks of a release share it. It is fitted to their errors on the past of many seas, as the correction of a series
+is; see :mod:`forecasting.models.universal.weather`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.models.universal.backtest import MAX_ORIGINS, errors_of, past_origins
+from forecasting.models.universal.contexts import Contexts
+from forecasting.models.universal.metadata import WeatherPrior
+from forecasting.models.universal.weather import AlignedWeather, Predictors, Rows, spread_of
+from forecasting.series.times import SECONDS, Floats
+from forecasting.series.timestep import TimeStep
+from training.config import Spec
+from training.pretraining.companion import Moments, fit_prior
+from training.pretraining.network import LEVELS, AnyModule
+from training.pretraining.real_series import RealSeries, draw_end, take_turns
+from training.simulation.seas import AREA_MEAN, simulate_seas
+
+_BATCH: Final = 50
+_NOISE: Final = 0.8
+_DIGITS: Final = 5
+
+
+class WeatherSeas(NamedTuple):
+    """Series, and the weather over them, °C and m/s ``(n, steps, 2)``; NaN where it is not known."""
+
+    contexts: Contexts
+    weather: Floats
+
+
+def simulated_weather(spec: Spec, seed: int, n: int, size: int) -> WeatherSeas:
+    """Simulate ``n`` series of ``size`` values that weather drives; half of those not of an area have a position."""
+    random = np.random.default_rng(seed)
+    seas = simulate_seas(random, spec.step, n, size, np.random.default_rng((seed, 1)))
+    assert seas.weather is not None
+    positioned = (random.random(n) < 0.5) & (seas.kinds != AREA_MEAN)
+    climatology = np.where(positioned[:, np.newaxis], seas.places.climatology, np.nan)
+    last = np.full(n, seas.times[-1])
+    return _seas(spec, seas.sst, last, climatology, seas.weather)
+
+
+def real_weather(
+    spec: Spec, series: Sequence[RealSeries], at_most: int, size: int, random: np.random.Generator
+) -> WeatherSeas:
+    """Cut at most ``at_most`` stretches of ``size`` values from series with weather, all regions alike."""
+    turns = take_turns([real for real in series if real.series.weather], size, at_most)
+    n = len(turns)
+    sst, weather = np.full((n, size), np.nan), np.full((n, size, 2), np.nan)
+    last, climatology = np.zeros(n), np.full((n, COEFFICIENTS), np.nan)
+    shown = random.random(n) < 0.5
+    for row, members in enumerate(turns):
+        real = members[random.integers(len(members))]
+        end = draw_end(real.series, size, spec.minimum + spec.horizon, random)
+        stretch = real.series.part(max(0, end - size), end)
+        sst[row, size - len(stretch) :] = stretch.values
+        last[row] = stretch.times[-1].astype(np.int64)
+        climatology[row] = real.climatology if shown[row] else np.nan
+        over = real.series.weather
+        assert over is not None
+        begin = end - size - round(float(stretch.step.position(np.asarray(over.start), real.series.start)))
+        known = over.values[max(begin, 0) : max(begin + size, 0)]
+        weather[row, max(-begin, 0) : max(-begin, 0) + len(known)] = known
+    return _seas(spec, sst, last, climatology, weather)
+
+
+def _seas(spec: Spec, sst: Floats, last: Floats, climatology: Floats, weather: Floats) -> WeatherSeas:
+    """Return those series that end in an observation."""
+    there = np.flatnonzero(np.isfinite(sst[:, -1]))
+    contexts = Contexts(
+        step=TimeStep.parse(spec.step),
+        row=np.arange(len(there)),
+        values=sst[there],
+        last_time=last[there].astype(np.int64).astype(SECONDS),
+        missing_after=np.zeros(len(there), dtype=np.int64),
+        coefficients=climatology[there].astype(np.float32),
+    )
+    return WeatherSeas(contexts, weather[there])
+
+
+@torch.no_grad()
+def weather_moments(spec: Spec, modules: Sequence[AnyModule], seas: WeatherSeas) -> Moments:
+    """Return the moments of the regression of each network's errors on the past of each sea, ``(n, knots, …)``."""
+    parts = [
+        _moments(spec, modules, seas.contexts.take(rows), seas.weather[rows])
+        for begin in range(0, len(seas.contexts), _BATCH)
+        if len(rows := np.arange(begin, min(begin + _BATCH, len(seas.contexts))))
+    ]
+    return Moments(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _moments(spec: Spec, modules: Sequence[AnyModule], contexts: Contexts, weather: Floats) -> Moments:
+    steps = contexts.values.shape[1]
+    weather = weather[:, -steps:]
+    origins, _ = past_origins(contexts, spec.minimum, spec.maximum, MAX_ORIGINS)
+    columns = (contexts.values.astype(np.float32), contexts.last_time.astype(np.int64).astype(np.float64))
+    arguments = [
+        torch.from_numpy(column) for column in (*columns, contexts.coefficients, np.append(origins, steps - 1))
+    ]
+    answers = [module.backtest(*arguments).double().numpy() for module in modules]
+    errors = errors_of(contexts, np.stack([answer[:, :-1, :, 0] for answer in answers]), origins, spec.minimum)
+    values = np.concatenate([weather, np.full((len(weather), spec.horizon, 2), np.nan)], axis=1)
+    ahead = np.where(np.isfinite(values).any(axis=1), spec.horizon, 0)
+    past = Predictors.of(contexts, AlignedWeather(values, None, ahead), origins, spec.horizon)
+    rows = Rows.of(past, np.asarray(spec.knots), origins, errors, spread_of(answers[0], LEVELS))
+    weight, x = rows.weight, rows.predictors
+    gram = np.einsum("nokp,nokq,ok->nkpq", x, x, weight)
+    product = np.einsum("nokp,mnok,ok->mnkp", x, rows.target, weight)
+    power = (rows.target**2 * weight).sum(axis=2)
+    count = (rows.known * weight).sum(axis=1)
+    shared = (np.broadcast_to(part, (len(modules), *part.shape)) for part in (gram, count))
+    gram, count = (part.reshape(-1, *part.shape[2:]) for part in shared)
+    parts = (gram, product.reshape(-1, *product.shape[2:]), power.reshape(-1, power.shape[2]), count)
+    return Moments(*(torch.from_numpy(part.copy()) for part in parts))
+
+
+def fit_weather(spec: Spec, parts: Sequence[Moments]) -> WeatherPrior:
+    """Fit the prior to the moments of many seas."""
+    moments = Moments(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    fits = [fit_prior(Moments(*(part[:, k] for part in moments)), _NOISE) for k in range(len(spec.knots))]
+
+    def rounded(value: torch.Tensor) -> Any:
+        return np.vectorize(lambda x: float(f"{x:.{_DIGITS}g}"))(value.numpy()).tolist()
+
+    return WeatherPrior(
+        leads=spec.knots,
+        mean=[rounded(mean) for mean, _, _ in fits],
+        precision=[rounded(precision) for _, precision, _ in fits],
+        noise=[round(noise, _DIGITS) for _, _, noise in fits],
+    )
