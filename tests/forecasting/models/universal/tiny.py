@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from forecasting.models.checkpoint import script
 from forecasting.models.metadata import digest
-from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.metadata import UniversalMetadata, WeatherPrior
 from forecasting.models.universal.network import save
 from forecasting.releases.release import CURRENT, MANIFEST
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from forecasting.series.weather import COVARIATES
 
 VERSION = "20260101T000000Z"
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -84,13 +85,22 @@ def metadata(module: LastValue, name: str, cell: str, step: str, held_out: float
     )
 
 
-def publish(artifacts: Path, name: str, step: str, biases: dict[str, float], spread: float = 0.5) -> Path:
+def publish(
+    artifacts: Path,
+    name: str,
+    step: str,
+    biases: dict[str, float],
+    spread: float = 0.5,
+    weather: WeatherPrior | None = None,
+) -> Path:
     """Write a release with a network for each cell and its bias, the best on held-out seas first; return its folder."""
     folder = artifacts / name / VERSION
     folder.mkdir(parents=True)
     for place, (cell, bias) in enumerate(biases.items()):
         module = LastValue(step, bias, spread)
         described = metadata(module, name, cell, step, 0.9 + place / 100)
+        if weather is not None:
+            described = described.model_copy(update={"covariates": COVARIATES, "weather": weather})
         save(script(module), described, folder / f"{cell}.pt")
         (folder / f"{cell}.json").write_text(described.model_dump_json())
     (folder / "report.json").write_text(json.dumps(_report(name, step, [*biases])))
