@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,11 @@ from forecasting.models.universal.resampling import Resampled, Resampling, after
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.weather import Weather
 from forecasting.wording import available
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CHUNK_WITH_BACKTEST: Final = 8
 """Series of one pass with a backtest; the forecasts of the past of more take too much memory."""
@@ -118,6 +122,7 @@ class UniversalRelease:
         backtest: bool = True,
         check: bool = False,
         as_of: np.datetime64 | None = None,
+        weather: "Weather | pd.DataFrame | None" = None,
     ) -> Forecast[Quantiles]:
         """Forecast one series.
 
@@ -132,15 +137,18 @@ class UniversalRelease:
             check: see :meth:`forecast_many`.
             as_of: the time that counts as now, UTC: a series that ends more than one step, and at least a day, after it
                 is an error. None for no such check.
+            weather: over the series and ahead of it, °C and m/s; see
+                :meth:`~forecasting.series.sst_series.SstSeries.with_weather`. A DataFrame of the series may have it in
+                further columns.
 
         Raises:
             TypeError: if ``series`` is of another type.
-            SeriesError: if the series cannot be forecast from.
+            SeriesError: if the series cannot be forecast from, or the weather cannot be that of the series.
             RequestError: if the horizon is not offered.
             UnknownNameError: if there is no such model.
         """
         rows = None if coefficients is None else coefficients[None]
-        read = to_sst_series(series)
+        read = to_sst_series(series, weather)
         refuse_future(read, as_of)
         (forecast,) = self.forecast_many(
             [read], horizon, coefficients=rows, model=model, backtest=backtest, check=check

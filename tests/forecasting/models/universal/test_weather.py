@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecasting.forecasts.forecasts import Forecasts
@@ -231,6 +232,18 @@ def test_weather_that_was_never_seen_moves_a_forecast_no_further_than_a_storm(we
         shifts.append(forecast(weathered, cut(whole, replace(weather, values=values)), cell="gru").sst - plain)
     assert (shifts[0] > 0.3).all()
     assert shifts[1] == pytest.approx(shifts[0], abs=1e-9)
+
+
+def test_python_takes_weather_beside_a_series_and_in_the_columns_of_a_data_frame(weathered: UniversalRelease) -> None:
+    whole, weather = sea(23)
+    days = pd.DatetimeIndex(whole.times, name="time")
+    table = pd.DataFrame(weather.values, days, COVARIATES)
+    beside = weathered.forecast(cut(whole, None), HORIZON, weather=table)
+    columns = weathered.forecast(table.assign(sst=np.where(days < days[120], whole.values, np.nan)), HORIZON)
+    for made in (beside, columns):
+        assert made.sst == pytest.approx(forecast(weathered, cut(whole, weather)).sst[0])
+        assert made.weather is not None
+        assert made.weather.used == COVARIATES
 
 
 def test_concise_forecasts_use_weather_too(weathered: UniversalRelease) -> None:
