@@ -14,7 +14,7 @@ import { headlineCard, headlineText } from "./headline-card.js";
 import { limitCard } from "./limit-form.js";
 import { CELLS, modelTitle } from "./models.js";
 import { comparisonCards } from "./own-series-comparison.js";
-import { loadForecasts } from "./own-series-requests.js";
+import { loadForecasts, withPosition } from "./own-series-requests.js";
 import { formatCount } from "./numbers.js";
 import { placeTrainingCard, reasonToTrain } from "./place-training.js";
 import { positionFields, positionOf } from "./position-fields.js";
@@ -23,6 +23,7 @@ import { compareOnce, MAX_COMPARED_VALUES } from "./shared-comparison.js";
 import { fileSnippets } from "./snippets.js";
 import { latestOnly, runTask } from "./task.js";
 import { formatSteps } from "./times.js";
+import { isWorthless } from "./weather.js";
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 const SUSPECT = "suspect_value";
@@ -189,8 +190,8 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
     const references = parseList(readState().refs, events.chart?.replacesReferences ? [] : Object.keys(forecasts[0].baselines));
-    const shown = { name, history: source.history, forecasts, references, onReferences, events: events.chart, controls: events.controls };
-    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts, [SUSPECT]), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
+    const shown = { name, history: source.history, forecasts, series: withPosition(source.series, choice), references, onReferences, events: events.chart, controls: events.controls };
+    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts, [SUSPECT, ...(isWorthless(headline.forecast.weather) ? ["weather_not_used"] : [])]), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
     const shownEvents = events.show(forecasts[0].timestamps);
     fill(values, valuesCard(shown));
     fill(training, trainingCard(source, choice, headline, signal));

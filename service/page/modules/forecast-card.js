@@ -4,11 +4,12 @@
 import { Chart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { saveFile, toCsv } from "./download.js";
-import { forecastFigure, recentRange } from "./forecast-chart.js";
+import { forecastFigure, originOf, recentRange } from "./forecast-chart.js";
 import { forecastCsv, forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
 import { toggleGroup } from "./controls.js";
 import { bandLabel, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { sentence } from "./sentence.js";
+import { weatherOf, weatherPanel } from "./weather.js";
 
 /**
  * @typedef {object} Shown a forecast to show
@@ -18,6 +19,7 @@ import { sentence } from "./sentence.js";
  * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
  * @property {string[]} references shown initially
  * @property {(references: string[]) => void} onReferences called with each new choice of references
+ * @property {any} [series] as it was sent, perhaps with weather
  * @property {EventsOnChart} [events]
  * @property {import("./dom.js").Child[]} [controls] beside the choice of references
  *
@@ -30,7 +32,7 @@ import { sentence } from "./sentence.js";
  */
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastChart({ name, title = name, history, forecasts, references, onReferences, events, controls = [] }, signal) {
+export function forecastChart({ name, title = name, history, forecasts, references, onReferences, series = {}, events, controls = [] }, signal) {
   let chosen = references;
   const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts, events?.history) });
   chart.draw((range) => forecastFigure(history, forecasts, chosen, range, events?.overlay()));
@@ -41,8 +43,10 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
     onReferences(selection);
     chart.redraw();
   };
+  const weather = weatherOf(series, { last: originOf(history).x, whole: [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))] });
   return [
     chart.element,
+    weather && weatherPanel(weather, title, chart, signal),
     h("div", { class: "row under-chart" }, legend(forecasts), chart.zoomButtons()),
     events?.legend,
     h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),

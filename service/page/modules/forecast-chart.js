@@ -19,6 +19,7 @@ import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-ra
  * @property {Record<string, number[]>} baselines
  * @property {{years: [number, number] | null, source: string, sst: number}} [usual] what its climatology rests on
  * @property {{code: string, message: string}[]} warnings
+ * @property {import("./weather.js").WeatherUse} [weather]
  *
  * @typedef {object} History the observed values of a series
  * @property {string} step
@@ -152,7 +153,7 @@ function valueRange(columns) {
 }
 
 /** The last observation. @param {History} history @returns {Origin} */
-function originOf({ timestamps, values }) {
+export function originOf({ timestamps, values }) {
   let i = values.length - 1;
   while (i > 0 && values[i] === null) i -= 1;
   return { x: timestamps[i], y: values[i] };

@@ -8,6 +8,7 @@ import { fixed, formatCount } from "./numbers.js";
 import { betterReference, capitalised, consequence, modelPhrase, otherVerdict, verdict } from "./record.js";
 import { dataTable } from "./table.js";
 import { formatTime } from "./times.js";
+import { weatherWords } from "./weather.js";
 
 /** Whether the user has opened the table, which stays open in the next forecast. */
 let isRecordOpen = false;
@@ -19,6 +20,7 @@ let isRecordOpen = false;
  * @property {boolean} named whether the user chose its model
  * @property {{record: Record, lead: string} | null} first the record that opens; null if there is none
  * @property {{record: Record, lead: string, model: string} | null} other the record at other leads, and the model that it is about; null for one step
+ * @property {number[] | null} without the same forecast without weather; null if it uses none
  * @property {string} resampled the step to which the series was resampled, as an adjective; empty if it was not
  * @property {string} missing why there is no record
  *
@@ -28,12 +30,14 @@ export function headlineCard(headline, { step, timestamps }, events) {
   const { forecast, first, missing } = headline;
   const judged = first && judgedFirst(headline, first);
   const note = judged ? consequence(judged) : missing;
+  const weather = weatherWords(forecast, headline.without, step);
   return h(
     "section",
     { class: "card headline" },
     h("div", { class: "verdict" }, h("h2", {}, judged ? verdict(judged) : "This forecast cannot be checked on your series."), note && h("p", {}, note)),
     events,
     nextValue(forecast, step, /** @type {string} */ (timestamps.at(-1)), judged && betterReference(judged)),
+    weather && h("p", { class: "weather" }, weather),
     judged && recordDetails(headline, judged),
   );
 }

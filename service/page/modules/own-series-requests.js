@@ -30,8 +30,8 @@ const LEVELS = [80, 95];
 export async function loadForecasts(source, choice, compare, stop) {
   const { model, horizon, place } = choice;
   const body = { ...(place ? { dataset: place.name } : {}), model, horizon, levels: LEVELS };
-  const ask = async (/** @type {any} */ changes = {}) => {
-    const response = await postJson("/forecast", { ...body, ...changes, series: [withPosition(source.series, choice)] }, stop);
+  const ask = async (/** @type {any} */ changes = {}, series = source.series) => {
+    const response = await postJson("/forecast", { ...body, ...changes, series: [withPosition(series, choice)] }, stop);
     const forecasts = forecastsOf(response, 0);
     const failed = forecasts.find((/** @type {any} */ forecast) => forecast.error);
     if (failed) throw forecastError(source, failed.error);
@@ -44,7 +44,11 @@ export async function loadForecasts(source, choice, compare, stop) {
   // The record of a resampled series is at the step of the release; only a comparison is at that of the series.
   const comparison = choice.resampledTo ? compare.get(choice, stop).catch(onlyRefusals) : null;
   const [forecasts, [bestForecast], [nextForecast], compared] = await Promise.all([shown, best, next, comparison]);
-  return { body, forecasts, headline: universalHeadline(source, choice, { forecasts, best: bestForecast, next: nextForecast, compared }) };
+  const headline = universalHeadline(source, choice, { forecasts, best: bestForecast, next: nextForecast, compared });
+  const { model: shownModel, weather } = headline.forecast;
+  const still = weather?.used.length ? await ask({}, { ...source.series, weather: undefined }) : [];
+  const without = (still.find((/** @type {any} */ forecast) => forecast.model === shownModel) ?? still[0])?.sst ?? null;
+  return { body, forecasts, headline: { ...headline, without } };
 }
 
 /**
@@ -66,7 +70,7 @@ function endOf(series, { timestamps, values }, most) {
  * What opens a forecast of universal networks: the next value of the model of the chart, and its record one step ahead.
  * @param {Source} source @param {Choice} choice
  * @param {{forecasts: any[], best: any, next: any, compared: any}} answers best over all leads and one step ahead, and the comparison of a resampled series
- * @returns {import("./headline-card.js").Headline}
+ * @returns {Omit<import("./headline-card.js").Headline, "without">}
  */
 function universalHeadline({ series }, { model, horizon, resampledTo }, { forecasts, best, next, compared }) {
   const rmse = (/** @type {any} */ forecast) => best.chosen.rmse[forecast.model] ?? Infinity;
@@ -102,7 +106,7 @@ async function ofPlace(ask, choice, compare, stop) {
   const best = `${choice.place?.name}-${choice.place?.best.cell}`;
   const forecast = choice.model === "all" ? forecasts.find((/** @type {any} */ entry) => entry.model === best) ?? forecasts[0] : forecasts[0];
   const first = comparison.error ? null : { record: recordOf(comparison), lead: leadInWords(1, comparison.step) };
-  return { forecasts, headline: { forecast, named: true, first, other: null, resampled: "", missing: sentence(comparison.error ?? "") } };
+  return { forecasts, headline: { forecast, named: true, first, other: null, without: null, resampled: "", missing: sentence(comparison.error ?? "") } };
 }
 
 /** The series with the position that the user entered, and its weather; a model of one place takes neither. @param {any} series @param {Choice} choice */

@@ -7,6 +7,7 @@ import { placesOf, SUSPECT, unitOf } from "./station-words.js";
 import { colour, tint } from "./theme.js";
 import { formatSteps, formatTime, hoverFormat, milliseconds } from "./times.js";
 import { axisRange } from "./visible-range.js";
+import { columnsOf } from "./weather.js";
 
 /**
  * @typedef {import("./station-words.js").Station} Station
@@ -53,6 +54,26 @@ export function rowsOf({ timestamps, values, flag }, forecasts, lead) {
     if (milliseconds(time) > last) Object.assign(at(time), valuesAt(newest, i), { ahead: true });
   });
   return [...rows.values()].sort((a, b) => milliseconds(a.time) - milliseconds(b.time));
+}
+
+/**
+ * The weather that forecasts were given: of each, that of the first step ahead, and all of the newest; null if there is none.
+ * @param {Row[]} rows @param {any[]} forecasts as they were issued @param {Station} station
+ * @returns {import("./weather.js").Weather | null}
+ */
+export function stationWeather(rows, forecasts, station) {
+  /** @type {Map<number, (number | null)[]>} */
+  const known = new Map();
+  forecasts.forEach(({ timestamps, weather }, position) => {
+    const leads = weather ? timestamps.slice(0, position === forecasts.length - 1 ? undefined : 1) : [];
+    leads.forEach((/** @type {string} */ time, /** @type {number} */ i) => known.set(milliseconds(time), [weather.air_temperature[i] ?? null, weather.wind_speed[i] ?? null]));
+  });
+  const whole = /** @type {[string, string]} */ ([rows[0]?.time, rows.at(-1)?.time]);
+  const timestamps = rows.map(({ time }) => time).slice(Math.max(rows.findIndex(({ time }) => known.has(milliseconds(time))), 0));
+  const [air, wind] = [0, 1].map((column) => timestamps.map((time) => known.get(milliseconds(time))?.[column] ?? null));
+  const columns = columnsOf(air, wind, unitOf(station));
+  const last = rows.findLast(({ ahead }) => !ahead)?.time ?? "";
+  return columns.length ? { step: station.step, timestamps, columns, last, whole } : null;
 }
 
 /** @param {Forecast} forecast @param {number} i */

@@ -12,15 +12,16 @@ import { modelPhrase } from "./record.js";
 import { sentence } from "./sentence.js";
 import { ageInWords } from "./spoken-times.js";
 import { lastValue, nextSteps } from "./station-card.js";
-import { rowsOf, rowsTable, stationFigure } from "./station-chart.js";
+import { rowsOf, rowsTable, stationFigure, stationWeather } from "./station-chart.js";
 import { explained } from "./station-errors.js";
 import { showAlerts } from "./station-events.js";
 import { readingCommands } from "./station-form.js";
 import { showRecord } from "./station-record.js";
-import { stepLength, titleOf, usualInWords } from "./station-words.js";
+import { stepLength, titleOf, unitOf, usualInWords } from "./station-words.js";
 import { tableDisclosure } from "./table.js";
 import { runTask } from "./task.js";
 import { formatSteps, formatTime, milliseconds, stepAdjective } from "./times.js";
+import { isWorthless, weatherPanel, weatherWords } from "./weather.js";
 
 /** @typedef {import("./station-words.js").Station} Station */
 
@@ -126,13 +127,24 @@ function chartParts(station, observations, forecasts, signal) {
     draw();
   };
   draw();
+  const weather = stationWeather(rows, forecasts, station);
   return [
     h("header", {}, h("div", {}, h("h2", {}, "Forecasts and observations"), h("p", {}, `Until ${formatTime(observations.timestamps.at(-1), station.step)}`)), chart.zoomButtons()),
     h("div", { class: "controls" }, selectField("Show forecasts made", options, String(lead), choose), legend()),
     chart.element,
+    weather && weatherPanel(weather, titleOf(station), chart, signal),
+    ...weatherNotes(forecasts.at(-1), station),
     forecasts.length < 2 && h("p", { class: "note" }, "A forecast is issued for each new reading, and appears here next to the observations."),
     tableDisclosure("Observed and forecast SST", () => rowsTable(rows, lead, station)),
   ].filter((part) => part !== false);
+}
+
+/** What weather changed in the newest forecast, and what is wrong with it. @param {any} forecast as it was issued; undefined if there is none @param {Station} station */
+function weatherNotes(forecast, station) {
+  if (!forecast) return [];
+  const words = weatherWords(forecast, forecast.sst_without_weather, station.step, unitOf(station));
+  const wrong = isWorthless(forecast.weather) ? [] : forecast.warnings.filter((/** @type {any} */ warning) => warning.code.includes("weather"));
+  return [words, ...wrong.map((/** @type {any} */ warning) => sentence(warning.message))].filter(Boolean).map((text) => h("p", { class: "note" }, text));
 }
 
 function legend() {

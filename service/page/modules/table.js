@@ -45,13 +45,14 @@ function row(cells) {
  * A disclosure with the values of a chart as a table, built when it is opened.
  * @param {string} caption
  * @param {() => {head: string[], rows: string[][]}} read
+ * @param {string} [summary]
  */
-export function tableDisclosure(caption, read) {
+export function tableDisclosure(caption, read, summary = "View as table") {
   const body = h("div", {});
   return h(
     "details",
     { toggle: (/** @type {any} */ event) => event.target.open && fillTable(body, caption, read()) },
-    h("summary", {}, "View as table"),
+    h("summary", {}, summary),
     body,
   );
 }
