@@ -149,16 +149,17 @@ class AlignedWeather(NamedTuple):
         """
         n, steps = contexts.values.shape
         values, issued = np.full((n, steps + leads, len(COVARIATES)), np.nan), None
+        index = {origin: i for i, origin in enumerate(origins.tolist())}
         for i, row in enumerate(contexts.row.tolist()):
             if (of_row := contexts.weather.get(row)) is None:
                 continue
-            first = contexts.last_time[i]
-            _put(values[i], of_row.values, _position(contexts.step, of_row.start, first) + steps - 1)
-            for older in of_row.issued:
-                at = np.flatnonzero(origins == _position(contexts.step, older.issued, first) + steps - 1)
-                if len(at):
+            times = np.array([of_row.start, *[older.issued for older in of_row.issued]])
+            first, *places = np.rint(contexts.step.position(times, contexts.last_time[i])).astype(np.int64) + steps - 1
+            _put(values[i], of_row.values, int(first))
+            for older, place in zip(of_row.issued, places, strict=True):
+                if (at := index.get(int(place))) is not None:
                     issued = np.full((n, len(origins), leads, len(COVARIATES)), np.nan) if issued is None else issued
-                    _put(issued[i, at[0]], older.values, 0)
+                    _put(issued[i, at], older.values, 0)
         known = np.isfinite(values)
         last = leads - known[:, : steps - 1 : -1].argmax(axis=1)
         fewest = _FEWEST_DAYS * _steps_of_day(contexts.step)
@@ -169,10 +170,6 @@ class AlignedWeather(NamedTuple):
 
 def _steps_of_day(step: TimeStep) -> int:
     return max(round(DAY / step.seconds), 1)
-
-
-def _position(step: TimeStep, time: np.datetime64, start: np.datetime64) -> int:
-    return round(float(step.position(np.asarray(time), start)))
 
 
 def _put(table: Floats, values: Floats, first: int) -> None:
