@@ -49,13 +49,13 @@ def weathered(artifacts: Path, server: OpenMeteoServer, tmp_path_factory: pytest
         yield str(client.base_url).rstrip("/")
 
 
-def pier(follows: float = 0.12, ahead: int = HORIZON) -> str:
+def pier(follows: float = 0.12, ahead: int = HORIZON, days: int = DAYS, start: str = "2020-01-01") -> str:
     """A CSV of water that follows the air by this much, with weather some days ahead."""
-    whole, weather = sea(3, DAYS, follows)
-    count = DAYS + ahead
-    water = np.where(np.arange(count) < DAYS, whole.values[:count].round(2), np.nan)
+    whole, weather = sea(3, days, follows)
+    count = days + ahead
+    water = np.where(np.arange(count) < days, whole.values[:count].round(2), np.nan)
     columns = zip(("air_temperature", "wind_speed"), weather.values[:count].round(1).T, strict=True)
-    table = pd.DataFrame({"sst": water, **dict(columns)}, pd.date_range("2020-01-01", periods=count, name="time"))
+    table = pd.DataFrame({"sst": water, **dict(columns)}, pd.date_range(start, periods=count, name="time"))
     return table.to_csv()
 
 
@@ -149,6 +149,19 @@ def test_the_weather_can_be_read_with_keys_and_as_a_table(visitor: Visitor, weat
         visit.resize(width, scheme)
         assert visit.accessibility_violations() == []
         assert visit.content_width() <= width
+
+
+def test_weather_ahead_of_a_long_series_is_not_thinned(visitor: Visitor, weathered: str) -> None:
+    page = dropped(visitor(weathered), "pier.csv", pier(days=6_100, start="2000-01-01"), QUERY)
+    _, weather = charts(page)
+    page.get_by_role("button", name="Whole period").first.click()
+    expect(weather.get_by_text("only the extremes of each interval")).to_be_visible()
+    weather.focus()
+    said = page.locator("#announcement")
+    for lead in range(HORIZON, -1, -1):
+        page.keyboard.press("End" if lead == HORIZON else "ArrowLeft")
+        day = pd.Timestamp("2000-01-01") + pd.Timedelta(6_099 + lead, "D")
+        expect(said).to_contain_text(f"{day.day} {day:%b %Y}, {'forecast, ' if lead else ''}air")
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,11 @@ export function weatherPanel(weather, title, water, signal) {
 function weatherFigure(weather, range) {
   const { step, timestamps, columns, last, whole } = weather;
   const slice = indexRange(timestamps, range ?? whole);
-  const { indices, thinned } = pointsToDraw(columns.map(({ values }) => values), slice);
   const ahead = firstAhead(weather);
-  // The dashed line begins where the other ends.
-  const parts = [indices.filter((i) => i < ahead), indices.filter((i) => i >= ahead - 1)];
+  const past = /** @type {[number, number]} */ (slice.map((i) => Math.min(i, ahead)));
+  const { indices, thinned } = pointsToDraw(columns.map(({ values }) => values.slice(0, ahead)), past);
+  // The dashed line begins where the other ends, and is never thinned.
+  const parts = [indices, timestamps.map((_, i) => i).slice(Math.max(ahead - 1, 0))];
   const traces = columns.flatMap((column, panel) => parts.map((part, isAhead) => trace(weather, column, part, { yaxis: panel ? "y2" : "y", isAhead: isAhead === 1, ahead })));
   const axes = columns.map(({ name, values }, panel) => {
     const axis = axisRange([values], slice);
