@@ -49,6 +49,9 @@ Item = TypeVar("Item")
 _SHOWN: Final = 5e-4
 """Weights below are 0 when they are written."""
 
+_ORIGINS_OF_WEATHER: Final = 24
+"""Past forecasts that tell what weather is worth where no backtest is asked for, as in grids."""
+
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 _HELD_OUT: Final = Chosen("held_out_seas", 0, {})
 
@@ -334,6 +337,7 @@ class _Chunk:
         takes_weather = bool(contexts.weather) and metadata.weather is not None
         if options.backtest or takes_weather:
             limit = MAX_ORIGINS if options.cell is None else MAX_ORIGINS_OF_ONE
+            limit = limit if options.backtest else _ORIGINS_OF_WEATHER
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + options.horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)

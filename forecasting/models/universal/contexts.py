@@ -187,6 +187,23 @@ class Contexts:
             coefficients=self.coefficients[indices],
         )
 
+    def by_weather(self) -> Iterator["Contexts"]:
+        """Yield the contexts without weather, then those with it that were observed at the same steps.
+
+        The past of others then changes nothing in what weather is worth, and series without it take no longer.
+        """
+        if not self.weather:
+            yield self
+            return
+        weathered = np.isin(self.row, [*self.weather])
+        if not weathered.all():
+            yield replace(self.take(np.flatnonzero(~weathered)), weather={})
+        alike: dict[bytes, list[int]] = {}
+        for i in np.flatnonzero(weathered).tolist():
+            alike.setdefault(np.isfinite(self.values[i]).tobytes(), []).append(i)
+        for indices in alike.values():
+            yield self.take(np.asarray(indices))
+
     def chunks(self, size: int) -> Iterator["Contexts"]:
         """Yield groups of at most ``size`` contexts of similar length."""
         lengths = self.values.shape[1] - np.isfinite(self.values).argmax(axis=1)

@@ -255,7 +255,8 @@ class UniversalRelease:
                 warn_of_suspect_ends(self._checking, group)
             fits = backtest or request.references
             size = _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(group.values.shape[1])
-            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in group.chunks(size)]
+            chunks = (chunk for alike in group.by_weather() for chunk in alike.chunks(size))
+            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in chunks]
         return parts
 
     def _without_suspects(self, request: _Request) -> _Request:

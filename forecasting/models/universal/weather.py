@@ -45,8 +45,11 @@ SKILL: Final = {0: 0.985, 1: 0.96, 2: 0.93, 3: 0.88, 5: 0.74, 7: 0.55, 10: 0.31,
 _PERSISTENCE: Final = 0.7
 """Correlation of the errors of such a forecast a day apart."""
 
-_FOLLOWED: Final = 0.5
-"""Share of the water's own changes that is taken out of past air, which follows the water, as no forecast knows it."""
+_MOST_FOLLOWED: Final = 0.5
+"""Largest share of the water's own changes that is taken out of past air, which no forecast of the weather knows."""
+
+_PRIOR_STEPS: Final = 20.0
+"""Past steps at which half of how far air follows water is believed."""
 
 _DAYS: Final = 30
 _FEWEST_DAYS: Final = 5
@@ -140,7 +143,7 @@ class AlignedWeather(NamedTuple):
     def of(cls, contexts: Contexts, origins: Steps, leads: int) -> "AlignedWeather":
         """Align the weather with ``contexts``.
 
-        A covariate cannot be used without values ahead, and without some days of values before.
+        A covariate cannot be used without values ahead, or without some days of values before that vary.
 
         Args:
             contexts: the series.
@@ -163,7 +166,10 @@ class AlignedWeather(NamedTuple):
         known = np.isfinite(values)
         last = leads - known[:, : steps - 1 : -1].argmax(axis=1)
         fewest = _FEWEST_DAYS * _steps_of_day(contexts.step)
-        usable = known[:, steps:].any(axis=1) & (known[:, :steps].sum(axis=1) >= fewest)
+        before = np.where(known[:, :steps], values[:, :steps], 0.0)
+        count = np.maximum(known[:, :steps].sum(axis=1), 1)
+        variance = (before**2).sum(axis=1) / count - (before.sum(axis=1) / count) ** 2
+        usable = known[:, steps:].any(axis=1) & (count >= fewest) & (variance > _LEAST_SIZE**2)
         values[~np.broadcast_to(usable[:, None], values.shape)] = np.nan
         return cls(values, issued, np.where(usable, last, 0))
 
@@ -231,7 +237,7 @@ class Predictors:
         later = values[:, np.minimum(targets[:-1], steps - 1)]
         changes = np.where(targets[:-1] < steps, later - values[:, origins, None], np.nan)
         happened = actual[:, :-1] - usual[:, :-1]
-        happened[..., 0] -= _FOLLOWED * np.nan_to_num(changes)
+        happened[..., 0] -= _followed(past[..., 0], values)[:, None, None] * np.nan_to_num(changes)
         happened[:, targets[:-1] >= steps] = np.nan
         ahead = actual[:, -1:] - usual[:, -1:]
         size = _usual_size(past, period)[:, None, None]
@@ -284,10 +290,11 @@ def _trust(
     assumed = np.broadcast_to(assumed_skill(step, leads)[:, None], (len(happened), leads, len(COVARIATES)))
     if weather.issued is None:
         return assumed
-    forecast = (weather.issued - usual[:, :-1]) / size
+    forecast = np.clip((weather.issued - usual[:, :-1]) / size, -_LARGEST, _LARGEST)
     known = np.isfinite(forecast) & np.isfinite(happened)
     forecast, happened = (np.where(known, part, 0.0) for part in (forecast, happened))
     kernel = _kernel(np.arange(1, leads + 1))
+    kernel /= kernel.sum(axis=0)
     product, square = (np.einsum("nolc,lm->nmc", part, kernel) for part in (forecast * happened, forecast * forecast))
     trust: Floats = np.clip((product + _PRIOR_FORECASTS * assumed) / (square + _PRIOR_FORECASTS), 0.0, 1.0)
     return trust
@@ -305,6 +312,20 @@ def _as_forecast(happened: Floats, trust: Floats, step: TimeStep) -> Floats:
 def _errors_of_forecasts(step: TimeStep) -> Floats:
     """Return errors, the same at each call, so that no forecast depends on others of its request."""
     return forecast_errors(np.random.default_rng(0), (_DRAWN, _DRAWN, len(COVARIATES)), step)
+
+
+def _followed(air: Floats, water: Floats) -> Floats:
+    """Return the share of the water's changes that air takes on, ``(n,)``, from 0 to what is taken out at most.
+
+    It is the slope of the changes of air in those of the water, from one step to the next, °C ``(n, steps)`` each.
+    """
+    changes = np.diff(air[:, -_SAMPLED:], axis=1), np.diff(water[:, -_SAMPLED:], axis=1)
+    known = np.isfinite(changes[0]) & np.isfinite(changes[1])
+    of_air, of_water = (np.where(known, part, 0.0) for part in changes)
+    count = known.sum(axis=1)
+    slope = (of_air * of_water).sum(axis=1) / np.maximum((of_water**2).sum(axis=1), _LEAST_SQUARE)
+    followed: Floats = np.clip(slope * count / (count + _PRIOR_STEPS), 0.0, _MOST_FOLLOWED)
+    return followed
 
 
 def _usual_size(past: Floats, period: int) -> Floats:
@@ -443,7 +464,7 @@ def _coefficients(prior: WeatherPrior, rows: Rows, known_by: Steps) -> Floats:
     for k in range(count):
         of_knot, counted = x[:, :, k], weight[k] * (np.arange(origins) < known_by[:, k, None])
         for table, other in ((gram, of_knot), (product, y[:, :, k])):
-            outer = (of_knot[..., None] * other[..., None, :]).reshape(n, origins, -1)
+            outer = (of_knot[..., None] * other[..., None, :]).reshape(n, origins, size * other.shape[-1])
             table[:, :, k] = (counted @ outer).reshape(n, len(known_by), size, -1)
     gram += precision
     product += precision @ mean[..., None]
@@ -570,8 +591,8 @@ def weather_use(
             warning = ForecastWarning("no_weather_ahead", message)
         elif not ahead:
             message = (
-                f"the weather has less than {_FEWEST_DAYS} days of values up to the last observation, {short(last)}, "
-                "from which to learn what is usual: the forecast does not use it"
+                f"the weather up to the last observation, {short(last)}, has less than {_FEWEST_DAYS} days of values, "
+                "or does not vary, so that it does not tell what is usual: the forecast does not use it"
             )
             warning = ForecastWarning("weather_not_used", message)
         elif not correction.used[i]:
