@@ -103,7 +103,13 @@ class WeatherRows:
         Raises:
             SeriesError: if the weather is not that of the series, or its values are implausible.
         """
-        reader = WeatherReader(series.step, series.start, series.values)
+        reader = WeatherReader(
+            series.step,
+            series.start,
+            series.values,
+            wind_remedy="State its units, as in the header `wind_speed (knots)`, or convert it to m/s",
+            missing_remedy="; if it marks a missing value, leave it empty or declare it with the option missing",
+        )
         weather = reader.of_rows(self.times, self.columns, self.issued, source)
         return series if weather is None else replace(series.until_last_observation(), weather=weather)
 

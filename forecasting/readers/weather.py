@@ -108,7 +108,13 @@ def _issue_times(table: Table, options: ReadingOptions) -> Times | None:
     if given.any():
         stated = Table("table", table.cells.loc[given, [name]])
         known = replace(options, time_column=name)
-        times[given] = clock_of(stated, known).times(np.ones(int(given.sum()), dtype=np.bool_))
+        try:
+            times[given] = clock_of(stated, known).times(np.ones(int(given.sum()), dtype=np.bool_))
+        except FileError as error:
+            raise FileError(
+                f"column {name}: {error.message}; write the time of issue, or nothing for the newest weather",
+                index=error.index,
+            ) from None
     return times
 
 

@@ -13,7 +13,7 @@ from forecasting.series.shape import missing_runs
 from forecasting.series.times import SECONDS, YEAR, Floats, Times, month_of, short
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, parse_units, sea_temperatures
-from forecasting.series.weather import COVARIATES, Weather, WeatherReader, WindUnits
+from forecasting.series.weather import COVARIATES, WIND_UNITS_REMEDY, Weather, WeatherReader, WindUnits
 from forecasting.wording import counted
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class SstSeries:
                 raise SeriesError(f"the values of issued must be times: {error}") from None
             issued = times.dt.tz_localize(None).to_numpy().astype(SECONDS)
         numbers = {name: _numbers_of(column, name) for name, column in columns.items()}
-        reader = WeatherReader(self.step, self.start, self.values, units, wind_units)
+        reader = WeatherReader(self.step, self.start, self.values, units, wind_units, WIND_UNITS_REMEDY)
         read = reader.of_rows(local if self.step.calendar_month else utc, numbers, issued, source)
         if read is None:
             raise SeriesError(f"weather: it has no values: give {' and '.join(COVARIATES)}, or one of them")

@@ -25,6 +25,9 @@ AIR, WIND = COVARIATES
 WindUnits = Literal["m/s", "km/h", "knots"]
 WIND_UNITS: Final[tuple[WindUnits, ...]] = get_args(WindUnits)
 
+WIND_UNITS_REMEDY: Final = "Set wind_units, or convert it to m/s"
+"""What to do about winds that are too strong, where there is a parameter ``wind_units``."""
+
 _METRES_PER_SECOND: Final[dict[WindUnits, float]] = {"m/s": 1.0, "km/h": 1 / 3.6, "knots": 1852 / 3600}
 
 _SPELLINGS: Final[dict[str, WindUnits]] = {
@@ -63,10 +66,31 @@ _OBSERVED: Final = 0.5
 _MAX_GAP: Final = 1_000
 """Steps between an issue and its first value, beyond which it is left out."""
 
-_NOON: Final = np.timedelta64(12, "h")
-
 _FURTHEST_FROM_WATER: Final = 35.0
 """°C. Cold air may be this much colder than open water for days, but not in the mean over a series."""
+
+
+def steps_at(step: TimeStep, times: Times, start: np.datetime64, *, averaged: bool) -> npt.NDArray[np.int64]:
+    """Return the step of a series that each time belongs to, counted from ``start``, ``(times,)``.
+
+    A step may be labelled by its begin or by its middle, in the series as well as in the weather. Without averaging, a
+    time belongs to the nearest label. A time between two labels belongs to the step that begins before it.
+
+    Args:
+        step: of the series.
+        times: UTC ``(times,)``.
+        start: time of step 0, UTC.
+        averaged: whether there are several times to each step, which belong to the step that they are within.
+    """
+    positions = step.position(times.astype(SECONDS), start)
+    unit = min(step.seconds, DAY)
+    into_unit = int((start.astype(SECONDS) - start.astype("datetime64[D]")).astype(np.int64)) % unit
+    if step.seconds % unit == 0 and 2 * into_unit == unit:
+        # The labels are the middles of the steps: weather half a step before one is labelled by its begin.
+        found = np.floor(positions + 0.5 + 1e-9)
+    else:
+        found = np.floor(positions + 1e-9) if averaged else np.ceil(positions - 0.5 - 1e-9)
+    return found.astype(np.int64)
 
 
 def _refuse_others(names: Iterable[str]) -> None:
@@ -116,6 +140,8 @@ class WeatherReader:
         sst: °C, the values of the series, ``(n,)``.
         units: of air temperatures.
         wind_units: of wind speeds.
+        wind_remedy: what to do if wind speeds are in other units.
+        missing_remedy: what to do about a number that marks a missing value; empty where there are no such numbers.
     """
 
     step: TimeStep
@@ -123,6 +149,8 @@ class WeatherReader:
     sst: Floats
     units: Units = "celsius"
     wind_units: WindUnits = "m/s"
+    wind_remedy: str = "Convert it to m/s"
+    missing_remedy: str = ""
 
     def of_arrays(
         self,
@@ -160,9 +188,8 @@ class WeatherReader:
         """Return weather from the rows of a table, in any order; None if they have no value.
 
         Args:
-            times: UTC ``(rows,)``. A row belongs to the step of the series whose time is nearest, since a day may
-                be labelled by its begin or by its middle. Rows that are closer together are averaged over each step.
-                Of a repeated time, the first row counts.
+            times: UTC ``(rows,)``. A row belongs to the step of the series that :func:`steps_at` finds. Rows that are
+                closer together are averaged over each step. Of a repeated time, the first row counts.
             columns: the values by name, ``(rows,)`` each, NaN where missing.
             issued: the time of issue of rows of older forecasts, NaT for the others; None without any.
             source: where the weather comes from.
@@ -263,9 +290,7 @@ class WeatherReader:
         """Return the steps of the series that values at distinct ascending times belong to, and the value of each."""
         interval = float(np.median(np.diff(times).astype(np.int64))) if len(times) > 1 else np.inf
         is_finer = interval < _FINER * self.step.seconds
-        is_middle = self.step.seconds % DAY == 0 and (self.start - self.start.astype("datetime64[D]")) == _NOON
-        offset = 0.5 if is_middle or not is_finer else 0.0
-        places = np.floor(self._position(times) + offset + 1e-9).astype(np.int64)
+        places = steps_at(self.step, times, self.start, averaged=is_finer)
         steps, first, counts = np.unique(places, return_index=True, return_counts=True)
         if is_finer:
             enough = counts >= _OBSERVED * self.step.seconds / interval
@@ -311,12 +336,13 @@ class WeatherReader:
             written = float(from_celsius(air[i], self.units))
             raise SeriesError(
                 f"weather: {AIR} is {written:g} {SYMBOLS[self.units]} at {short(self._time(i, begin))}, outside "
-                f"the range of air temperatures ({cold:g} to {warm:g} {SYMBOLS[self.units]}); {self._remedy(air)}"
+                f"the range of air temperatures ({cold:g} to {warm:g} {SYMBOLS[self.units]}); "
+                f"{self._remedy(air)}{self.missing_remedy}"
             )
         if (wind < 0).any():
             raise SeriesError(
                 f"weather: {WIND} is negative at {short(self._time(int((wind < 0).argmax()), begin))}: give the "
-                "speed of the wind, which no direction has below 0"
+                f"speed of the wind, which no direction has below 0{self.missing_remedy}"
             )
         strong, mean = wind > STRONGEST_WIND, 0.0
         if np.isfinite(wind).sum() >= _ENOUGH_FOR_MEAN:
@@ -324,11 +350,14 @@ class WeatherReader:
         if not strong.any() and mean <= _STRONGEST_MEAN:
             return
         others = " or ".join(units for units in WIND_UNITS[::-1] if units != self.wind_units)
-        question = f"is it in {others}? Set wind_units"
+        question = f"is it in {others}? {self.wind_remedy}"
         if strong.any():
             i = int(strong.argmax())
             when = short(self._time(i, begin))
-            raise SeriesError(f"weather: {WIND} is {wind[i]:.4g} m/s at {when}, more than any wind lasts: {question}")
+            raise SeriesError(
+                f"weather: {WIND} is {wind[i]:.4g} m/s at {when}, more than any wind lasts: {question}"
+                f"{self.missing_remedy}"
+            )
         raise SeriesError(f"weather: {WIND} is {mean:.3g} m/s in the mean, more than at any sea: {question}")
 
     def _remedy(self, air: Floats) -> str:

@@ -20,6 +20,7 @@ from forecasting.readers.text import sniff_binary
 from forecasting.series.observations import anchor, grid_positions, infer_step, sort_order
 from forecasting.series.times import Times, short
 from forecasting.series.timestep import TimeStep, in_words, one_each
+from forecasting.series.weather import steps_at
 from forecasting.wording import counted
 from scoring.errors import NothingToForecastError
 from scoring.models import Span
@@ -271,11 +272,12 @@ def members_of(
         start: time of the first step.
         count: number of steps.
         step: the step.
-        averaged: whether a step is the mean of the times within it; otherwise, it is the nearest time.
+        averaged: whether a step is the mean of the times within it; otherwise, it is the nearest time, as in
+            :func:`~forecasting.series.weather.steps_at`.
     """
     order, _ = sort_order(field.times, _place(field.times))
     times = field.times[order]
-    positions = np.floor(step.position(times, start) + (1e-9 if averaged else 0.5)).astype(np.int64)
+    positions = steps_at(step, times, start, averaged=averaged)
     edges = np.searchsorted(positions, np.arange(count + 1))
     pace = typical_interval(times) if averaged and len(times) > 1 else step.seconds
     return [order[a:b] for a, b in pairwise(edges.tolist())], MIN_OBSERVED_SHARE * step.seconds / pace

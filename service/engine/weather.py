@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from forecasting.errors import SeriesError
-from forecasting.requests import Finite, InputTime, RequestModel, refuse_unknown
+from forecasting.requests import ONE_LINE, Finite, InputTime, RequestModel, refuse_unknown
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import parse_time
 from forecasting.series.units import Units
-from forecasting.series.weather import COVARIATES, Weather, WeatherReader, WindUnits
+from forecasting.series.weather import COVARIATES, WIND_UNITS_REMEDY, Weather, WeatherReader, WindUnits
 
 MAX_SOURCE: Final = 256
 """Maximum characters of the source of weather."""
@@ -62,7 +62,10 @@ class InputWeather(InputCovariates):
     )
     wind_units: WindUnits = "m/s"
     source: str | None = Field(
-        default=None, max_length=MAX_SOURCE, description="Where the weather comes from; the response repeats it."
+        default=None,
+        max_length=MAX_SOURCE,
+        pattern=ONE_LINE,
+        description="Where the weather comes from; the response repeats it.",
     )
     issued: list[InputIssuedWeather] = Field(
         default_factory=list,
@@ -87,7 +90,8 @@ class InputWeather(InputCovariates):
 
         start = None if self.start is None else time(self.start, "start")
         older = [(time(each.issued, f"issued[{i}].issued"), each.columns) for i, each in enumerate(self.issued)]
-        return replace(reader, wind_units=self.wind_units).of_arrays(self.columns, start, older, self.source)
+        in_units = replace(reader, wind_units=self.wind_units, wind_remedy=WIND_UNITS_REMEDY)
+        return in_units.of_arrays(self.columns, start, older, self.source)
 
     @property
     def longest(self) -> int:

@@ -117,6 +117,29 @@ def test_a_day_labelled_by_its_middle_has_the_weather_of_that_day() -> None:
     np.testing.assert_array_equal(weather.values, np.column_stack([AIR, WIND]))
 
 
+@pytest.mark.parametrize(
+    ("step", "series_start", "weather_start"),
+    [
+        ("day", "2026-03-01", "2026-03-01T12:00"),
+        ("day", "2026-03-01", "2026-03-01T06:00"),
+        ("day", "2026-03-01", "2026-02-28T18:00"),
+        ("day", "2026-03-01T12:00", "2026-03-01"),
+        ("day", "2026-03-01T12:00", "2026-03-01T12:00"),
+        ("hour", "2026-03-01", "2026-03-01T00:30"),
+        ("hour", "2026-03-01T00:30", "2026-03-01"),
+        ("week", "2026-03-01", "2026-03-04T12:00"),
+    ],
+)
+def test_a_step_labelled_by_its_begin_or_middle_has_its_own_weather(
+    step: str, series_start: str, weather_start: str
+) -> None:
+    series = SstSeries(np.full(4, 12.0), day(series_start), TimeStep.parse(step))
+    rows = pd.DataFrame({"wind_speed": WIND}, series.step.range(day(weather_start), len(WIND)))
+    weather = series.with_weather(rows).weather
+    assert weather is not None
+    assert (weather.start, weather.values[:, 1].tolist()) == (series.start, WIND)
+
+
 @pytest.mark.parametrize("start", ["2026-03-01T00:00", "2026-03-01T12:00"])
 def test_hourly_rows_are_averaged_over_days(start: str) -> None:
     series = SstSeries(SERIES.values, np.datetime64(start, "s"), SERIES.step)
@@ -170,7 +193,7 @@ def test_rows_with_a_time_of_issue_are_older_forecasts() -> None:
         (
             {"wind_speed": [4.0, 75.1]},
             None,
-            "wind_speed is 75.1 m/s at 2026-03-02, more than any wind lasts: is it in knots or km/h? Set wind_units",
+            "wind_speed is 75.1 m/s at 2026-03-02, more than any wind lasts: is it in knots or km/h? Convert it to m/s",
         ),
         ({"wind_speed": [20.1] * 20}, None, "wind_speed is 20.1 m/s in the mean, more than at any sea: is it in knots"),
         (
@@ -241,6 +264,11 @@ def test_days_are_averaged_over_months() -> None:
 def test_weather_may_begin_one_step_after_the_end_and_end_with_the_first_step() -> None:
     assert READER.of_arrays({"wind_speed": [4.0]}, day("2026-03-05")).start == day("2026-03-05")
     assert READER.of_arrays({"wind_speed": WIND}, day("2026-02-25")).start == day("2026-02-25")
+
+
+def test_set_wind_units_is_said_where_one_can() -> None:
+    with pytest.raises(SeriesError, match=re.escape("is it in knots or km/h? Set wind_units, or convert it to m/s")):
+        SERIES.with_weather(frame(wind=[90.0] * 5))
 
 
 def test_older_forecasts_are_checked_too() -> None:

@@ -15,6 +15,7 @@ from forecasting.series.sst_series import to_sst_series
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import Weather
 from scoring.events import EventRequest
+from scoring.grids.field import members_of, open_files
 from scoring.grids.input import GridInput
 from scoring.models import Choice
 from tests.forecasting.series.test_weather import assert_same
@@ -95,6 +96,16 @@ def test_forecasts_follow_the_last_sst_and_weather_that_is_not_used_is_counted(s
     summaries = {name: json.loads((tmp_path / f"out-{name}.nc.summary.json").read_text()) for name in outputs}
     assert [summaries[name]["warnings"].get("weather_ignored", 0) for name in outputs] == [0, 12, 12]
     assert "variable wind_speed is not used: 'mph' is not a known unit of it" in summaries["mph"]["notes"]
+
+
+@pytest.mark.parametrize("hours", [0, 12])
+def test_a_day_of_weather_may_be_labelled_by_its_middle(tmp_path: Path, hours: int) -> None:
+    data = windy()
+    start = data["time"].to_numpy()[0].astype("datetime64[s]")
+    path = save(data.assign_coords(time=data["time"] + np.timedelta64(hours, "h")), tmp_path / "in.nc")
+    with open_files([path], ReadingOptions(value_column="sst")) as field:
+        members, _ = members_of(field, start, STEPS, DAY, averaged=False)
+    assert [indices.tolist() for indices in members] == [[i] for i in range(STEPS)]
 
 
 @pytest.mark.parametrize("options", [ReadingOptions(at=(-3.0, 201.0)), ReadingOptions(sample=12)])

@@ -78,6 +78,11 @@ def test_a_network_of_a_place_that_was_named_refuses_weather(client: httpx.Clien
         ),
         ({**WEATHER, "wind_units": "mph"}, "weather.wind_units", "must be 'm/s', 'km/h' or 'knots'"),
         ({**WEATHER, "source": "x" * 257}, "weather.source", "must have at most 256 characters"),
+        (
+            {**WEATHER, "source": "a\nb"},
+            "weather.source",
+            "must be one line, without control characters",
+        ),
     ],
 )
 def test_a_weather_of_another_form_is_refused_with_its_place(
@@ -95,7 +100,8 @@ def test_a_weather_of_another_form_is_refused_with_its_place(
 def test_an_error_of_weather_is_that_of_its_series(seas_client: httpx.Client) -> None:
     series = [windy(wind_speed=[90.0] * 65), days()]
     wrong, right = held(seas_client.post("/forecast", json={"series": series}))["forecasts"]
-    assert wrong["error"].startswith("weather: wind_speed is 90 m/s at 2024-01-01, more than any wind lasts")
+    sentence = "weather: wind_speed is 90 m/s at 2024-01-01, more than any wind lasts: is it in knots or km/h? "
+    assert wrong["error"] == f"{sentence}Set wind_units, or convert it to m/s"
     assert "sst" in right
 
 
