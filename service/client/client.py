@@ -31,10 +31,10 @@ from service.client.options import (
     split_baseline,
 )
 from service.client.reports import File, FileReading, content_of
-from service.client.series import PandasInput, SeriesInput, find_pyarrow, to_pandas
+from service.client.series import PandasInput, SeriesInput, find_pyarrow, named_series, times_of, to_pandas
 from service.client.stations import AsyncStations, Stations
 from service.client.tables import ForecastTable
-from service.client.weather import WeatherInput, weather_of
+from service.client.weather import WeatherInput, refuse_other_names, step_of, weather_of
 
 MAX_SERIES: Final = 1_000
 MAX_BYTES: Final = 8 * 2**20
@@ -98,10 +98,10 @@ class Calls(Caller):
                 networks check.
             as_of: the time that counts as now, for series that are made up or end after the present: a datetime, a
                 pandas Timestamp, or text in ISO 8601. Without it, a series that ends in the future is an error.
-            weather: over all series or by name, in the past and ahead: a DataFrame indexed by time with the columns
-                ``air_temperature`` (in ``units``) and ``wind_speed`` (m/s), or one of them, and perhaps ``issued``, the
-                time of issue of rows of older forecasts; or a mapping with the fields of ``weather`` in ``POST
-                /forecast``. Only universal networks take it.
+            weather: over all series or by name, in the past and ahead: a DataFrame indexed by time, at the step of the
+                series, with the columns ``air_temperature`` (in ``units``) and ``wind_speed`` (m/s), or one of them,
+                and perhaps ``issued``, the time of issue of rows of older forecasts; or a mapping with the fields of
+                ``weather`` in ``POST /forecast``. Only universal networks take it.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
@@ -136,8 +136,11 @@ class Calls(Caller):
         )  # fmt: skip
         series = to_pandas(series)
 
+        members = dict(named_series(series))
+        refuse_other_names(weather, members)
+
         def further(name: Hashable) -> Json:
-            over = weather_of(weather, name)
+            over = None if weather is None else weather_of(weather, name, step_of(times_of(name, members[name])))
             fields = series_fields(latitude, longitude, by_name, name)
             return fields if over is None else fields | {"weather": over}
 

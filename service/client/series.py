@@ -91,17 +91,25 @@ def times_of(name: Hashable, series: "pd.Series[Any]") -> pd.DatetimeIndex:
     Raises:
         ValueError: if its index is empty, or does not hold times.
     """
-    index = series.index
-    if not len(index):
+    if not len(series.index):
         raise ValueError(
             f"series {name!r} holds no values: pass at least as many as the model's window, or leave the series out"
         )
+    return in_index(f"series {name!r}", series.index)
+
+
+def in_index(label: str, index: "pd.Index[Any]") -> pd.DatetimeIndex:
+    """Return the times of an index.
+
+    Raises:
+        ValueError: if it does not hold times, or one is missing; it names ``label``.
+    """
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
-        raise ValueError(f"series {name!r}: its index must hold times: convert it with pandas.to_datetime")
+        raise ValueError(f"{label}: its index must hold times: convert it with pandas.to_datetime")
     if index.hasnans:
-        raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
+        raise ValueError(f"{label}: the time at position {int(index.isna().argmax())} is missing (NaT)")
     return index
 
 

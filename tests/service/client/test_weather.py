@@ -11,7 +11,7 @@ import pytest
 from forecasting.series.timestep import TimeStep
 from service.client import Client, ProblemError
 from service.client.tables import ForecastRows
-from service.client.weather import WeatherInput, weather_of
+from service.client.weather import Step, WeatherInput, step_of, weather_of
 from service.engine.reading import InputSeries, parse
 from tests.forecasting.series.test_weather import AIR, SERIES, WIND, assert_same, frame
 from tests.service.api.forecast.daily import VALUES
@@ -74,11 +74,71 @@ def test_a_series_may_have_none() -> None:
         (pd.concat([frame(), frame([9.0], [9.0], "2026-03-02T07:00")]), ValueError, "its times are not regular"),
         (frame().astype(str).assign(wind_speed="calm"), ValueError, "wind_speed: its values must be numbers"),
         (frame().assign(issued="2026-03-01"), ValueError, "has no rows, except for older forecasts"),
+        (
+            frame().set_axis(pd.DatetimeIndex(["2026-03-01", None, "2026-03-03", "2026-03-04", "2026-03-05"])),
+            ValueError,
+            r"the weather of series 'pier': the time at position 1 is missing \(NaT\)",
+        ),
+        (pd.concat([frame(), frame()], axis=1), ValueError, "has the column 'air_temperature' twice"),
+        (frame().assign(issued="soon"), ValueError, "series 'pier': the values of issued must be times"),
+        ({"wind_speed": WIND, "issued": [5]}, TypeError, "series 'pier': issued has '5': expected a list of older"),
+        ({"wind_speed": WIND, "issued": "soon"}, TypeError, "series 'pier': issued has 'soon': expected a list"),
+        ({"wind_speed": WIND, "issued": 5}, TypeError, "series 'pier': issued has '5': expected a list"),
     ],
 )
 def test_anything_else_is_refused(weather: Any, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         weather_of(weather, "pier")
+
+
+def test_no_older_forecasts_are_sent_as_none() -> None:
+    assert weather_of({"wind_speed": WIND, "issued": None}, "pier") == {"wind_speed": WIND}
+
+
+@pytest.mark.parametrize(
+    ("times", "step"),
+    [
+        (pd.date_range("2026-03-01", periods=4), pd.Timedelta(days=1)),
+        (pd.date_range("2026-03-01", periods=4, tz="Europe/Rome"), pd.Timedelta(days=1)),
+        (pd.DatetimeIndex(["2026-03-04", "2026-03-01", "2026-03-02", "2026-03-02"]), pd.Timedelta(days=1)),
+        (pd.DatetimeIndex(["2026-03-01", "2026-03-02", "2026-03-02T07:00"]), None),
+        (pd.DatetimeIndex(["2026-01-01", "2026-02-01", "2026-04-01"]), "MS"),
+        (pd.DatetimeIndex(["2026-01-01"]), None),
+    ],
+)
+def test_the_step_of_a_series_is_known_in_spite_of_gaps(times: pd.DatetimeIndex, step: Step | None) -> None:
+    assert step_of(times) == step
+
+
+def test_weather_has_the_step_of_the_series() -> None:
+    day = pd.Timedelta(days=1)
+    hours = pd.DataFrame({"wind_speed": 5.0}, pd.date_range("2026-03-01", periods=24, freq="h"))
+    with pytest.raises(ValueError, match=r"not regular, at steps of 1 days 00:00:00: resample it to the step of"):
+        weather_of(hours, "pier", day)
+    with pytest.raises(ValueError, match="at steps of calendar months: resample it"):
+        weather_of(frame(), "pier", "MS")
+    sent = weather_of(frame().iloc[::2], "pier", day)
+    assert sent is not None
+    assert sent["wind_speed"] == [4.0, None, 6.0, None, 8.0]
+    sent = weather_of(older().drop(index=pd.Timestamp("2026-03-04")), "pier", day)
+    assert sent is not None
+    assert sent["issued"][0]["wind_speed"] == [None, 4.0]
+
+
+def test_the_client_passes_the_step_and_the_names_of_the_series(seas_client: httpx.Client) -> None:
+    times = pd.date_range("2024-01-01", periods=len(VALUES))
+    sst = pd.Series(VALUES, times, name="pier")
+    hours = pd.DataFrame({"wind_speed": 5.0}, pd.date_range("2024-01-01", periods=24 * len(VALUES), freq="h"))
+    with Client(str(seas_client.base_url)) as client:
+        with pytest.raises(ValueError, match="the weather of series 'pier': its times are not regular, at steps of 1"):
+            client.forecast(sst, weather=hours)
+        with pytest.raises(ValueError, match=r"weather has 'wind_sped', which is no name of a series .* air_temperatu"):
+            client.forecast(sst, weather={"wind_sped": [5.0]})
+        with pytest.raises(ValueError, match="weather has 'peer', which is no name of a series of the request"):
+            client.forecast(sst, weather={"peer": hours})
+        days = hours.resample("D").mean()
+        for weather in (days, {"pier": days, "buoy": None}):
+            assert client.forecast(sst, model="gru", weather=weather)["error"].isna().all()
 
 
 def test_weather_goes_with_each_series_even_if_there_are_many(seas_client: httpx.Client) -> None:
