@@ -45,11 +45,12 @@ def step_of(times: pd.DatetimeIndex) -> Step | None:
     """Return the step of regular times, some of which may be missing, in any order; None if there is no such step."""
     if _are_months(times):
         return "MS" if len(times) > 2 else None
-    utc = times if times.tz is None else times.tz_convert(None)
-    intervals = np.diff(np.unique(utc.to_numpy()))
-    if not len(intervals) or (intervals % intervals.min()).any():
-        return None
-    return pd.Timedelta(intervals.min())
+    # Days of a time zone with summer time are regular on its own clock only.
+    for clock in (times.tz_convert(None) if times.tz is not None else times, times.tz_localize(None)):
+        intervals = np.diff(np.unique(clock.to_numpy()))
+        if len(intervals) and not (intervals % intervals.min()).any():
+            return pd.Timedelta(intervals.min())
+    return None
 
 
 def weather_of(weather: WeatherInput, name: Hashable, step: Step | None = None) -> Json | None:

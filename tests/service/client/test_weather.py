@@ -99,7 +99,8 @@ def test_no_older_forecasts_are_sent_as_none() -> None:
     ("times", "step"),
     [
         (pd.date_range("2026-03-01", periods=4), pd.Timedelta(days=1)),
-        (pd.date_range("2026-03-01", periods=4, tz="Europe/Rome"), pd.Timedelta(days=1)),
+        (pd.date_range("2026-03-27", periods=4, tz="Europe/Rome"), pd.Timedelta(days=1)),
+        (pd.date_range("2026-03-28T20:00", periods=24, freq="h", tz="Europe/Rome"), pd.Timedelta(hours=1)),
         (pd.DatetimeIndex(["2026-03-04", "2026-03-01", "2026-03-02", "2026-03-02"]), pd.Timedelta(days=1)),
         (pd.DatetimeIndex(["2026-03-01", "2026-03-02", "2026-03-02T07:00"]), None),
         (pd.DatetimeIndex(["2026-01-01", "2026-02-01", "2026-04-01"]), "MS"),
