@@ -245,11 +245,11 @@ def _stored_weather(connection: Connection, stations: Sequence[Station]) -> dict
         return {}
     numbers = [station.number for station in stations]
     newest, fetches = get_weather(connection, numbers), get_fetches(connection, numbers, WEATHER_KIND)
-    begins = {
-        station.number: station.newest.time - past_days(TimeStep.parse(station.settings.step)) * DAY
-        for station in stations
-        if station.newest is not None
-    }
+    begins = {}
+    for station in stations:
+        if station.newest is not None:
+            step = TimeStep.parse(station.settings.step)
+            begins[station.number] = station.newest.time - past_days(step) * DAY, step
     given = forecasts_of_weather(connection, begins)
     return {
         number: StoredWeather(

@@ -133,9 +133,10 @@ def check_origin(
         return
     if position is None:
         raise RequestError("weather is that of a position: give latitude and longitude", field="weather")
-    if step.seconds > DAY:
+    if step.seconds not in (_HOUR.seconds, DAY):
         raise RequestError(
-            "only the networks for hours and days use weather: leave it out, or use a step of up to a day",
+            f"only series with a step of exactly an hour or a day use weather, not {step}: leave weather out, or use "
+            'the step "hour" or "day"',
             field="weather",
         )
     if isinstance(origin, ErddapOrigin):
@@ -251,7 +252,10 @@ class WeatherFetcher:
             batch = waiting.pop(0)
             try:
                 async with places:
-                    await self._fetch(batch)
+                    limit = await self._fetch(batch)
+                if limit is not None:
+                    await self._failed([each for some in waiting for each in some], limit)
+                    return
             except StoreError:
                 raise
             except Exception as error:
@@ -265,7 +269,8 @@ class WeatherFetcher:
                     await self._failed([each for some in (batch, *waiting) for each in some], error)
                     return
 
-    async def _fetch(self, batch: Sequence[_Due]) -> None:
+    async def _fetch(self, batch: Sequence[_Due]) -> _LimitError | None:
+        """Fetch and store weather. Return the limit that left it without earlier forecasts; None if none did."""
         now = np.datetime64(int(self._clock()), "s")
         first = batch[0]
         if isinstance(first.origin, ErddapOrigin):
@@ -276,19 +281,22 @@ class WeatherFetcher:
             )
             hourly, attribution = await self._exchange(requests, self._get_erddap)
             await self._store_weather([(first, hourly, None)], attribution, source.dataset)
-            return
+            return None
         positions = [each.position for each in batch]
         weather = await self._exchange(
             open_meteo_weather(self._servers, positions, now, first.days), self._get_open_meteo
         )
         leads: Sequence[list[HourlyWeather] | None] = [None] * len(batch)
+        limit = None
         if first.earlier_days:
             try:
                 previous = open_meteo_previous_runs(self._servers, positions, now, first.earlier_days)
                 leads = await self._exchange(previous, self._get_open_meteo)
             except (OutboundError, ForecastError) as error:
                 logger.warning("cannot fetch earlier forecasts of the weather of stations: %s", error)
+                limit = error if isinstance(error, _LimitError) else None
         await self._store_weather([*zip(batch, weather, leads, strict=True)], ATTRIBUTION, OPEN_METEO)
+        return limit
 
     async def _store_weather(
         self,
@@ -322,6 +330,8 @@ class WeatherFetcher:
 
     async def _failed(self, stations: Sequence[_Due], error: Exception) -> None:
         """Record a failure: the next attempt is after a minute, two, and so on, or when the server allows it."""
+        if not stations:
+            return
         expected = isinstance(error, (OutboundError, ForecastError))
         message = str(error) if expected else "unexpected error; see the log of the service"
         names = ", ".join(each.station.station for each in stations[:5]) + (", …" if len(stations) > 5 else "")

@@ -356,13 +356,14 @@ class Fetch(NamedTuple):
     error: str | None = None
     content: Json | None = None
     until: int | None = None
+    since: int = 0
 
 
 def schedule_fetch(connection: Connection, station: int, now: int | None, kind: FetchKind) -> None:
     """Fetch something of a station at ``now`` for the first time; with None, no longer."""
     connection.execute(FETCHES.delete().where(FETCHES.c.station == station, FETCHES.c.kind == kind))
     if now is not None:
-        connection.execute(FETCHES.insert().values(Fetch(station, kind, now)._asdict()))
+        connection.execute(FETCHES.insert().values(Fetch(station, kind, now, since=now)._asdict()))
 
 
 def is_fetch_due(connection: Connection, now: int, kind: FetchKind = READINGS) -> bool:
@@ -406,9 +407,10 @@ def get_fetches(connection: Connection, stations: Sequence[int], kind: FetchKind
 
 
 def record_fetch(connection: Connection, fetch: Fetch, origin: Json | str) -> None:
-    """Store how a fetch went, unless the station has another source by now."""
+    """Store how a fetch went, unless it began before the station got its source, or has another by now."""
     if has_source(connection, fetch.station, origin, fetch.kind):
-        ours = and_(FETCHES.c.station == fetch.station, FETCHES.c.kind == fetch.kind)
+        identity = FETCHES.c.station, FETCHES.c.kind, FETCHES.c.since
+        ours = and_(*(column == getattr(fetch, column.name) for column in identity))
         connection.execute(FETCHES.update().where(ours).values(fetch._asdict()))
 
 

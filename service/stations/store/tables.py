@@ -163,6 +163,8 @@ FETCHES: Final = Table(
     # The time of the newest reading that the source has given: the next fetch begins shortly before it. Of weather, the
     # last time of its forecast.
     Column("until", BigInteger),
+    # When fetching began from this source; of weather, for this position and step.
+    Column("since", BigInteger, nullable=False),
     Index("fetches_by_attempt", "kind", "next_attempt"),
 )
 

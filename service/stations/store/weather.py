@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from forecasting.series.timestep import TimeStep
 from service.stations.store.database import parts, put_rows
 from service.stations.store.stations import WEATHER_KIND, Fetch, StationSettings, has_source, record_fetch
-from service.stations.store.tables import ISSUED_FORECASTS, STATIONS, WEATHER
+from service.stations.store.tables import FETCHES, ISSUED_FORECASTS, STATIONS, WEATHER
 
 Json = dict[str, Any]
 
@@ -38,35 +39,42 @@ def put_weather(connection: Connection, fetched: Sequence[tuple[Fetch, StationSe
         assert settings.weather is not None
         if not has_source(connection, fetch.station, settings.weather, WEATHER_KIND):
             continue
-        place = select(STATIONS.c.latitude, STATIONS.c.longitude).where(STATIONS.c.number == fetch.station)
-        if tuple(connection.execute(place).one()) == (settings.latitude, settings.longitude):
+        columns = STATIONS.c.latitude, STATIONS.c.longitude, STATIONS.c.step
+        current = connection.execute(select(*columns).where(STATIONS.c.number == fetch.station)).one()
+        if tuple(current) == (settings.latitude, settings.longitude, settings.step):
             rows.append({"station": fetch.station, "fetched": now, "content": content})
             record_fetch(connection, fetch, settings.weather)
     put_rows(connection, WEATHER, rows)
 
 
-def forecasts_of_weather(connection: Connection, begins: Mapping[int, int]) -> dict[int, list[tuple[int, Json]]]:
+def forecasts_of_weather(
+    connection: Connection, begins: Mapping[int, tuple[int, TimeStep]]
+) -> dict[int, list[tuple[int, Json]]]:
     """Return the weather that was given to the forecasts of stations from a time on, oldest first.
 
-    Of steps shorter than three hours, those are returned that are a multiple of that after the time.
+    Weather of another source or position, which the station had before, is left out. Of steps shorter than three hours,
+    those are returned whose nearest step is a multiple of that after the time.
 
     Args:
         connection: For reading.
-        begins: Unix seconds, by the number of the station.
+        begins: Unix seconds, and the step of the readings, by the number of the station.
 
     Returns:
         By the number of the station, the last observation of each forecast and the weather. Replayed forecasts are left
         out: what they were given is no forecast.
     """
-    issued = ISSUED_FORECASTS.c
+    issued, fetches = ISSUED_FORECASTS.c, FETCHES.c
     found: dict[int, list[tuple[int, Json]]] = {}
-    for station, begin in begins.items():
+    for station, (begin, step) in begins.items():
+        since = select(fetches.since).where(fetches.station == station, fetches.kind == WEATHER_KIND)
+        steps = (issued.observed_until - begin + step.seconds // 2) // step.seconds
         query = select(issued.observed_until, issued.weather).where(
             issued.station == station,
             issued.observed_until >= begin,
             issued.weather.is_not(None),
             issued.replayed.is_(False),
-            (issued.observed_until - begin) % _EVERY == 0,
+            issued.issued >= since.scalar_subquery(),
+            steps % max(1, _EVERY // step.seconds) == 0,
         )
         by_time = {row.observed_until: row.weather for row in connection.execute(query.order_by(issued.batch))}
         found[station] = sorted(by_time.items())[-_MOST:]

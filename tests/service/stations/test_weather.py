@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, make_url
 
 from forecasting.series.times import iso
+from forecasting.series.timestep import TimeStep
 from forecasting.weather_sources import ATTRIBUTION, OpenMeteo
 from service.settings import Settings
 from service.stations.outbound import Outbound
@@ -69,9 +70,11 @@ def store(store_url: str) -> Iterator[StationStore]:
         yield store
 
 
-def put(connection: Connection, /, station: str, weather: Json | str | None = "open-meteo", **settings: Any) -> None:
+def put(
+    connection: Connection, /, station: str, weather: Json | str | None = "open-meteo", now: int = 1, **settings: Any
+) -> None:
     place: dict[str, Any] = {"step": "day", "latitude": 43.6, "longitude": -9.1} | settings
-    put_station(connection, station, StationSettings(**place, weather=weather), 1)
+    put_station(connection, station, StationSettings(**place, weather=weather), now)
 
 
 async def fetch(
@@ -180,6 +183,27 @@ def test_earlier_forecasts_that_could_not_be_had_are_fetched_the_next_time(
     assert [("_previous_day1" in query) for query in server.asked] == [False, False, True, False, True, False]
     assert asked(server)[4]["start_date"] == since
     assert asyncio.run(store.read(fetch_of, "a")).error is None
+
+
+def test_a_limit_on_earlier_forecasts_ends_the_turn_of_the_server(store: StationStore, server: OpenMeteoServer) -> None:
+    answer = OpenMeteoServer().answer
+    query = "latitude=43.60&longitude=-9.10&hourly=temperature_2m,wind_speed_10m&wind_speed_unit=ms"
+    server.faults = [answer("/v1/forecast", f"{query}&past_days=60&forecast_days=16"), HOURLY]
+
+    async def main() -> None:
+        await store.write(put, "hours", step="hour")
+        await store.write(put, "days")
+        await fetch(store, server)
+
+    asyncio.run(main())
+    assert len(server.asked) == 2
+    hours, days = (asyncio.run(store.read(fetch_of, name)) for name in ("hours", "days"))
+    assert (hours.failures, hours.error) == (0, None)
+    assert asyncio.run(store.read(content_of, "hours"))["earlier"] is None
+    assert days.error is not None
+    assert days.attempted is not None
+    assert "Hourly API request limit exceeded" in days.error
+    assert (days.failures, days.next_attempt - days.attempted) == (1, 3_600)
 
 
 def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMeteoServer) -> None:
@@ -332,8 +356,9 @@ def test_servers_on_private_networks_are_not_called(store: StationStore, erddap:
     assert erddap.asked == []
 
 
-def test_weather_of_a_station_that_has_moved_meanwhile_is_not_stored(
-    store: StationStore, server: OpenMeteoServer
+@pytest.mark.parametrize("changed", [{"latitude": 10.0}, {"longitude": 10.0}, {"step": "hour"}])
+def test_weather_of_a_station_that_has_moved_or_changed_its_step_meanwhile_is_not_stored(
+    store: StationStore, server: OpenMeteoServer, changed: dict[str, Any]
 ) -> None:
     server.slow = True
 
@@ -343,13 +368,31 @@ def test_weather_of_a_station_that_has_moved_meanwhile_is_not_stored(
             group.create_task(fetch(store, server))
             while not server.asked:
                 await asyncio.sleep(0)
-            await store.write(put, "pier", latitude=10.0)
+            await store.write(put, "pier", **changed)
             server.go_on.set()
 
     asyncio.run(main())
     fetched = asyncio.run(store.read(fetch_of, "pier"))
     assert (fetched.attempted, fetched.until) == (None, None)
     assert not asyncio.run(store.read(lambda connection: get_weather(connection, [1])))
+
+
+def test_a_failure_to_fetch_for_the_place_before_delays_no_fetch_for_the_new_one(
+    store: StationStore, server: OpenMeteoServer
+) -> None:
+    server.slow, server.faults = True, [DAILY]
+
+    async def main() -> None:
+        await store.write(put, "pier")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fetch(store, server))
+            while not server.asked:
+                await asyncio.sleep(0)
+            await store.write(put, "pier", now=2, latitude=10.0)
+            server.go_on.set()
+
+    asyncio.run(main())
+    assert asyncio.run(store.read(fetch_of, "pier")) == Fetch(1, WEATHER_KIND, next_attempt=2, since=2)
 
 
 @pytest.mark.parametrize("changed", [{"latitude": 10.0}, {"step": "hour"}, {"weather": None}])
@@ -409,12 +452,13 @@ def test_without_weather_there_is_no_row_about_it(store: StationStore) -> None:
     assert {row.kind for lead in result.leads for row in lead.models} == {"issued", "baseline"}
 
 
+def given(number: float) -> Json:
+    return {"air_temperature": [number], "wind_speed": [number]}
+
+
 def test_trust_is_learned_from_what_forecasts_were_given_but_for_replayed_ones(
     store: StationStore,
 ) -> None:
-    def given(number: float) -> Json:
-        return {"air_temperature": [number], "wind_speed": [number]}
-
     def fill(connection: Connection) -> None:
         put(connection, "pier", step="hour")
         forecasts = [forecast(1, day, weather=given(day), replayed=day == 3) for day in range(6)]
@@ -424,10 +468,56 @@ def test_trust_is_learned_from_what_forecasts_were_given_but_for_replayed_ones(
         add_forecasts(connection, [*forecasts, between, later, corrected, forecast(1, 11)])
 
     asyncio.run(store.write(fill))
-    found = asyncio.run(store.read(forecasts_of_weather, {1: DAY}))
+    found = asyncio.run(store.read(forecasts_of_weather, {1: (DAY, TimeStep.parse("hour"))}))
     assert [(time / DAY, content["wind_speed"]) for time, content in found[1]] == [
         (1, [1]), (2, [2]), (4, [10]), (4.125, [8]), (5, [5])
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds", "expected"),
+    [
+        ("hour", [0, 3_600, 10_750, 10_848, 12_600, 14_400, 21_599], [0, 10_750, 10_848, 21_599]),
+        ("hour", [8_999, 9_000, 12_599, 12_600], [9_000, 12_599]),
+        ("PT3H", [0, 10_801, 21_500], [0, 10_801, 21_500]),
+        ("day", [0, DAY + 48, 2 * DAY - 43_100], [0, DAY + 48, 2 * DAY - 43_100]),
+    ],
+)
+def test_trust_is_learned_from_readings_that_are_not_on_exact_times(
+    store: StationStore, step: str, seconds: list[int], expected: list[int]
+) -> None:
+    def fill(connection: Connection) -> None:
+        put(connection, "pier", step=step)
+        times = enumerate(seconds)
+        add_forecasts(connection, [forecast(1, i, weather=given(i), issued=1, observed_until=t) for i, t in times])
+
+    asyncio.run(store.write(fill))
+    found = asyncio.run(store.read(forecasts_of_weather, {1: (0, TimeStep.parse(step))}))
+    assert [time for time, _ in found[1]] == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "days"),
+    [
+        ({"latitude": 10.0}, [4, 5]),
+        ({"longitude": 10.0}, [4, 5]),
+        ({"weather": {"erddap": {"server": "https://sea.example", "dataset": "gfs"}}}, [4, 5]),
+        ({"name": "The pier"}, [1, 2, 3, 4, 5]),
+    ],
+)
+def test_no_trust_is_learned_from_weather_of_another_place_or_source(
+    store: StationStore, server: OpenMeteoServer, changed: dict[str, Any], days: list[int]
+) -> None:
+    async def main() -> list[int]:
+        await store.write(put, "pier")
+        await store.write(put, "pier", now=4 * DAY, **changed)
+        if "weather" not in changed:
+            await fetch(store, server)
+        await store.write(add_forecasts, [forecast(1, day, weather=given(day)) for day in range(1, 6)])
+        found = await store.read(forecasts_of_weather, {1: (0, TimeStep.parse("day"))})
+        return [time // DAY for time, _ in found[1]]
+
+    assert asyncio.run(main()) == days
 
 
 @pytest.fixture
@@ -487,7 +577,9 @@ def test_a_station_whose_weather_cannot_be_had_issues_without_it_and_says_so(
     ("settings", "location", "sentence"),
     [
         ({"latitude": None, "longitude": None}, "body.weather", "give latitude and longitude"),
-        ({"step": "week", "horizon": 1}, "body.weather", "only the networks for hours and days use weather"),
+        ({"step": "week", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not week: leave"),
+        ({"step": "PT10M", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not PT10M: leave"),
+        ({"step": "PT6H", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not PT6H: leave"),
         ({"weather": "gfs"}, "body.weather", "open-meteo"),
         ({"weather": {}}, "body.weather.erddap", "required"),
         ({"weather": {"erddap": {"server": "https://sea.example"}}}, "body.weather.erddap.dataset", "required"),
