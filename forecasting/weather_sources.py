@@ -297,7 +297,8 @@ def open_meteo_previous_runs(
 def _days(now: np.datetime64, first: int, last: int) -> dict[str, str | int]:
     """Return the period from some days ago to others, as Open-Meteo reads it."""
     today = now.astype("datetime64[D]")
-    return {"start_date": str(today - first), "end_date": str(today - last)}
+    begin, end = (today - np.timedelta64(days, "D") for days in (first, last))
+    return {"start_date": str(begin), "end_date": str(end)}
 
 
 def _hourly(
