@@ -100,14 +100,20 @@ class Model(ABC):
             )
 
 
+def weather_ignored(name: str, step: TimeStep | None = None) -> ForecastWarning:
+    """Return the warning that a model takes no weather, or none of series with this ``step``."""
+    which = "no weather" if step is None else f"weather only of series with a step of {in_words(str(step))}"
+    return ForecastWarning("weather_ignored", f"{name} takes {which}: it is ignored")
+
+
 def ignoring_weather(model: Model, batch: SeriesBatch, forecast: Callable[[SeriesBatch], Forecasts]) -> Forecasts:
     """Forecast a batch with a model; if it takes no weather, series that have some get the warning that says so."""
     if not batch.weather or model.covariates:
         return forecast(batch)
     forecasts = forecast(replace(batch, weather={}))
-    ignored = (ForecastWarning("weather_ignored", f"{model.name} takes no weather: it is ignored"),)
+    ignored = weather_ignored(model.name)
     warnings = [
-        (*some, *ignored) if row in batch.weather else some
+        (*some, ignored) if row in batch.weather else some
         for row, some in zip(forecasts.row.tolist(), forecasts.warnings, strict=True)
     ]
     return replace(forecasts, warnings=warnings)

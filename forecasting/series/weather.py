@@ -129,6 +129,19 @@ class Weather:
     issued: tuple[IssuedWeather, ...] = ()
     source: str | None = None
 
+    def over(self, step: TimeStep, start: np.datetime64, steps: int) -> Floats:
+        """Return the values at ``steps`` steps from ``start`` on, ``(steps, 2)``; NaN where there are none."""
+        table = np.full((steps, len(COVARIATES)), np.nan)
+        lay_over(table, self.values, round(float(step.position(np.asarray(self.start), start))))
+        return table
+
+
+def lay_over(table: Floats, values: Floats, first: int) -> None:
+    """Copy ``values`` into ``table`` from the row ``first`` on, which may be negative, as far as both reach."""
+    begin, end = max(first, 0), min(first + len(values), len(table))
+    if begin < end:
+        table[begin:end] = values[begin - first : end - first]
+
 
 @dataclass(frozen=True)
 class WeatherReader:

@@ -246,14 +246,14 @@ def _errors_of(answers: Mapping[str, Floats], contexts: Contexts, origins: Steps
     return errors_of(contexts, means, origins, minimum)
 
 
-def _with_weather(
-    answers: dict[str, Floats],
+def _correct_for_weather(
+    answers: Mapping[str, Floats],
     contexts: Contexts,
     metadata: UniversalMetadata,
     origins: Steps,
     horizon: int,
-) -> tuple[dict[str, Floats], list[WeatherUse | None]]:
-    """Return the ``answers`` of networks corrected for the weather, and what each forecast made of it.
+) -> list[WeatherUse | None]:
+    """Correct the ``answers`` of networks in place for the weather, and return what each forecast made of it.
 
     Warnings are added to ``contexts``.
     """
@@ -270,7 +270,7 @@ def _with_weather(
     for answer, shift, width in zip(answers.values(), correction.shift, correction.width, strict=True):
         answer[..., 1:] = answer[..., :1] + (answer[..., 1:] - answer[..., :1]) * width[:, None, :, None]
         answer += shift[..., None]
-    return answers, weather_use(contexts, weather, correction, horizon)
+    return weather_use(contexts, weather, correction, horizon)
 
 
 def forecast_chunk(
@@ -350,7 +350,7 @@ class _Chunk:
         answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within, known)
         use: list[WeatherUse | None] = [None] * len(contexts)
         if takes_weather:
-            answers, use = _with_weather(answers, contexts, metadata, origins, options.horizon)
+            use = _correct_for_weather(answers, contexts, metadata, origins, options.horizon)
             if not options.backtest:
                 answers, origins = {name: answer[:, -1:] for name, answer in answers.items()}, _NO_ORIGINS
                 with_end = with_end[-1:]

@@ -133,10 +133,16 @@ def _prior(names: Sequence[str]) -> Floats:
 
 def _smoothed(ratio: Floats, known: Bools) -> Floats:
     """Smooth logarithms of ratios ``(…, leads)`` over the leads where they are known; 0 where none is."""
-    logarithms = np.log(np.arange(1, ratio.shape[-1] + 1))
-    kernel = np.exp(-0.5 * ((logarithms[:, None] - logarithms) / _SMOOTHING) ** 2)
+    kernel = kernel_over_leads(np.arange(1, ratio.shape[-1] + 1), _SMOOTHING)
     smoothed: Floats = (np.where(known, ratio, 0.0) @ kernel) / np.maximum(known @ kernel, 1e-9)
     return smoothed
+
+
+def kernel_over_leads(leads: Steps, deviation: float) -> Floats:
+    """Return weights ``(leads, leads)`` that fall with the distance of leads, normally in their logarithms."""
+    logarithms = np.log(leads)
+    kernel: Floats = np.exp(-0.5 * ((logarithms[:, None] - logarithms) / deviation) ** 2)
+    return kernel
 
 
 def _shares(weights: Floats) -> Floats:

@@ -14,7 +14,7 @@ from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
-from forecasting.models.base import BEST, out_of_range
+from forecasting.models.base import BEST, out_of_range, weather_ignored
 from forecasting.models.universal.backtest import AllowedRange
 from forecasting.models.universal.checks import (
     Check,
@@ -31,7 +31,7 @@ from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import Weather
 from forecasting.wording import available
 
@@ -351,11 +351,9 @@ class UniversalRelease:
 
 def _without_weather(request: _Request, name: str, step: TimeStep) -> _Request:
     """Return the request without weather; add a warning to each series that has any."""
-    message = f"{name} takes no weather: it is ignored"
-    if request.batch.step != step:
-        message = f"{name} takes weather only of series with a step of {in_words(str(step))}: it is ignored"
+    ignored = weather_ignored(name, step if request.batch.step != step else None)
     for i in request.batch.weather:
-        request.warnings[i] = (*request.warnings.get(i, ()), ForecastWarning("weather_ignored", message))
+        request.warnings[i] = (*request.warnings.get(i, ()), ignored)
     return request._replace(batch=replace(request.batch, weather={}))
 
 

@@ -20,10 +20,11 @@ from forecasting.models.universal.backtest import errors_of
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.distribution import quantiles_at
 from forecasting.models.universal.metadata import WeatherPrior
+from forecasting.models.universal.mixture import kernel_over_leads
 from forecasting.models.universal.references import Past, Steps
 from forecasting.series.times import DAY, YEAR, Bools, Floats, short, unix_seconds
 from forecasting.series.timestep import TimeStep
-from forecasting.series.weather import COVARIATES
+from forecasting.series.weather import COVARIATES, lay_over
 
 PREDICTORS: Final = (
     "air ahead",
@@ -158,11 +159,11 @@ class AlignedWeather(NamedTuple):
                 continue
             times = np.array([of_row.start, *[older.issued for older in of_row.issued]])
             first, *places = np.rint(contexts.step.position(times, contexts.last_time[i])).astype(np.int64) + steps - 1
-            _put(values[i], of_row.values, int(first))
+            lay_over(values[i], of_row.values, int(first))
             for older, place in zip(of_row.issued, places, strict=True):
                 if (at := index.get(int(place))) is not None:
                     issued = np.full((n, len(origins), leads, len(COVARIATES)), np.nan) if issued is None else issued
-                    _put(issued[i, at], older.values, 0)
+                    lay_over(issued[i, at], older.values, 0)
         known = np.isfinite(values)
         last = leads - known[:, : steps - 1 : -1].argmax(axis=1)
         fewest = _FEWEST_DAYS * _steps_of_day(contexts.step)
@@ -176,13 +177,6 @@ class AlignedWeather(NamedTuple):
 
 def _steps_of_day(step: TimeStep) -> int:
     return max(round(DAY / step.seconds), 1)
-
-
-def _put(table: Floats, values: Floats, first: int) -> None:
-    """Copy ``values`` into ``table`` from the row ``first`` on, as far as both reach."""
-    begin, end = max(first, 0), min(first + len(values), len(table))
-    if begin < end:
-        table[begin:end] = values[begin - first : end - first]
 
 
 class Correction(NamedTuple):
@@ -254,7 +248,7 @@ class Predictors:
         before = with_end[:, None] - np.arange(recent)
         now = past[:, np.maximum(before, 0)] - _recent_means(past, with_end, np.maximum(before, 0), period)
         now = np.nan_to_num(_mean_of_known(now) / size[:, 0])
-        water = _filled(values)[:, with_end]
+        water = values[:, with_end]
         water -= _recent_means(values[..., None], with_end, with_end[:, None], period)[:, :, 0, 0]
         # Without air temperature, how warm the water is says nothing of the weather.
         water = np.where(weather.ahead[:, :1] > 0, np.nan_to_num(water) / size[:, 0, :, 0], 0.0)
@@ -293,7 +287,7 @@ def _trust(
     forecast = np.clip((weather.issued - usual[:, :-1]) / size, -_LARGEST, _LARGEST)
     known = np.isfinite(forecast) & np.isfinite(happened)
     forecast, happened = (np.where(known, part, 0.0) for part in (forecast, happened))
-    kernel = _kernel(np.arange(1, leads + 1))
+    kernel = kernel_over_leads(np.arange(1, leads + 1), _SMOOTHING)
     kernel /= kernel.sum(axis=0)
     product, square = (np.einsum("nolc,lm->nmc", part, kernel) for part in (forecast * happened, forecast * forecast))
     trust: Floats = np.clip((product + _PRIOR_FORECASTS * assumed) / (square + _PRIOR_FORECASTS), 0.0, 1.0)
@@ -376,12 +370,6 @@ def _summed(values: Floats) -> Floats:
     return np.concatenate([np.zeros_like(values[:, :1]), np.cumsum(values, axis=1)], axis=1)
 
 
-def _filled(values: Floats) -> Floats:
-    """Return ``values`` ``(n, steps)`` with each missing one replaced by the last before it."""
-    source = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.shape[1]), 0), axis=1)
-    return np.take_along_axis(values, source, axis=1)
-
-
 def _mean_of_known(values: Floats) -> Floats:
     """Return the mean over the third axis of what is known; NaN where nothing is."""
     known = np.isfinite(values)
@@ -397,12 +385,6 @@ def _season(contexts: Contexts, origins: Steps) -> Floats:
     size = np.maximum(np.hypot(cosine, sine), 0.5)
     season: Floats = (cosine[:, None] * np.cos(angle) + sine[:, None] * np.sin(angle)) / size[:, None]
     return season
-
-
-def _kernel(leads: Steps) -> Floats:
-    logarithms = np.log(leads)
-    kernel: Floats = np.exp(-0.5 * ((logarithms[:, None] - logarithms) / _SMOOTHING) ** 2)
-    return kernel
 
 
 class Rows(NamedTuple):
@@ -614,7 +596,8 @@ def _share(rows: Rows, change: Floats, knots: Steps) -> Floats:
     """Return the share of a change that would have been best at the origins, ``(networks, n, knots)``."""
     counted = rows.weight * rows.known
     helped, squares = (
-        (part * counted).sum(axis=2) @ _kernel(knots) for part in (change * rows.target, change * change)
+        (part * counted).sum(axis=2) @ kernel_over_leads(knots, _SMOOTHING)
+        for part in (change * rows.target, change * change)
     )
     share: Floats = np.clip((helped + _PRIOR_SHARE * _PRIOR_GAINS) / (squares + _PRIOR_GAINS), 0.0, 1.0)
     return share
@@ -622,7 +605,7 @@ def _share(rows: Rows, change: Floats, knots: Steps) -> Floats:
 
 def _width(rows: Rows, change: Floats, knots: Steps) -> Floats:
     """Return the size of past errors with a change over that without, less sure where they are few."""
-    counted, kernel = rows.weight * rows.known, _kernel(knots)
+    counted, kernel = rows.weight * rows.known, kernel_over_leads(knots, _SMOOTHING)
     after, before = (((part * part) * counted).sum(axis=2) @ kernel for part in (rows.target - change, rows.target))
     count = counted.sum(axis=1) @ kernel
     ratio = np.where(before > 0, after / np.maximum(before, 1e-9), 1.0)
@@ -642,11 +625,7 @@ def _worth(errors: Floats, shift: Floats, asked: Bools) -> tuple[Floats, Steps]:
 
 
 def _at_leads(values: Floats, knots: Steps, leads: int) -> Floats:
-    """Interpolate ``values`` ``(…, knots)`` to all ``leads``, ``(…, leads)``; before the first knot they stay."""
+    """Interpolate ``values`` ``(…, knots)`` to all ``leads``, ``(…, leads)``; outside the knots they stay."""
     lead = np.arange(1, leads + 1)
-    after = np.clip(np.searchsorted(knots, lead), 1, max(len(knots) - 1, 1))
-    before, after = (np.minimum(index, len(knots) - 1) for index in (after - 1, after))
-    gap = np.maximum(knots[after] - knots[before], 1)
-    part = np.clip((lead - knots[before]) / gap, 0.0, 1.0)
-    interpolated: Floats = values[..., before] * (1 - part) + values[..., after] * part
+    interpolated: Floats = values @ np.stack([np.interp(lead, knots, one) for one in np.eye(len(knots))])
     return interpolated
