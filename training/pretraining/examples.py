@@ -10,7 +10,7 @@ from torch import Tensor
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.features import Features
-from training.simulation.seas import AREA_MEAN, simulate_seas
+from training.simulation.seas import show_positions, simulate_seas
 
 LEVEL_CENTRE: Final = 15.0
 LEVEL_SPREAD: Final = 10.0
@@ -81,14 +81,15 @@ def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
     """Simulate ``n`` series; half of those that are not of an area have a position."""
     random = np.random.default_rng(seed)
     seas = simulate_seas(random, spec.step, n, spec.training_steps)
-    positioned = (random.random(n) < 0.5) & (seas.kinds != AREA_MEAN)
+    climatology = show_positions(random, seas)
+    positioned = np.isfinite(climatology[:, 0])
     anomaly = np.where(positioned[:, np.newaxis], seas.sst - seas.usual(), seas.sst)
     return Panel(
         torch.from_numpy(anomaly),
         torch.from_numpy(seas.sst),
         torch.full((n,), seas.times[-1], dtype=torch.float64),
         torch.from_numpy(positioned.astype(np.float64)),
-        torch.from_numpy(np.where(positioned[:, np.newaxis], seas.places.climatology, np.nan)),
+        torch.from_numpy(climatology),
     )
 
 

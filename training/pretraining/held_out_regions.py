@@ -1,12 +1,13 @@
 """How the networks do at real places, in regions that were held out of training."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.universal.mixture import MIXTURE
 from forecasting.models.universal.network import UniversalForecaster
@@ -21,7 +22,7 @@ from training.pretraining.real_series import RealSeries
 _ORIGINS: Final = 40
 """Forecasts of each place, spread over its series."""
 
-FEWEST: Final = 20
+_FEWEST: Final = 20
 """Forecasts of a place that a score needs."""
 
 _LEAST_OBSERVED: Final = 0.7
@@ -30,7 +31,7 @@ _LEAST_OBSERVED: Final = 0.7
 _LEAST_KNOWN: Final = 0.5
 """Share of the forecasts of a place that a reference has to know."""
 
-_LEVEL: Final = 80
+LEVEL: Final = 80
 _SCORES: Final = ["relative_rmse", "coverage_80"]
 
 
@@ -46,15 +47,20 @@ def score_regions(
     """
     metadata = next(iter(networks.values())).metadata
     release = UniversalRelease(metadata.dataset, metadata.version, networks)
-    table = pd.DataFrame(
+    return rows_by_region(
         row for real in series for context in spec.contexts for row in _score_place(release, spec, real, context)
     )
+
+
+def rows_by_region(scores: Iterable[dict[str, Any]]) -> list[RealRow]:
+    """Return the means over the places of each region of what :func:`scores_of` yields for each place."""
+    table = pd.DataFrame(scores)
     if table.empty:
         return []
     table["relative_rmse"] = np.log(table["relative_rmse"])
     rows = []
     for (region, context, lead), of_lead in table.groupby(["region", "context", "lead"]):
-        means = of_lead.groupby("model", sort=False)[_SCORES].mean()
+        means = of_lead.groupby("kind", sort=False)[_SCORES].mean()
         rows.append(
             RealRow(
                 region=region,
@@ -78,7 +84,7 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     series = replace(real.series, weather=None)
     batch = SeriesBatch.of([series.part(end - context, end) for end in ends.tolist()], release.step)
     truth = values[ends[:, None] + leads - 1]
-    options = ForecastOptions(spec.horizon, levels=(_LEVEL,))
+    options = ForecastOptions(spec.horizon, levels=(LEVEL,))
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
     cells = {MIXTURE: None, **{network.metadata.model: cell for cell, network in release.networks.items()}}
     made = {name: release.columns(batch, options, coefficients, cell) for name, cell in cells.items()}
@@ -88,22 +94,46 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     references = [mixture.reference(reference)[:, at] for reference in mixture.columns.references]
     references = [each for each in references if np.isfinite(each).mean() >= _LEAST_KNOWN]
     known = np.logical_and.reduce(np.isfinite([observations, *references]))
-    count, best = known.sum(axis=0), np.min([rmse(each, observations, known) for each in references], axis=0)
-    for name, forecasts in made.items():
-        low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
-        inside = known & (observations >= low) & (observations <= high)
-        relative = rmse(forecasts.sst[:, at], observations, known) / best
+    best = np.min([rmse(each, observations, known) for each in references], axis=0)
+    yield from scores_of(real, context, leads, made, observations, known, best)
+
+
+def scores_of(
+    real: RealSeries,
+    context: int,
+    leads: Steps,
+    made: Mapping[str, Forecasts],
+    observations: Floats,
+    known: Bools,
+    baseline: Floats,
+) -> Iterator[dict[str, Any]]:
+    """Yield the scores of each kind of forecast at each lead that has enough of them.
+
+    Args:
+        real: the series.
+        context: number of values that each forecast starts from.
+        leads: those that are scored, ``(leads,)``.
+        made: forecasts by kind.
+        observations: °C, ``(n, leads)``.
+        known: the forecasts that count, ``(n, leads)``.
+        baseline: RMSE to compare with, °C ``(leads,)``.
+    """
+    at, count = leads - 1, known.sum(axis=0).tolist()
+    for kind, forecasts in made.items():
+        low, high = (bound[:, at] for bound in forecasts.bounds(LEVEL))
+        inside = (known & (observations >= low) & (observations <= high)).sum(axis=0)
+        relative = rmse(forecasts.sst[:, at], observations, known) / baseline
         for i, lead in enumerate(leads.tolist()):
-            if count[i] >= FEWEST and np.isfinite(relative[i]):
+            if count[i] >= _FEWEST and np.isfinite(relative[i]):
                 yield {
                     "region": real.region,
                     "place": real.name,
                     "context": context,
                     "lead": lead,
                     "n": count[i],
-                    "model": name,
+                    "kind": kind,
                     "relative_rmse": relative[i],
-                    "coverage_80": inside[:, i].sum() / count[i],
+                    "coverage_80": inside[i] / count[i],
                 }
 
 
@@ -123,7 +153,7 @@ def choose_ends(
     ends = np.arange(context, len(values) + 1 - horizon)
     enough = observed[ends] - observed[ends - context] >= _LEAST_OBSERVED * context
     ends = ends[enough & np.isfinite(values[ends - 1]) & (True if usable is None else usable[ends - 1])]
-    chosen: Steps = np.unique(np.linspace(0, len(ends) - 1, at_most).astype(int)) if len(ends) >= FEWEST else ends[:0]
+    chosen: Steps = np.unique(np.linspace(0, len(ends) - 1, at_most).astype(int)) if len(ends) >= _FEWEST else ends[:0]
     selected: Steps = ends[chosen]
     return selected
 

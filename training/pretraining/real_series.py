@@ -201,22 +201,18 @@ def _climatology_of(position: Sequence[float]) -> Floats:
 def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: np.random.Generator) -> Panel:
     """Cut stretches from series, all regions alike and all places of a region alike; half of them show their position.
 
-    There are ``at_most`` stretches, and from a region no more than can be cut so that each value is in two. The regions
-    take turns, so that they share any number of the first stretches alike.
+    See :func:`draw_stretches`.
     """
     size = spec.training_steps
-    turns = take_turns(series, size, at_most)
-    n = len(turns)
+    stretches = draw_stretches(spec, series, at_most, size, random)
+    n = len(stretches)
     sst, last = np.full((n, size), np.nan), np.empty(n)
     climatology = np.full((n, COEFFICIENTS), np.nan)
-    shown = random.random(n) < 0.5
-    for row, members in enumerate(turns):
-        real = members[random.integers(len(members))]
-        end = draw_end(real.series, size, spec.minimum + spec.horizon, random)
+    for row, (real, end, shown) in enumerate(stretches):
         stretch = real.series.values[max(0, end - size) : end]
         sst[row, size - len(stretch) :] = stretch
         last[row] = unix_seconds(real.series.times[end - 1 : end])[0]
-        if shown[row]:
+        if shown:
             climatology[row] = real.climatology
     positioned = np.isfinite(climatology[:, 0])
     before = (np.arange(1 - size, 1) + 0.5) * spec.step_seconds
@@ -232,16 +228,27 @@ def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: n
     )
 
 
-def take_turns(series: Sequence[RealSeries], size: int, at_most: int) -> list[list[RealSeries]]:
-    """Return the series of a region for each of ``at_most`` stretches of ``size`` values; the regions take turns."""
+def draw_stretches(
+    spec: Spec, series: Sequence[RealSeries], at_most: int, size: int, random: np.random.Generator
+) -> list[tuple[RealSeries, int, bool]]:
+    """Draw stretches of ``size`` values: the series of each, its end (exclusive), and whether it shows its position.
+
+    There are ``at_most`` stretches, and from a region no more than can be cut so that each value is in two. The regions
+    take turns, so that they share any number of the first stretches alike.
+    """
     regions = sorted({real.region for real in series})
     by_region = [[real for real in series if real.region == region] for region in regions]
     most = [sum(math.ceil(len(real.series) * _OVERLAP / size) for real in members) for members in by_region]
     turns = [members for turn in range(max(most)) for members, n in zip(by_region, most, strict=True) if turn < n]
-    return turns[:at_most]
+    turns = turns[:at_most]
+    stretches = []
+    for members, shown in zip(turns, (random.random(len(turns)) < 0.5).tolist(), strict=True):
+        real = members[random.integers(len(members))]
+        stretches.append((real, _draw_end(real.series, size, spec.minimum + spec.horizon, random), shown))
+    return stretches
 
 
-def draw_end(series: SstSeries, size: int, fewest: int, random: np.random.Generator) -> int:
+def _draw_end(series: SstSeries, size: int, fewest: int, random: np.random.Generator) -> int:
     """Draw where a stretch of a series ends, so that it is as long as the series allows and holds enough values."""
     observed = np.concatenate([[0], np.cumsum(np.isfinite(series.values))])
     ends = np.arange(min(size, len(series)), len(series) + 1)

@@ -20,8 +20,8 @@ from forecasting.series.timestep import TimeStep
 from training.config import Spec
 from training.pretraining.companion import Moments, fit_prior
 from training.pretraining.network import LEVELS, AnyModule
-from training.pretraining.real_series import RealSeries, draw_end, take_turns
-from training.simulation.seas import AREA_MEAN, simulate_seas
+from training.pretraining.real_series import RealSeries, draw_stretches
+from training.simulation.seas import show_positions, simulate_seas
 
 _BATCH: Final = 50
 _NOISE: Final = 0.8
@@ -40,33 +40,27 @@ def simulated_weather(spec: Spec, seed: int, n: int, size: int) -> WeatherSeas:
     random = np.random.default_rng(seed)
     seas = simulate_seas(random, spec.step, n, size, np.random.default_rng((seed, 1)))
     assert seas.weather is not None
-    positioned = (random.random(n) < 0.5) & (seas.kinds != AREA_MEAN)
-    climatology = np.where(positioned[:, np.newaxis], seas.places.climatology, np.nan)
     last = np.full(n, seas.times[-1])
-    return _seas(spec, seas.sst, last, climatology, seas.weather)
+    return _seas(spec, seas.sst, last, show_positions(random, seas), seas.weather)
 
 
 def real_weather(
     spec: Spec, series: Sequence[RealSeries], at_most: int, size: int, random: np.random.Generator
 ) -> WeatherSeas:
     """Cut at most ``at_most`` stretches of ``size`` values from series with weather, all regions alike."""
-    turns = take_turns([real for real in series if real.series.weather], size, at_most)
-    n = len(turns)
+    weathered = [real for real in series if real.series.weather]
+    stretches = draw_stretches(spec, weathered, at_most, size, random)
+    n = len(stretches)
     sst, weather = np.full((n, size), np.nan), np.full((n, size, 2), np.nan)
     last, climatology = np.zeros(n), np.full((n, COEFFICIENTS), np.nan)
-    shown = random.random(n) < 0.5
-    for row, members in enumerate(turns):
-        real = members[random.integers(len(members))]
-        end = draw_end(real.series, size, spec.minimum + spec.horizon, random)
+    for row, (real, end, shown) in enumerate(stretches):
         stretch = real.series.part(max(0, end - size), end)
         sst[row, size - len(stretch) :] = stretch.values
         last[row] = stretch.times[-1].astype(np.int64)
-        climatology[row] = real.climatology if shown[row] else np.nan
-        over = real.series.weather
-        assert over is not None
-        begin = end - size - round(float(stretch.step.position(np.asarray(over.start), real.series.start)))
-        known = over.values[max(begin, 0) : max(begin + size, 0)]
-        weather[row, max(-begin, 0) : max(-begin, 0) + len(known)] = known
+        climatology[row] = real.climatology if shown else np.nan
+        assert real.series.weather is not None
+        start = stretch.step.shift(stretch.times[-1:], 1 - size)[0]
+        weather[row] = real.series.weather.over(stretch.step, start, size)
     return _seas(spec, sst, last, climatology, weather)
 
 

@@ -5,14 +5,13 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.references import Steps
 from forecasting.models.universal.release import UniversalRelease
-from forecasting.models.universal.report import WeatherRow
+from forecasting.models.universal.report import RealRow
 from forecasting.models.universal.weather import assumed_skill, forecast_errors
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -20,7 +19,7 @@ from forecasting.series.times import DAY, Bools, Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import Weather
 from training.config import Spec
-from training.pretraining.held_out_regions import FEWEST, choose_ends, rmse
+from training.pretraining.held_out_regions import LEVEL, choose_ends, rmse, rows_by_region, scores_of
 from training.pretraining.real_series import RealSeries
 
 NONE: Final = "none"
@@ -32,7 +31,6 @@ WIND_ALONE: Final = "wind"
 _FORECASTS: Final = 120
 """Forecasts of each place: more than of other scores, as ratios near 1 are told apart."""
 
-_LEVEL: Final = 80
 _RECENT_DAYS: Final = 60
 _LEAST_KNOWN: Final = 0.7
 _HARMONICS_YEARS: Final = 2.0
@@ -55,7 +53,7 @@ class _Over(NamedTuple):
 
 def score_weather(
     networks: Mapping[str, UniversalForecaster], spec: Spec, series: Sequence[RealSeries]
-) -> list[WeatherRow]:
+) -> list[RealRow]:
     """Forecast each series that has weather with it, and without.
 
     Args:
@@ -65,31 +63,19 @@ def score_weather(
     """
     metadata = next(iter(networks.values())).metadata
     release = UniversalRelease(metadata.dataset, metadata.version, networks)
-    table = pd.DataFrame(
+    rows = rows_by_region(
         row
         for real in series
         if real.series.weather
         for context in spec.weather_contexts
         for row in _score_place(release, spec, real, context)
     )
-    if table.empty:
-        return []
-    table["relative_rmse"] = np.log(table["relative_rmse"])
-    rows = []
-    for (region, context, lead), of_lead in table.groupby(["region", "context", "lead"]):
-        means = of_lead.groupby("weather", sort=False)[["relative_rmse", "coverage_80"]].mean()
-        rows.append(
-            WeatherRow(
-                region=region,
-                context=context,
-                lead=lead,
-                places=of_lead["place"].nunique(),
-                n=of_lead.groupby("place")["n"].first().sum(),
-                relative_rmse=np.exp(means["relative_rmse"].drop(NONE)).round(4).to_dict(),
-                coverage_80=means["coverage_80"].round(4).to_dict(),
-            )
-        )
-    return rows
+    return [_without_baseline(row) for row in rows]
+
+
+def _without_baseline(row: RealRow) -> RealRow:
+    relative = {kind: ratio for kind, ratio in row.relative_rmse.items() if kind != NONE}
+    return row.model_copy(update={"relative_rmse": relative})
 
 
 def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, context: int) -> Iterator[dict[str, Any]]:
@@ -100,7 +86,7 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     if not len(ends):
         return
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(ends), len(real.climatology)))
-    truth, options = series.values[ends[:, None] + leads - 1], ForecastOptions(horizon, levels=(_LEVEL,))
+    truth, options = series.values[ends[:, None] + leads - 1], ForecastOptions(horizon, levels=(LEVEL,))
     parts = [series.part(end - context, end) for end in ends.tolist()]
     made = {}
     for name, ahead in {NONE: None, **_weathers(over, ends, spec)}.items():
@@ -113,34 +99,18 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
             ]
         )
         made[name] = release.columns(SeriesBatch.of(of_each, release.step), options, coefficients, None)
-    known, at = np.isfinite(truth), leads - 1
-    without = rmse(made[NONE].sst[:, at], truth, known)
-    for name, forecasts in made.items():
-        low, high = (bound[:, at] for bound in forecasts.bounds(_LEVEL))
-        inside = (known & (truth >= low) & (truth <= high)).sum(axis=0)
-        relative = rmse(forecasts.sst[:, at], truth, known) / without
-        for i, (lead, count) in enumerate(zip(leads.tolist(), known.sum(axis=0).tolist(), strict=True)):
-            if count >= FEWEST and np.isfinite(relative[i]):
-                yield {
-                    "region": real.region,
-                    "place": real.name,
-                    "context": context,
-                    "lead": lead,
-                    "n": count,
-                    "weather": name,
-                    "relative_rmse": relative[i],
-                    "coverage_80": inside[i] / count,
-                }
+    # Whether a series can be forecast does not depend on its weather.
+    observations = truth[made[NONE].row]
+    known = np.isfinite(observations)
+    without = rmse(made[NONE].sst[:, leads - 1], observations, known)
+    yield from scores_of(real, context, leads, made, observations, known, without)
 
 
 def _over(series: SstSeries) -> _Over:
     """Return the weather at the steps of a series, and what is usual there."""
     weather, n = series.weather, len(series)
     assert weather is not None
-    values = np.full((n, 2), np.nan)
-    first = round(float(series.step.position(np.asarray(weather.start), series.start)))
-    begin, end = max(first, 0), min(first + len(weather.values), n)
-    values[begin:end] = weather.values[begin - first : end - first]
+    values = weather.over(series.step, series.start, n)
     terms = annual_terms(series.times)[:, : 5 if n * series.step.seconds > _HARMONICS_YEARS * 365 * DAY else 1]
     if (per_day := round(DAY / series.step.seconds)) > 1:
         hour = 2 * np.pi * np.arange(n)[:, None] / per_day

@@ -175,6 +175,12 @@ class Seas:
         return np.maximum(usual, FREEZING_POINT)
 
 
+def show_positions(random: Generator, seas: Seas) -> Floats:
+    """Return the climatology by position of half of the places that are not an area, ``(places, 7)``; else NaN."""
+    shown = (random.random(len(seas.places)) < 0.5) & (seas.kinds != AREA_MEAN)
+    return np.where(shown[:, np.newaxis], seas.places.climatology, np.nan)
+
+
 def simulate_seas(
     random: Generator, step: str, places: int, steps: int, weather_random: Generator | None = None
 ) -> Seas:

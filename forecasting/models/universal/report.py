@@ -41,37 +41,19 @@ class HeldOutEvent(BaseModel, frozen=True):
 
 
 class RealRow(BaseModel, frozen=True):
-    """How the models did at the real places of one region that was held out of training.
+    """How kinds of forecasts did at the real places of one region that was held out of training.
+
+    Kinds are models: the networks, and the mixture that serves by default. Where the worth of weather is scored, they
+    are the weather that the mixture was given: ``air and wind``, ``wind`` and, where there is no wind, ``air``, as a
+    good global model forecasts them; ``observed``, what happened; and ``none``.
 
     Attributes:
         context: number of values that each forecast starts from.
         places: number of places.
         n: number of forecasts.
-        relative_rmse: RMSE over that of the best reference at a place in hindsight, geometric mean over the places, by
-            model: the networks, and the mixture that serves by default.
+        relative_rmse: RMSE over that of the best reference at a place in hindsight, or over that of the mixture without
+            weather; geometric mean over the places, by kind.
         coverage_80: share of observations inside 80 % intervals, likewise.
-    """
-
-    region: str
-    context: int
-    lead: int
-    places: int
-    n: int
-    relative_rmse: dict[str, float]
-    coverage_80: dict[str, float]
-
-
-class WeatherRow(BaseModel, frozen=True):
-    """What weather was worth at the real places of one region that was held out of training.
-
-    Attributes:
-        context: number of values that each forecast starts from.
-        places: number of places.
-        n: number of forecasts.
-        relative_rmse: RMSE of the mixture with weather over that without, geometric mean over the places, by weather:
-            ``air and wind``, ``wind`` and, where there is no wind, ``air``, as a good global model forecasts them; and
-            ``observed``, what happened.
-        coverage_80: share of observations inside 80 % intervals, likewise, and ``none`` without weather.
     """
 
     region: str
@@ -124,7 +106,7 @@ class UniversalReport(BaseModel, frozen=True):
     real_series: tuple[str, ...] = ()
     models: tuple[HeldOutModel, ...]
     regions: tuple[RealRow, ...] = ()
-    weather: tuple[WeatherRow, ...] = ()
+    weather: tuple[RealRow, ...] = ()
 
 
 def parse_universal_report(content: bytes) -> UniversalReport:
