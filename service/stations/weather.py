@@ -138,7 +138,7 @@ class StationWeather(NamedTuple):
         if self.problem is None:
             return None
         if self.over is None:
-            return "weather_unavailable", f"no weather: {self.problem}; the forecast is made without it"
+            return "weather_unavailable", f"no weather: {self.problem.rstrip('.')}; the forecast is made without it"
         return (
             "weather_late",
             f"the weather is of {iso_of(self.fetched or 0)}, more than a day ago: {self.problem}",
