@@ -568,7 +568,7 @@ def test_a_station_whose_weather_cannot_be_had_issues_without_it_and_says_so(
     assert (len(issued["sst"]), issued["weather"], issued["sst_without_weather"]) == (7, None, None)
     (warning,) = (each for each in issued["warnings"] if each["code"] == "weather_unavailable")
     assert warning["message"] == (
-        "no weather: Open-Meteo responded 429: Daily API request limit exceeded. Please try again tomorrow.; the "
+        "no weather: Open-Meteo responded 429: Daily API request limit exceeded. Please try again tomorrow; the "
         "forecast is made without it"
     )
 
