@@ -2,9 +2,11 @@
 
 import re
 from itertools import combinations
+from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import expect
+from PIL import Image
+from playwright.sync_api import Download, Page, expect
 
 from tests.page.browser import PHONE, Profiles, box_of
 from tests.page.conftest import Shown, Visitor
@@ -159,3 +161,55 @@ def test_without_javascript_the_page_says_what_to_do_and_does_not_wait(profiles:
         expect(page.get_by_text("Loading…")).to_be_hidden()
     finally:
         context.close()
+
+
+def saved(page: Page, kind: str) -> Download:
+    """Save the first chart with the keyboard alone."""
+    menu = page.locator(".chart .menu").first
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    menu.get_by_role("button", name=kind).focus()
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    expect(menu.locator("summary")).to_be_focused()
+    expect(menu.get_by_role("button", name=kind)).to_be_hidden()
+    return download.value
+
+
+def test_a_chart_is_saved_in_light_colours_with_title_legend_period_and_source(visitor: Visitor, url: str) -> None:
+    page = visitor(scheme="dark", width=PHONE).open("?view=forecast&dataset=nino12&model=gru")
+    picture = saved(page, "SVG")
+    assert picture.suggested_filename == "recent-values-of-sea-off-peru-and-the-forecast.svg"
+    text = picture.path().read_text()
+    assert re.findall("var\\(|class=|color\\(|http://(?!www.w3.org|127)", text) == []
+    drawing = ElementTree.fromstring(text)
+    texts = [element.text or "" for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:6] == [
+        "Recent values of Sea off Peru and the forecast",
+        "Observed",
+        "GRU",
+        "Climatology",
+        "95%",
+        "80%",
+    ]
+    assert re.fullmatch(rf"\w+ 2009 – Dec 2011 · .*{url}/.*", texts[-1])
+    ground = drawing.find("{http://www.w3.org/2000/svg}rect")
+    assert ground is not None
+    assert ground.get("fill") == "rgb(255,255,255)"
+    with Image.open(saved(page, "PNG").path()) as pixels:
+        assert pixels.width == 2 * float(drawing.get("width", 0))
+        colours = pixels.convert("RGB").getcolors(2**24)
+    assert colours is not None
+    assert max(colours)[1] == (255, 255, 255)
+    assert any(colour == (0, 114, 178) for _, colour in colours)
+
+
+def test_a_table_is_saved_with_units_plain_numbers_and_times_of_iso_8601(shown: Shown) -> None:
+    page = shown("?view=compare&dataset=nino12").page
+    name = "Observed and forecast SST for nino12"
+    page.locator("section.card", has_text="Observed and forecast").get_by_text("View as table").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Save as CSV: {name}").click()
+    head, first, *_ = download.value.path().read_text().splitlines()
+    assert head == 'Time (UTC),"Observed, °C","GRU, °C","LSTM, °C","RNN, °C"'
+    assert re.fullmatch(r"1998-10(,-?\d+\.\d\d){4}", first)

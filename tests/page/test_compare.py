@@ -270,7 +270,7 @@ def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
 def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
     page = shown("?view=compare&dataset=nino12").page
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     text = download.value.path().read_text()
     assert text == httpx.get(f"{url}/compare", params={"dataset": "nino12", "format": "csv"}).text
     assert json.dumps(download.value.suggested_filename) == '"nino12-1.csv"'

@@ -284,8 +284,8 @@ def expect_the_same_from_code(page: Page, folder: Path, name: str) -> None:
 def test_the_forecast_downloads_as_csv(shown: Shown, url: str) -> None:
     page = drop(shown("?view=data"), "pier.csv", daily(60))
     with page.expect_download() as download:
-        page.locator("section.card", has_text="Forecast values, °C").get_by_role("button", name="CSV").click()
-    assert download.value.suggested_filename == "pier.csv-forecast.csv"
+        page.locator("section.card", has_text="Forecast values, °C").get_by_role("button", name="Save as CSV").click()
+    assert download.value.suggested_filename == "forecast-for-pier-csv.csv"
     head, *rows = download.value.path().read_text().splitlines()
     assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,calibrated,persistence")
     body = {"horizon": 7, "series": series_of(url, daily(60))}

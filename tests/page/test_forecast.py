@@ -155,7 +155,7 @@ def test_the_snippets_return_the_same_values(shown: Shown) -> None:
 def test_the_forecast_downloads_as_csv(visitor: Visitor, url: str) -> None:
     page = visitor().open("?view=forecast&dataset=nino12&model=all&horizon=2")
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="Save as CSV").click()
     head, *rows = download.value.path().read_text().splitlines()
     assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,calibrated,persistence")
     assert [row.split(",")[7] for row in rows] == ["true"] * 6

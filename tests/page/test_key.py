@@ -32,7 +32,7 @@ def test_a_key_is_requested_when_required_and_kept_in_memory_only(visitor: Visit
     page.get_by_role("button", name="Use key").click()
     expect(page.get_by_role("table")).to_be_visible()
     with page.expect_download():
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="Save as CSV").click()
     assert KEY not in page.url
     assert KEY not in page.content()
     assert KEY not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")

@@ -1,7 +1,10 @@
 // @ts-check
 /** A chart that can be zoomed with buttons or the mouse, and read with the pointer, a finger or the arrow keys. */
 
+import { chartSvg, pngOf } from "./chart-file.js";
+import { menu } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
+import { fileName, saveFile } from "./download.js";
 import { chartLayout } from "./layout.js";
 import { drawPlot } from "./plot.js";
 import { Pointer } from "./pointer.js";
@@ -32,6 +35,7 @@ export class Chart {
    * @param {{height?: string, range?: Range, onZoom?: (range: Range) => void}} [options] range: shown initially
    */
   constructor(label, signal, options = {}) {
+    this.label = label;
     this.onZoom = options.onZoom ?? (() => {});
     /** The visible range; null for the whole period. @type {Range} */
     this.range = options.range ?? null;
@@ -59,7 +63,7 @@ export class Chart {
         blur: () => this.readout.hide(),
       },
       this.plot,
-      this.note,
+      h("div", { class: "under-plot" }, this.note, this.#saveMenu()),
       h("span", { class: "keys", "aria-hidden": "true" }, "← → read values"),
     );
     new Pointer(this.plot, {
@@ -111,6 +115,14 @@ export class Chart {
     this.range = range;
     this.onZoom(range);
     this.redraw();
+  }
+
+  #saveMenu() {
+    const { label, plot } = this;
+    return menu("Save", `Save the chart: ${label}`, {
+      SVG: () => saveFile(fileName(label, "svg"), chartSvg(label, plot), "image/svg+xml"),
+      PNG: async () => saveFile(fileName(label, "png"), await pngOf(chartSvg(label, plot)), "image/png"),
+    });
   }
 
   /** Buttons that zoom and pan without a mouse. */

@@ -98,3 +98,28 @@ export function numberField(label, { value, min, max, unit }, change) {
   });
   return h("div", { class: "field" }, h("label", { for: name }, label), h("div", { class: "row" }, input, note));
 }
+
+/**
+ * A small menu of buttons. It closes when it loses the focus.
+ * @param {string} text @param {string} label of the menu, to be spoken @param {Record<string, () => unknown>} actions by the text of their button
+ */
+export function menu(text, label, actions) {
+  const close = () => details.removeAttribute("open");
+  const act = (/** @type {() => unknown} */ action) => () => {
+    close();
+    summary.focus();
+    action();
+  };
+  const summary = h("summary", { "aria-label": label }, text);
+  const details = h(
+    "details",
+    {
+      class: "menu",
+      focusout: (/** @type {FocusEvent} */ { relatedTarget }) => !details.contains(relatedTarget) && close(),
+      keydown: (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && close(),
+    },
+    summary,
+    h("div", {}, Object.entries(actions).map(([name, action]) => h("button", { type: "button", class: "plain", click: act(action) }, name))),
+  );
+  return details;
+}

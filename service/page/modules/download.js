@@ -13,6 +13,11 @@ export function saveFile(name, content, type) {
   URL.revokeObjectURL(url);
 }
 
+/** A file name such as recent-values-of-the-pier.svg. @param {string} title @param {string} suffix */
+export function fileName(title, suffix) {
+  return `${title.replace(/, °[CF]$/, "").toLowerCase().match(/[\p{L}\p{N}]+/gu)?.join("-") ?? "chart"}.${suffix}`;
+}
+
 /**
  * A button that downloads a response of the service. Unlike a plain link, it sends the API key.
  * @param {string} label @param {string} name @param {() => string} path evaluated on each click

@@ -2,7 +2,6 @@
 /** The days of the strip and the past events as tables. */
 
 import { h } from "./dom.js";
-import { saveFile, toCsv } from "./download.js";
 import { CATEGORIES } from "./event-kinds.js";
 import { likeliestCategory } from "./event-overlay.js";
 import { shortPercent } from "./event-words.js";
@@ -40,13 +39,12 @@ function aheadTable(kind, { probability, category_probability: byCategory, thres
 function pastTable(kind, { events }) {
   const shown = [...events].reverse().slice(0, MAX_EVENTS);
   const rows = shown.map((event) => [columnTime(event.start, "day"), h("td", { class: "wide-only" }, columnTime(event.end, "day")), formatCount(event.days), event.category, fixed(event.intensity_max, 1)]);
-  const save = () => saveFile(`${kind.plural.replace(" ", "-")}.csv`, toCsv(csvRows(events)), "text/csv");
   const title = `${capitalised(kind.plural)} so far (${formatCount(events.length)})`;
   return h(
     "div",
     {},
-    h("div", { class: "row between" }, h("h3", {}, title), events.length > 0 && h("button", { type: "button", class: "plain", click: save }, "CSV")),
-    events.length ? dataTable(title, ["Start", h("th", { scope: "col", class: "wide-only" }, "End"), "Days", "Category", "Peak, °C"], rows, { class: "values event-table" }) : h("p", { class: "note" }, "None."),
+    h("div", { class: "row between" }, h("h3", {}, title)),
+    events.length ? dataTable(title, ["Start", h("th", { scope: "col", class: "wide-only" }, "End"), "Days", "Category", "Peak, °C"], rows, { class: "values event-table", csv: () => csvRows(events) }) : h("p", { class: "note" }, "None."),
     h("p", { class: "note" }, "Peak: the greatest difference from usual, which also gives the category.", events.length > MAX_EVENTS && ` The latest ${MAX_EVENTS} are shown; the CSV file has all.`),
   );
 }

@@ -1,11 +1,10 @@
 // @ts-check
-/** A forecast as a chart, warnings, a table and a CSV download. */
+/** A forecast as a chart, warnings and a table. */
 
 import { Chart } from "./chart.js";
 import { fill, h } from "./dom.js";
-import { saveFile, toCsv } from "./download.js";
 import { forecastFigure, originOf, recentRange } from "./forecast-chart.js";
-import { forecastCsv, forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
+import { forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
 import { toggleGroup } from "./controls.js";
 import { bandLabel, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { sentence } from "./sentence.js";
@@ -53,17 +52,12 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   ];
 }
 
-/** The values of a forecast in a card with a CSV download. @param {Shown} shown */
+/** The values of a forecast in a card. @param {Shown} shown */
 export function valuesCard({ name, title = name, history, forecasts }) {
   return h(
     "section",
     { class: "card" },
-    h(
-      "header",
-      {},
-      h("h2", {}, "Forecast values, °C"),
-      h("button", { type: "button", class: "plain", click: () => saveFile(`${name}-forecast.csv`, toCsv(forecastCsv(forecasts)), "text/csv") }, "CSV"),
-    ),
+    h("header", {}, h("h2", {}, "Forecast values, °C")),
     forecastTable(`Forecast for ${title}, °C`, forecasts, history.step),
   );
 }

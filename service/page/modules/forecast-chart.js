@@ -119,9 +119,9 @@ function forecastBands({ model, timestamps, intervals }, origin, single) {
   const widestFirst = [...intervals].sort((a, b) => b.level - a.level);
   const x = [origin.x, ...timestamps];
   const y = /** @type {number} */ (origin.y);
-  return widestFirst.slice(single ? 0 : -1).flatMap(({ lower, upper }, i, { length }) => {
+  return widestFirst.slice(single ? 0 : -1).flatMap(({ level, lower, upper }, i, { length }) => {
     const opacity = single && i === length - 1 ? NARROWEST_OPACITY : BAND_OPACITY;
-    return bandTraces(kindOf(model), x, [y, ...lower], [y, ...upper], opacity);
+    return bandTraces(kindOf(model), x, [y, ...lower], [y, ...upper], opacity, single ? `${level}%` : `${modelTitle(kindOf(model))} ${level}%`);
   });
 }
 

@@ -30,7 +30,7 @@ export function forecastTable(caption, forecasts, step) {
   const show = (/** @type {boolean} */ all) => {
     whole = all;
     const shown = forecasts[0].timestamps.map((_, i) => i).filter((i) => whole || i % stride === 0);
-    fill(box, dataTable(caption, headOf(forecasts), rowsOf(forecasts, step, shown), { class: "wide" }));
+    fill(box, dataTable(caption, headOf(forecasts), rowsOf(forecasts, step, shown), { class: "wide", csv: () => forecastCsv(forecasts) }));
     button.textContent = whole ? "Show fewer values" : `Show all ${n} values`;
     note.textContent = whole ? "" : `Every ${ordinal(stride)} value is shown.`;
   };
@@ -77,7 +77,7 @@ function intervalClass(forecasts, level) {
 }
 
 /** The forecast as CSV rows, at full precision and with a column for each bound. @param {ModelForecast[]} forecasts */
-export function forecastCsv(forecasts) {
+function forecastCsv(forecasts) {
   const references = Object.keys(forecasts[0].baselines);
   const levels = forecasts[0].intervals.map((interval) => interval.level);
   const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), "calibrated", ...references];

@@ -103,12 +103,13 @@ function row({ points }, { curveNumber, pointNumber }) {
   return h("p", {}, sample(trace, pointNumber), trace.name && h("span", { class: "name" }, trace.name), h("span", { class: "value" }, readingOf(trace, pointNumber)));
 }
 
-/** A piece of its line, or its marker. @param {any} trace @param {number} i */
-function sample(trace, i) {
+/** A piece of its area or line, or its marker. @param {any} trace @param {number} i */
+export function sample(trace, i) {
   const marker = trace.mode === "markers" ? markerAt(trace, i) : null;
   marker?.setAttribute("transform", "translate(9 5)");
   const line = svg("path", { d: "M0 5H18", class: "line" }, { stroke: trace.line?.color, "stroke-width": trace.line?.width ?? 2, "stroke-dasharray": dashArray(trace.line?.dash) });
-  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10 }, {}, [marker ?? line]);
+  const area = trace.fill ? svg("rect", { width: 18, height: 10 }, { fill: trace.fillcolor, opacity: trace.opacity }) : null;
+  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10 }, {}, [area ?? marker ?? line]);
 }
 
 /** @param {Plot} plot @param {Point} point */

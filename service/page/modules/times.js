@@ -19,6 +19,15 @@ export function columnTime(time, step) {
   return hasClock(step) ? `${date}, ${clock ?? "00:00"}` : date;
 }
 
+/** A time that the two functions above wrote, in ISO 8601; null for another text. @param {string} text */
+export function isoTime(text) {
+  const [, day, name, year, clock] = /^(?:(\d\d?) )?([A-Z][a-z]{2}) (-?\d+)(?:, (\d\d:\d\d)(?: UTC)?)?$/.exec(text) ?? [];
+  const month = MONTHS.indexOf(name) + 1;
+  if (!month) return null;
+  const date = [year, month, ...(day ? [day] : [])].map((part) => String(part).padStart(2, "0")).join("-");
+  return clock ? `${date}T${clock}Z` : date;
+}
+
 /** A period at the precision of a step. @param {string} start ISO 8601 @param {string} end @param {string} step */
 export function formatPeriod(start, end, step) {
   return `${columnTime(start, step)} – ${formatTime(end, step)}`;

@@ -31,12 +31,12 @@ export function lineTrace(kind, x, y, overrides = {}) {
 
 /**
  * The band of an interval as two traces: the lower edge, and the upper edge with the fill.
- * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity
+ * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity @param {string} [name] in the legend of a saved chart
  */
-export function bandTraces(kind, x, lower, upper, opacity) {
+export function bandTraces(kind, x, lower, upper, opacity, name) {
   const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip" };
   return [
     { ...edge, y: lower },
-    { ...edge, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },
+    { ...edge, name, legendrank: 1100, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },
   ];
 }
