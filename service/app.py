@@ -39,7 +39,7 @@ from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle, Serving
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
-from service.middleware.access import Access
+from service.middleware.access import Access, RateLimiter
 from service.middleware.browsers import PAGE_POLICY
 from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
@@ -48,11 +48,17 @@ from service.stations import routes as stations
 from service.stations.background import Background, Retention
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
-from service.stations.schemas import Correction, ManyReadingsRequest, ReadingsRequest, StationRequest
+from service.stations.schemas import (
+    Correction,
+    ManyReadingsRequest,
+    ReadingsRequest,
+    StationRequest,
+    WebhookTestRequest,
+)
 from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.database import StationStore, store_url
 from service.stations.weather_fetching import WeatherFetcher
-from service.stations.webhooks import WebhookSender
+from service.stations.webhooks import TESTS_A_MINUTE, WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
 from service.worker.threads import Worker
@@ -92,6 +98,7 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     ReadingsRequest,
     Correction,
     ManyReadingsRequest,
+    WebhookTestRequest,
     TimeSeriesRequest,
     InferRequest,
     IndexRequest,
@@ -149,12 +156,15 @@ def create_app(
     policies = {pages.PATH: PAGE_POLICY, pages.DOCS_PATH: pages.install_docs(app, app.state.assets)}
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
+    app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))
+    app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
+    app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
         lifecycle=app.state.lifecycle,
-        access=Access(settings, read_keys(settings), partial(has_route, app.routes)),
+        access=app.state.access,
         metrics=app.state.metrics,
         routes=routes,
         policies=policies,
@@ -201,7 +211,7 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     """Fetch readings and weather and deliver webhooks meanwhile, if this process is to."""
     settings: Settings = app.state.settings
     store: StationStore = app.state.station_store
-    outbound = Outbound(allow_private=settings.allow_private_addresses)
+    outbound: Outbound = app.state.outbound
     reader = SourceReader(outbound, store, settings.max_body_bytes)
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     own = Outbound(allow_private=bool(settings.open_meteo_url) or settings.allow_private_addresses)

@@ -36,6 +36,9 @@ _ALERTS: Final[Kinds] = {
     "observed_until": "time", "sst": "float64", "units": "object", "since": "time", "category": "object",
     "previous_category": "object", "probability": "float64", "deliveries": "object",
 }  # fmt: skip
+_TRIED: Final[Kinds] = {
+    "url": "object", "delivered": "bool", "status": "Int64", "milliseconds": "int64", "error": "object",
+}  # fmt: skip
 _ERRORS: Final = ("mae", "rmse", "bias")
 _VERIFICATION: Final[Kinds] = {
     "lead": "int64", "month": "object", "n": "int64", "replayed": "Int64", "model": None, "kind": None,
@@ -114,6 +117,11 @@ def issued_table(
 def alerts_table(alerts: Sequence[Json]) -> pd.DataFrame:
     """Return a row for each alert."""
     return table_of(alerts, _ALERTS)
+
+
+def tried_webhooks(response: Json) -> pd.DataFrame:
+    """Return a row for each test delivery, with the URL of the webhook as index."""
+    return table_of(response["deliveries"], _TRIED).set_index("url")
 
 
 def verification_table(response: Json) -> pd.DataFrame:

@@ -368,6 +368,24 @@ class StationCalls(Caller):
         alerts = yield from self._pages(_path(station, "alerts"), "alerts", maximum, start=start, end=end)
         return station_tables.alerts_table(alerts)
 
+    @Planned
+    def test_webhooks(self, station: str, url: str | None = None) -> Plan[pd.DataFrame]:
+        """Send a test to the webhooks of a station, which the service signs like an alert and does not store.
+
+        Args:
+            station: the ID of the station.
+            url: the URL of one of its webhooks, as you sent it or as :meth:`get` shows it; None means all.
+
+        Returns:
+            With the URL as index: ``delivered``, ``status`` (of the response; missing if there was none),
+            ``milliseconds`` and ``error`` (None if it was delivered).
+
+        Raises:
+            ProblemError: 422 if the station has no such webhook; 429 after several tests in a few seconds.
+        """
+        call = Call("POST", _path(station, "webhooks", "test"), body=json.dumps(given(url=url)), once=True)
+        return self._service.ask(call, station_tables.tried_webhooks)
+
     def _pages(self, path: str, field: str, maximum: int | None = None, **options: Any) -> Plan[Entries]:
         """Return the entries of all pages of a list, or the first ``maximum``."""
         entries: Entries = []

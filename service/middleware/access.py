@@ -98,14 +98,26 @@ class Access:
             return self._keyless
         return self._identify(presented)
 
-    def _check_station(self, authorization: bytes | None) -> Key | None:
+    @property
+    def has_writers(self) -> bool:
+        """Whether there is a key that may write stations."""
+        return self._keys.has_station
+
+    def refusal(self, key: Key | None) -> ProblemError | None:
+        """Return why a caller with this key may not write stations; None if it may."""
         if self._anyone_writes:
             return None
         if not self._keys.has_station:
-            raise _no_key(_WRITING, Role.STATION)
-        key = self._identify(_presented(authorization))
-        if key.role is Role.FORECAST:
-            raise _wrong_role(_WRITING, Role.STATION, key)
+            return _no_key(_WRITING, Role.STATION)
+        if key is None or key is ANONYMOUS:
+            return ProblemError(HTTPStatus.FORBIDDEN, f"{_WRITING} a station key", reason="forbidden")
+        return _wrong_role(_WRITING, Role.STATION, key) if key.role is Role.FORECAST else None
+
+    def _check_station(self, authorization: bytes | None) -> Key | None:
+        known = not self._anyone_writes and self._keys.has_station
+        key = self._identify(_presented(authorization)) if known else None
+        if (refused := self.refusal(key)) is not None:
+            raise refused
         return key
 
     def _check_admin(self, authorization: bytes | None) -> Key:
@@ -250,16 +262,16 @@ class RateLimiter:
         # One number describes a bucket: the time at which it will be full again.
         self._full_at: dict[str, float] = {}
 
-    def take(self, key: Key) -> float:
-        """Return the seconds until ``key`` may call again; 0.0 if it may call now, and this call is counted."""
+    def take(self, name: str) -> float:
+        """Return the seconds until a caller may call again; 0.0 if it may call now, and this call is counted."""
         if not self._interval:
             return 0.0
         now = self._clock()
-        full_at = max(self._full_at.get(key.name, now), now)
+        full_at = max(self._full_at.get(name, now), now)
         wait = full_at - now - self._ahead
         if wait > 0:
             return wait
-        self._full_at[key.name] = full_at + self._interval
+        self._full_at[name] = full_at + self._interval
         return 0.0
 
     def admit(self, key: Key | None) -> None:
@@ -270,7 +282,7 @@ class RateLimiter:
         """
         if key is None:
             return
-        wait = self.take(key)
+        wait = self.take(key.name)
         if wait > 0:
             seconds = math.ceil(wait)
             raise ProblemError(

@@ -32,9 +32,9 @@ ABOUT: Final = """\
 The service is at --url, the environment variable SST_URL, or http://127.0.0.1:8000. Its API key, if it needs one, is
 read from the environment variable SST_KEY.
 
-exit status: 0 success; 1 the service cannot be reached, or cannot respond at the moment; 2 invalid options or file, or
-a request that the service refuses; 3 nothing could be forecast or verified; 4 readings are stored but doubted; 130
-interrupted."""
+exit status: 0 success; 1 the service or a webhook cannot be reached, or cannot respond at the moment; 2 invalid options
+or file, or a request that the service refuses; 3 nothing could be forecast or verified; 4 readings are stored but
+doubted; 130 interrupted."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
     _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
+    _add_webhook(_command(commands, "test-webhooks", "send a test to the webhooks, and show what came back"))
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs its key or an admin key")
     return parser
 
@@ -159,6 +160,12 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--by", choices=("month",), help="score each month too")
     shown.add_argument("--events", action="store_true", help="show how often events happened, by probability")
+
+
+def _add_webhook(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--webhook", metavar="URL", help="the webhook to test, as you sent it or as show prints it (default: all)"
+    )
 
 
 def _add_period(command: argparse.ArgumentParser, limit: str) -> None:

@@ -28,6 +28,7 @@ from service.station_cli.output import (
     print_reading,
     print_station,
     print_stations,
+    print_tried,
     print_verification,
     refused_lines,
     with_levels,
@@ -86,6 +87,12 @@ def _take_back(client: Client, options: argparse.Namespace) -> None:
 
 def _alerts(client: Client, options: argparse.Namespace) -> None:
     print_alerts(client.stations.alerts(options.station, start=options.start, end=options.end), options.format)
+
+
+def _test_webhooks(client: Client, options: argparse.Namespace) -> int:
+    tried = client.stations.test_webhooks(options.station, options.webhook)
+    print_tried(tried, options.format)
+    return DONE if tried["delivered"].all() else UNAVAILABLE
 
 
 def _push(client: Client, options: argparse.Namespace) -> int:
@@ -173,6 +180,7 @@ _COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int | None]]] 
     "forecast": _forecast,
     "verify": _verify,
     "alerts": _alerts,
+    "test-webhooks": _test_webhooks,
     "remove": lambda client, options: client.stations.delete(options.station),
 }
 

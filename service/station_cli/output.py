@@ -136,6 +136,11 @@ def print_alerts(table: pd.DataFrame, form: str) -> None:
     _print(table, form, people)
 
 
+def print_tried(table: pd.DataFrame, form: str) -> None:
+    """Print what came back from tests of webhooks."""
+    _print(table.reset_index(), form, _text)
+
+
 def with_levels(table: pd.DataFrame, wanted: Sequence[int] | None) -> pd.DataFrame:
     """Return a table with its columns about some levels only.
 

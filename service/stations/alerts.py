@@ -375,7 +375,7 @@ def _alert(
     reason: str | None,
 ) -> Alert:
     """Return an alert with what webhooks tell of it."""
-    units, newest = station.settings.units, station.newest
+    newest = station.newest
     is_last = newest is not None and newest.time == forecast.observed_until
     content = {
         "alert": kind,
@@ -385,8 +385,8 @@ def _alert(
         "kind": event["kind"],
         "raised": iso_of(forecast.issued),
         "observed_until": iso_of(forecast.observed_until),
-        "sst": float(rounded(from_celsius(newest.value, units))) if newest is not None and is_last else None,
-        "units": units,
+        "sst": _sst(station) if is_last else None,
+        "units": station.settings.units,
         "since": state.since,
         "category": state.category,
         "previous_category": before.category,
@@ -395,6 +395,38 @@ def _alert(
         "reason": reason,
     }
     return Alert(station.number, event["name"], kind, forecast.issued, forecast.observed_until, content)
+
+
+def _sst(station: Station) -> float | None:
+    """Return the newest observation of a station, in its units."""
+    newest = station.newest
+    return None if newest is None else float(rounded(from_celsius(newest.value, station.settings.units)))
+
+
+def trial_alert(station: Station, event: str | None, now: int) -> Json:
+    """Return what a test delivery tells: the fields of an alert, and ``test``.
+
+    Args:
+        station: The station.
+        event: The name of an event that the webhook receives; None if it has none.
+        now: When it is sent, Unix seconds.
+    """
+    kinds = {each["name"]: each["kind"] for each in station.settings.events or ()}
+    return {
+        "test": True,
+        "alert": "test",
+        "station": station.id,
+        "name": station.settings.name,
+        "event": event,
+        "kind": kinds.get(event or ""),
+        "raised": iso_of(now),
+        "observed_until": None if station.newest is None else iso_of(station.newest.time),
+        "sst": _sst(station),
+        "units": station.settings.units,
+        **dict.fromkeys(("since", "category", "previous_category", "probability")),
+        "status": "test",
+        "reason": None,
+    }
 
 
 def _deliver(connection: Connection, station: Station, alert: Alert) -> None:

@@ -16,7 +16,7 @@ from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
 from forecasting.requests import RequestModel
 from forecasting.series.times import iso_of, seconds_of
-from forecasting.series.timestep import TimeStep, not_of_station
+from forecasting.series.timestep import TimeStep, length_of, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
@@ -24,7 +24,7 @@ from service.api.uploads.reading import FileReaderDep, read_upload, unreadable_f
 from service.api.uploads.response import station_series
 from service.engine.reading import sentence
 from service.http.bodies import is_json, require_json
-from service.http.problems import Place, ProblemError
+from service.http.problems import MAX_CHOICES, Choice, Place, ProblemError, choices_of
 from service.http.query import ReadingQuery
 from service.middleware.deadlines import DEADLINE
 from service.settings import Settings
@@ -110,16 +110,21 @@ class Receiver:
             raise unreadable_file(reading.error)
         (found, *others) = station_series(reading, self.settings)
         if others:
-            names = ", ".join(repr(other.name) for other in (found, *others[:9]))
-            raise SeriesError(f"the file holds {1 + len(others)} stations ({names}): choose one with station=")
+            names = [each.name for each in (found, *others[: MAX_CHOICES - 1])]
+            raise _unusable(
+                f"the file holds {1 + len(others)} stations ({', '.join(map(repr, names[:10]))}): choose one with "
+                "station=",
+                [Choice(option="station", value=name, label=name) for name in names],
+            )
         if found.series is None:
-            problem = str(found.problem)
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
-        step = TimeStep.parse(settings.step)
-        if found.series.step != step:
-            raise SeriesError(
-                f"{not_of_station('the step of the file', found.series.step, step)}: send a file with this step, or "
-                f"make it coarser with resample={step}"
+            raise _unusable(str(found.problem), choices_of(found.station.error))
+        step, given = TimeStep.parse(settings.step), found.series.step
+        if given != step:
+            mean = Choice(option="resample", value=str(step), label=f"the mean of each {length_of(str(step))}")
+            raise _unusable(
+                f"{not_of_station('the step of the file', given, step)}: send a file with this step, or "
+                f"make it coarser with resample={step}",
+                [mean],
             )
         readings = readings_of(found.series, int(time.time()), found.station.warnings)
         readings.location = "series."
@@ -191,6 +196,12 @@ class Receiver:
                 forecast=None if forecast is None else written(forecast, units),
             )
         return stored
+
+
+def _unusable(problem: str, choices: Sequence[Choice]) -> ProblemError:
+    """Return the problem of a file that cannot be stored as it is, with what the caller may choose."""
+    places = [Place(location="body", message=problem)]
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, places, choices=choices)
 
 
 ReceiverDep = Annotated[Receiver, Depends()]

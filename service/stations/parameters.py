@@ -14,9 +14,10 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
 from service.api.dependencies import app_state
 from service.http.problems import ProblemError, error_response
-from service.middleware.access import KEY
+from service.middleware.access import KEY, Access, RateLimiter
 from service.middleware.keys import Key, Role
 from service.stations.background import Background
+from service.stations.outbound import Outbound
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
 from service.stations.store.stations import EVERYONE, Writer
 
@@ -26,9 +27,20 @@ async def _writer(request: Request) -> Writer:
     return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
 
 
+async def _possible_writer(request: Request) -> Writer | None:
+    state = request.app.state
+    may_write = state.access.refusal(request.scope.get(KEY)) is None and state.station_store.is_writable
+    return await _writer(request) if may_write else None
+
+
 StationStoreDep = Annotated[StationStore, app_state("station_store")]
 BackgroundDep = Annotated[Background, app_state("background")]
 WriterDep = Annotated[Writer, Depends(_writer)]
+PossibleWriterDep = Annotated[Writer | None, Depends(_possible_writer)]
+"""Who would write a station in a call that only reads; None if the caller may not write."""
+AccessDep = Annotated[Access, app_state("access")]
+OutboundDep = Annotated[Outbound, app_state("outbound")]
+WebhookTestsDep = Annotated[RateLimiter, app_state("webhook_tests")]
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 

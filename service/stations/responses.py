@@ -44,16 +44,18 @@ from service.stations.schemas import (
 )
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
-from service.stations.store.database import NoForecastError
+from service.stations.store.database import NoForecastError, StoreError
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import daily_means, get_observations
 from service.stations.store.stations import (
     WEATHER_KIND,
     Fetch,
     Station,
+    Writer,
     get_fetches,
     get_station,
     list_stations,
+    settings_to_write,
 )
 from service.stations.weather_fetching import parse_origin
 from service.stations.webhooks import shown_url, shown_webhooks
@@ -70,15 +72,22 @@ RECENT: Final = 60
 Json = dict[str, Any]
 
 
-def station_detail(connection: Connection, station_id: str, *, recent: bool = False) -> StationDetail:
+def station_detail(
+    connection: Connection, station_id: str, writer: Writer | None = None, *, recent: bool = False
+) -> StationDetail:
     """Return a station with all of its settings, in its units; if ``recent``, with its last sixty days.
+
+    It says whether ``writer`` may change it; None stands for a caller who may write nothing.
 
     Raises:
         UnknownStationError: if there is none with this ID.
     """
     station = get_station(connection, station_id)
     (fields,) = _described(connection, [station], recent=recent)
-    return StationDetail(**fields, baseline=parse_baseline(station.settings.baseline))
+    may_write = writer is not None and not isinstance(
+        settings_to_write(connection, [station_id], writer)[station_id], StoreError
+    )
+    return StationDetail(**fields, baseline=parse_baseline(station.settings.baseline), writable=may_write)
 
 
 def page_json(connection: Connection, limit: int, after: str, search: str, *, recent: bool) -> bytes:

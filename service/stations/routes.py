@@ -1,10 +1,13 @@
 """``/stations`` and ``/observations``: stations, what they observe, and what is forecast for them."""
 
+import asyncio
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
@@ -18,21 +21,29 @@ from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.engine.events import position_of
 from service.http.bodies import require_json
+from service.http.problems import ProblemError
+from service.middleware.access import KEY
+from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
 from service.stations import observations
-from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events
+from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events, trial_alert
 from service.stations.card import card_svg
 from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather
+from service.stations.outbound import Outbound
 from service.stations.parameters import (
     PAGE,
+    AccessDep,
     After,
     BackgroundDep,
     Cursor,
+    OutboundDep,
     PageSize,
     Period,
+    PossibleWriterDep,
     StationId,
     StationStoreDep,
     TimeQuery,
+    WebhookTestsDep,
     WriterDep,
 )
 from service.stations.responses import (
@@ -44,6 +55,8 @@ from service.stations.responses import (
 )
 from service.stations.schemas import (
     STATION_EXAMPLES,
+    WEBHOOK_TEST_EXAMPLES,
+    AccessAnswer,
     AlertList,
     ForecastArchive,
     NewestForecast,
@@ -51,12 +64,15 @@ from service.stations.schemas import (
     StationPage,
     StationRequest,
     StationVerification,
+    TriedDelivery,
+    WebhookTest,
+    WebhookTestRequest,
 )
 from service.stations.sources import check_source
-from service.stations.store.stations import StationSettings, Writer, delete_station
+from service.stations.store.stations import StationSettings, Writer, delete_station, station_to_write
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
-from service.stations.webhooks import InputWebhook, check_webhooks
+from service.stations.webhooks import InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
 
 router = APIRouter(tags=["stations"])
 
@@ -138,9 +154,11 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_station(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
+async def get_station(
+    store: StationStoreDep, writer: PossibleWriterDep, id: StationId, recent: Recent = False
+) -> StationDetail:
     """Get the settings of a station, its newest observation and forecast, and the state of its events."""
-    return await store.read(station_detail, id, recent=recent)
+    return await store.read(station_detail, id, writer, recent=recent)
 
 
 @router.delete(
@@ -160,11 +178,32 @@ async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationI
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+@router.get(
+    "/access", operation_id="getAccess", summary="Get what the caller may do about stations", responses=problems(503)
+)
+async def get_access(request: Request, store: StationStoreDep, access: AccessDep) -> AccessAnswer:
+    """Get the role of the key, and whether it may create stations here.
+
+    `writable` in `GET /stations/{id}` says the same of changing a station.
+    """
+    key: Key | None = request.scope.get(KEY)
+    refused = access.refusal(key)
+    reason = None if refused is None else refused.detail
+    if not store.is_writable:
+        reason = "the database of stations cannot be written; ask the operator of the service"
+    return AccessAnswer(
+        role=None if key is None or key is ANONYMOUS else key.role,
+        create_stations=reason is None,
+        needs_key=refused is not None and access.has_writers and store.is_writable,
+        reason=reason,
+    )
+
+
 def _store_station(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
 ) -> tuple[bool, StationDetail]:
     is_new = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
-    return is_new, station_detail(connection, station)
+    return is_new, station_detail(connection, station, writer)
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
@@ -247,6 +286,61 @@ async def get_alerts(
 ) -> AlertList:
     """List events that began, changed their category, ended or are expected, with what became of each delivery."""
     return await store.read(station_alerts, id, Period.read(begin, to), Cursor.read(after), limit)
+
+
+@router.post(
+    "/stations/{id}/webhooks/test",
+    operation_id="testWebhooks",
+    summary="Send a test to the webhooks of a station",
+    responses=problems(400, 403, 404, 413, 415, 422, 429, 503, 504),
+    openapi_extra=request_body(WebhookTestRequest, examples=WEBHOOK_TEST_EXAMPLES),
+)
+async def post_webhook_test(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    writer: WriterDep,
+    outbound: OutboundDep,
+    limiter: WebhookTestsDep,
+    id: StationId,
+) -> WebhookTest:
+    """Send one delivery to a webhook, or to each, and return what came back.
+
+    It is signed like an alert and has the same fields, with `"test": true`. It is not stored, and not repeated. Where
+    the service has keys, this call needs the one that created the station, or an admin key.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = await serving.read_json(WebhookTestRequest, await request.body(), 0, settings.max_body_bytes)
+    station = await store.read(station_to_write, id, writer)
+    webhooks = tested_webhooks(station.settings.webhooks, body.url)
+    if (wait := math.ceil(limiter.take(id))) > 0:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"several tests of this station were sent just now: wait {wait} s",
+            headers={"Retry-After": str(wait)},
+            reason="rate_limited",
+        )
+    events = [event["name"] for event in station.settings.events or ()]
+    now = int(time.time())
+    first_events = [next(iter(webhook["events"] or events), None) for webhook in webhooks]
+    tries = [
+        _try_webhook(outbound, webhook, trial_alert(station, event, now))
+        for webhook, event in zip(webhooks, first_events, strict=True)
+    ]
+    return WebhookTest(station=id, deliveries=await asyncio.gather(*tries))
+
+
+async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:
+    begin = time.perf_counter()
+    status, error = await send_signed(outbound, webhook["url"], webhook["secret"], uuid4().hex, content)
+    return TriedDelivery(
+        url=shown_url(webhook["url"]),
+        delivered=error is None,
+        status=status,
+        milliseconds=round(1000 * (time.perf_counter() - begin)),
+        error=error,
+    )
 
 
 _MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}

@@ -16,8 +16,10 @@ from service.api.forecast.schemas import EventForecast, WeatherUse
 from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
+from service.middleware.keys import Role
 from service.stations.alerts import AlertKind, EventCategory, EventKind, StationEvents
 from service.stations.issue import DEFAULT_HORIZON
+from service.stations.outbound import MAX_URL
 from service.stations.parameters import StationName
 from service.stations.sources import Source
 from service.stations.weather_fetching import WeatherOrigin
@@ -341,6 +343,44 @@ class StationDetail(StationAnswer):
     baseline: AnyBaseline | None = Field(
         description="The baseline of the events; null if it is computed from the readings."
     )
+    writable: bool = Field(
+        description="Whether the caller may change the station: its key allows that, and the database can be written."
+    )
+
+
+class AccessAnswer(BaseModel):
+    """What the caller may do about stations."""
+
+    role: Role | None = Field(description="The role of the key; null without a key.")
+    create_stations: bool = Field(description="Whether the caller may create stations, which are then its own.")
+    needs_key: bool = Field(description="Whether a key of the role `station` or `admin` would allow that.")
+    reason: str | None = Field(description="Why the caller may not create stations; null if it may.")
+
+
+class WebhookTestRequest(RequestModel):
+    """Which webhooks to test."""
+
+    url: Annotated[str, Field(min_length=1, max_length=MAX_URL, pattern=ONE_LINE)] | None = Field(
+        default=None,
+        description="The URL of a webhook of the station, as you sent it or as responses show it. Defaults to all.",
+    )
+
+
+class TriedDelivery(BaseModel):
+    """A test delivery to a webhook, and what came back."""
+
+    url: str = Field(description="The webhook, as the `webhooks` of the station show it.")
+    delivered: bool = Field(description="Whether the receiver responded with a 2xx status.")
+    status: int | None = Field(description="The HTTP status of the response; null if there was none.")
+    milliseconds: int = Field(description="How long it took.")
+    error: str | None = Field(description="Why it was not delivered, and what to do; null if it was.")
+
+
+class WebhookTest(BaseModel):
+    """The test deliveries of a station, in the order of its webhooks."""
+
+    station: str
+    deliveries: list[TriedDelivery]
 
 
 class StationPage(BaseModel):
@@ -610,6 +650,7 @@ MANY_EXAMPLES: Final[dict[str, Any]] = {
         "value": {"readings": [{"station": "pier", "start": "2025-07-13", "values": [20.33]}]},
     }
 }
+WEBHOOK_TEST_EXAMPLES: Final[dict[str, Any]] = {"all": {"summary": "All webhooks of the station", "value": {}}}
 CORRECTION_EXAMPLES: Final[dict[str, Any]] = {
     "value": {"summary": "Another value", "value": {"value": 20.41}},
     "flag": {"summary": "The reading is right", "value": {"flag": 1}},

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -151,6 +151,10 @@ def _stored(webhook: InputWebhook, index: int, before: Sequence[Json]) -> Json:
     return {"url": url, "secret": secret, "events": None if webhook.events is None else [*webhook.events]}
 
 
+TESTS_A_MINUTE: Final = 12
+"""Test deliveries of one station from one process, two of them at once."""
+
+
 class WebhookSender:
     """Sends the alerts that are due. Each attempt is stored before the next one is made.
 
@@ -196,23 +200,13 @@ class WebhookSender:
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
             return self._failed(due, delivery.attempts, f"{host} did not respond to an earlier delivery")
-        body = dumps({"id": delivery.key, **due.content})
-        headers = headers_of(body, delivery.key, secret)
         attempts = delivery.attempts + 1
-        try:
-            response = await self._outbound.send("POST", delivery.url, headers=headers, content=body, seconds=SECONDS)
-        except OutboundError as error:
-            silent.add(host)
-            return self._failed(due, attempts, str(error))
-        status = response.status_code
-        if response.is_success:
-            return delivery._replace(
-                attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None
-            )
-        refusal = f"the receiver responded with status {status}"
-        if response.is_redirect:
-            refusal = f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
-        return self._failed(due, attempts, refusal, status)
+        status, error = await send_signed(self._outbound, delivery.url, secret, delivery.key, due.content)
+        if error is not None:
+            if status is None:
+                silent.add(host)
+            return self._failed(due, attempts, error, status)
+        return delivery._replace(attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None)
 
     def _failed(self, due: DueDelivery, attempts: int, error: str, status: int | None = None) -> Delivery:
         """Return what to store of a failure, with the time of the next attempt unless the delivery is given up."""
@@ -223,6 +217,42 @@ class WebhookSender:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def tested_webhooks(stored: Sequence[Json] | None, url: str | None) -> Sequence[Json]:
+    """Return the webhook of a station with a URL, as it was sent or is shown; all for None.
+
+    Raises:
+        RequestError: if there is none.
+    """
+    found = [each for each in stored or () if url is None or shown_url(each["url"]) == shown_url(url)]
+    if not found:
+        problem = "has no webhooks" if url is None or not stored else "has no webhook with this URL"
+        raise RequestError(f"the station {problem}: store its settings with the webhook first", field="url")
+    return found
+
+
+async def send_signed(
+    outbound: Outbound, url: str, secret: str, key: str, content: Mapping[str, Any]
+) -> tuple[int | None, str | None]:
+    """Send ``content`` to a webhook, signed with its secret.
+
+    Returns:
+        The status of the response, None if there was none; and why the delivery failed, None if it did not.
+    """
+    body = dumps({"id": key, **content})
+    try:
+        response = await outbound.send(
+            "POST", url, headers=headers_of(body, key, secret), content=body, seconds=SECONDS
+        )
+    except OutboundError as error:
+        return None, str(error)
+    status = response.status_code
+    if response.is_success:
+        return status, None
+    if response.is_redirect:
+        return status, f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
+    return status, f"the receiver responded with status {status}"
 
 
 def headers_of(body: bytes, key: str, secret: str) -> dict[str, str]:

@@ -303,6 +303,14 @@ class Database:
             with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
                 yield connection
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether the file may be written, or created; True for a server. This opens no connection."""
+        if self._path is None:
+            return True
+        existing = next(path for path in (self._path, *self._path.absolute().parents) if path.exists())
+        return os.access(existing, os.W_OK)
+
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._engine.dispose()
@@ -450,6 +458,11 @@ class StationStore:
         self._database = Database(url)
         self._threads = Worker(_THREADS, "store")
         self._long = Worker(_LONG_THREADS, "store-long")
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the database may be written, as far as its file tells."""
+        return self._database.is_writable
 
     async def read(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` with a connection for reading and the arguments, and return its result.

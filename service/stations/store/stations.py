@@ -272,6 +272,18 @@ def get_station(connection: Connection, station_id: str) -> Station:
     return _station_of(row)
 
 
+def station_to_write(connection: Connection, station_id: str, writer: Writer) -> Station:
+    """Return a station that ``writer`` may write.
+
+    Raises:
+        UnknownStationError: if there is none with this ID.
+        NotOwnerError: if it belongs to another writer.
+    """
+    station = get_station(connection, station_id)
+    writer.check(station_id, connection.scalar(select(STATIONS.c.owner).where(STATIONS.c.number == station.number)))
+    return station
+
+
 def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:
     """Return the first ``limit`` stations after an ID, in the database's order, with ``search`` in their IDs or names.
 

@@ -53,7 +53,7 @@ def test_a_station_is_its_row_in_the_table_of_all(ask: Ask, station: str) -> Non
     assert pier["newest_age"] > pd.Timedelta(days=1)
     table = ask("list")
     assert table.index.is_unique
-    row, pier = table.loc[station].drop("newest_age"), pier.drop(["newest_age", "baseline"])
+    row, pier = table.loc[station].drop("newest_age"), pier.drop(["newest_age", "baseline", "writable"])
     assert_series_equal(row, pier, check_index_type=False)
 
 
@@ -204,6 +204,10 @@ def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
     assert row["source"]["file"]["url"] == "https://data.example/buoy.txt"
     assert (row["weather"], row["weather_fetch_until"]) == ("open-meteo", pd.NaT)
     assert row["fetch_failures"] == 0 or pd.isna(row["fetch_failures"])
+    # The host does not exist.
+    (tried,) = ask("test_webhooks", station, shown["url"]).reset_index().to_dict("records")
+    assert (tried["url"], tried["delivered"], pd.isna(tried["status"])) == (shown["url"], False, True)
+    assert tried["error"].startswith("cannot find the host hooks.example")
     ask("put", station, step="day")
     assert ask("get", station)["webhooks"] == []
 

@@ -227,6 +227,9 @@ def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, sta
     listed = run("alerts", station)
     assert "began" in listed.output
     assert "0 of 1" in listed.output
+    tried = run("test-webhooks", station)
+    assert tried.status == 1
+    assert "cannot find the host hooks.example" in tried.output
     hooks.unlink()
     assert "hooks.json: cannot read it: " in run("add", station, "--step", "day", "--webhooks", hooks).errors
     hooks.write_text("{")

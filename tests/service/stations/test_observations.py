@@ -23,6 +23,11 @@ def stored(service: httpx.Client, station: str, **query: str | bool) -> Json:
     return answered(service.get(f"/stations/{station}/observations", params=query))
 
 
+def choices_of(refused: httpx.Response) -> list[tuple[str, str]]:
+    assert refused.status_code == 422
+    return [(each["option"], each["value"]) for each in refused.json().get("choices", [])]
+
+
 def varied(count: int) -> list[float]:
     return [12 + i % 3 / 10 for i in range(count)]
 
@@ -245,11 +250,11 @@ def test_a_file_that_does_not_fit_the_station_is_refused_with_the_remedy(
     two = "station,time,sst\n" + "".join(f"{name},2025-06-0{day},12.{day}\n" for name in "ab" for day in range(1, 6))
     path = f"/stations/{station}/observations"
     refused = service.post(path, content=hours, headers=CSV)
-    assert refused.status_code == 422
+    assert choices_of(refused) == [("resample", "day")]
     assert "the step of the file is one hour, but the step of the station is one day" in refused.json()["detail"]
     assert answered(service.post(path, content=hours, headers=CSV, params={"resample": "day"}))["new"] == 3
     refused = service.post(path, content=two, headers=CSV)
-    assert refused.status_code == 422
+    assert choices_of(refused) == [("station", "a"), ("station", "b")]
     assert "station=" in refused.json()["detail"]
     chosen = service.post(path, content=two, headers=CSV, params={"station": "b"})
     assert answered(chosen)["new"] + answered(chosen)["revised"] == 5
@@ -308,3 +313,11 @@ def test_a_period_ends_with_the_whole_of_its_last_day_or_at_a_time(to: str, last
     assert period.begin is not None
     assert period.end is not None
     assert (iso_of(period.begin), iso_of(period.end)) == ("2026-08-01T00:00:00Z", last)
+
+
+def test_a_question_that_the_dates_of_a_file_leave_open_has_choices(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    path, content = f"/stations/{new_station()}/observations", "date,sst\n03/04/2010,20\n05/04/2010,21\n"
+    assert choices_of(service.post(path, content=content, headers=CSV)) == [("dates", "dmy"), ("dates", "mdy")]
+    assert answered(service.post(path, content=content, headers=CSV, params={"dates": "dmy"}))["new"] == 2

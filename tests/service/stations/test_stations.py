@@ -261,6 +261,9 @@ def test_a_station_belongs_to_the_name_of_the_key_that_created_it(
         assert refused["error"].startswith("station 'a' belongs to another key: use the key that created it")
         assert ask(client, "boat", "DELETE", "a") == 403
         assert ask(client, "boat", "PATCH", "a/observations/2025-06-01", {"flag": 4}) == 403
+        tests = [client.post("/stations/a/webhooks/test", json={}, headers={"Authorization": f"Bearer {made[name][0]}"})
+                 for name in ("boat", "pier")]  # fmt: skip
+        assert [tried.status_code for tried in tests] == [403, 422]
         assert [ask(client, name, "DELETE", "a/observations/2025-06-01") for name in ("boat", "pier")] == [403, 200]
     # A new secret under the same name.
     made["pier"] = new_key("pier", Role.STATION)
@@ -279,3 +282,49 @@ def test_without_a_writable_store_only_calls_about_stations_fail(seas: Path, tmp
         answered(client.get("/models"))
         folder.unlink()
         assert client.put("/stations/pier", json={"step": "day"}).status_code == 201
+        assert answered(client.get("/access")) == {
+            "role": None, "create_stations": True, "needs_key": False, "reason": None,
+        }  # fmt: skip
+
+
+def permissions(client: httpx.Client, key: str | None = None) -> tuple[str | None, bool, bool, str, bool]:
+    """Return the answer of ``GET /access``, its reason as text, and whether the pier is writable."""
+    sent = {"Authorization": f"Bearer {key}"} if key else {}
+    access = answered(client.get("/access", headers=sent))
+    writable = answered(client.get("/stations/pier", headers=sent))["writable"]
+    return access["role"], access["create_stations"], access["needs_key"], access["reason"] or "", writable
+
+
+@pytest.mark.parametrize("allow_anonymous", [None, True])
+def test_the_service_says_what_a_key_may_do(seas: Path, tmp_path: Path, allow_anonymous: bool | None) -> None:
+    store = f"sqlite:///{tmp_path}/sst.db"
+    roles = ROLES | {"reader": Role.FORECAST}
+    made = {name: new_key(name, role) for name, role in roles.items()}
+    settings = keyed(seas, store, [key for _, key in made.values()])
+    with serve(settings.model_copy(update={"allow_anonymous": allow_anonymous})) as client:
+        sent = {"Authorization": f"Bearer {made['pier'][0]}"}
+        assert client.put("/stations/pier", headers=sent, json={"step": "day"}).json()["writable"] is True
+        needed = "writing stations and their readings needs a station key"
+        assert permissions(client) == (None, False, True, needed, False)
+        assert permissions(client, made["reader"][0]) == (
+            "forecast", False, True, f"{needed}, but the key of reader is a forecast key", False,
+        )  # fmt: skip
+        assert permissions(client, made["pier"][0]) == ("station", True, False, "", True)
+        assert permissions(client, made["boat"][0]) == ("station", True, False, "", False)
+        assert permissions(client, made["ops"][0]) == ("admin", True, False, "", True)
+        assert client.get("/access", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    with serve(keyed(seas, store, [made["reader"][1]])) as client:
+        role, creates, needs_key, reason, writable = permissions(client)
+        assert (role, creates, needs_key, writable) == (None, False, False, False)
+        assert reason.startswith(f"{needed}, but none is configured: create one with python -m service key")
+
+
+def test_what_cannot_be_written_is_not_writable(seas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))) as client:
+        assert answered(client.get("/access"))["create_stations"] is True
+        assert not (tmp_path / "sst.db").exists()
+        client.put("/stations/pier", json={"step": "day"}).raise_for_status()
+        # Root may write whatever the mode of a file says.
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        reason = "the database of stations cannot be written; ask the operator of the service"
+        assert permissions(client) == (None, False, False, reason, False)

@@ -3,16 +3,20 @@
 import asyncio
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from sqlalchemy import Connection, make_url
 
+from service.settings import Settings
 from service.stations.outbound import Outbound
+from service.stations.schemas import AlertAnswer
 from service.stations.store.alerts import (
     Alert,
     Delivery,
@@ -33,7 +37,9 @@ from service.stations.webhooks import (
 )
 from service.telemetry.station_metrics import StationMetrics
 from tests.servers.webhook_receiver import Answer, die, endless, receiving, status
-from tests.service.stations.conftest import in_time
+from tests.service.requests import answered
+from tests.service.stations.conftest import create, in_time
+from tests.serving import serve
 
 SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
 STORED = {"url": SLACK, "secret": "at least 16 characters", "events": ["heatwave"]}
@@ -238,3 +244,79 @@ def test_of_several_deliveries_to_a_host_that_does_not_answer_few_are_tried(sqli
         attempted = sqlite_post.send()
         assert 0 < sum(each.attempts for each in attempted) < 40
         assert all(each.next_attempt == RAISED + FIRST_PAUSE for each in attempted)
+
+
+@pytest.fixture(scope="module")
+def open_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service that may call private addresses."""
+    store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    with serve(Settings(artifacts=seas, store=SecretStr(store), allow_private_addresses=True)) as client:
+        yield client
+
+
+def hooked(service: httpx.Client, *urls: str) -> str:
+    """Create a station with an event and webhooks; return the path of its test."""
+    webhooks = [{"url": url, "secret": SECRET} for url in urls]
+    return f"/stations/{create(service, events=[{'name': 'warm', 'above': 25.0}], webhooks=webhooks)}/webhooks/test"
+
+
+def test_a_test_is_signed_like_an_alert_and_not_stored(open_service: httpx.Client) -> None:
+    with receiving() as receiver:
+        path = hooked(open_service, receiver.url)
+        station = path.split("/")[2]
+        readings = {"start": "2025-06-01", "values": [20.0, 20.5]}
+        open_service.post(f"/stations/{station}/observations", json=readings).raise_for_status()
+        (tried,) = answered(open_service.post(path, json={}))["deliveries"]
+        _, headers, body = receiver.next()
+    assert (tried["url"], tried["delivered"], tried["status"], tried["error"]) == (
+        shown_url(receiver.url), True, 200, None,
+    )  # fmt: skip
+    assert 0 <= tried["milliseconds"] < 600_000
+    assert headers["x-sst-signature"] == f"sha256={hmac.new(SECRET.encode(), body, 'sha256').hexdigest()}"
+    sent = json.loads(body)
+    assert sent["id"] == headers["idempotency-key"]
+    assert {name: sent[name] for name in ("test", "alert", "station", "event", "kind", "sst", "observed_until")} == {
+        "test": True, "alert": "test", "station": station, "event": "warm", "kind": "threshold", "sst": 20.5,
+        "observed_until": "2025-06-02T00:00:00Z",
+    }  # fmt: skip
+    assert {*AlertAnswer.model_fields} - {"deliveries"} <= sent.keys()
+    assert answered(open_service.get(f"/stations/{station}/alerts"))["alerts"] == []
+
+
+def test_each_webhook_is_tried_or_the_one_that_is_named(open_service: httpx.Client) -> None:
+    with receiving() as good, receiving() as bad:
+        bad.answers.put(status(500))
+        path = hooked(open_service, good.url, bad.url)
+        both = answered(open_service.post(path, json={}))["deliveries"]
+        assert [(each["delivered"], each["status"], each["error"]) for each in both] == [
+            (True, 200, None), (False, 500, "the receiver responded with status 500"),
+        ]  # fmt: skip
+        (one,) = answered(open_service.post(path, json={"url": shown_url(bad.url)}))["deliveries"]
+        assert (one["url"], one["delivered"]) == (shown_url(bad.url), True)
+        limited = open_service.post(path, json={})
+        assert (limited.status_code, limited.headers["Retry-After"]) == (429, "5")
+        assert good.received.qsize() == 1
+    gone = hooked(open_service, good.url)
+    (tried,) = answered(open_service.post(gone, json={"url": good.url}))["deliveries"]
+    assert (tried["delivered"], tried["status"]) == (False, None)
+    assert tried["error"].startswith("cannot connect to 127.0.0.1")
+
+
+def test_a_test_needs_a_webhook_of_the_station(open_service: httpx.Client) -> None:
+    refused = open_service.post(hooked(open_service), json={})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("the station has no webhooks")
+    refused = open_service.post(hooked(open_service, SLACK), json={"url": "https://hooks.example/other"})
+    assert refused.json()["errors"][0]["location"] == "body.url"
+    assert open_service.post("/stations/nowhere/webhooks/test", json={}).status_code == 404
+
+
+def test_a_test_does_not_reach_a_private_network(seas: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/sst.db"
+    with receiving() as receiver:
+        with serve(Settings(artifacts=seas, store=SecretStr(store), allow_private_addresses=True)) as client:
+            path = hooked(client, receiver.url)
+        with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
+            (tried,) = answered(client.post(path, json={}))["deliveries"]
+        assert "is on a private network" in tried["error"]
+        assert receiver.received.empty()
