@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, WithJsonSchema
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from forecasting.errors import UnknownNameError
 from forecasting.forecasts.options import DEFAULT_LEVELS
@@ -15,6 +15,8 @@ from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import problems
+from service.api.pages import AssetsDep
+from service.api.release_report import POLICY, report_page
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -115,6 +117,21 @@ def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None
     if loaded.card is None:
         raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
     return Response(loaded.card, media_type="text/markdown; charset=utf-8")
+
+
+# Not async: it is drawn in a thread.
+@router.get(
+    "/{model}/report",
+    operation_id="getModelReport",
+    summary="Get the report of a release",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problems(404, 422, 503)},
+)
+def get_report(catalog: CatalogDep, assets: AssetsDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
+    """Return a page without script on the release: what was evaluated, its training, and its model card."""
+    loaded, _ = catalog.find(model, dataset)
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(report_page(loaded, assets), headers=headers)
 
 
 def _metadata(loaded: LoadedRelease | LoadedUniversal, cell: str) -> CheckpointMetadata | UniversalMetadata:

@@ -211,10 +211,10 @@ def _docs_html(app: FastAPI, assets: Assets) -> str:
     template = (PAGE / "docs" / "docs.html").read_text(encoding="utf-8")
     if assets.swagger is None:
         template = "\n".join(line for line in template.splitlines() if "$swagger" not in line)
-    header = _element("header", page).replace(_DOCS_LINK, _DOCS_LINK.replace(">", ' aria-current="page">'))
+    header = element("header", page).replace(_DOCS_LINK, _DOCS_LINK.replace(">", ' aria-current="page">'))
     parts = {
         "header": header,
-        "footer": _element("footer", page),
+        "footer": element("footer", page),
         "about": _ABOUT if assets.swagger else _NOT_INSTALLED,
     }
     return Template(Template(template).safe_substitute(parts)).substitute(
@@ -225,7 +225,7 @@ def _docs_html(app: FastAPI, assets: Assets) -> str:
     )
 
 
-def _element(name: str, html: str) -> str:
+def element(name: str, html: str) -> str:
     """Return the only element ``name`` of the page, so that both pages show the same."""
     (element,) = re.findall(f"<{name}[ >].*?</{name}>", html, re.DOTALL)
     return str(element)
