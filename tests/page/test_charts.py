@@ -188,7 +188,7 @@ def test_a_chart_is_saved_in_light_colours_with_title_legend_period_and_source(v
         "Recent values of Sea off Peru and the forecast",
         "Observed",
         "GRU",
-        "Climatology",
+        "Usual",
         "95%",
         "80%",
     ]

@@ -86,7 +86,7 @@ def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
     page = visitor().open("?view=compare&models=rnn,lstm,gru,climatology")
     page.locator(".plot .surface").first.hover()
     label = page.locator(".plot .readout").first
-    for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU error"):
+    for name in ("Observed", "RNN", "LSTM", "GRU", "Usual", "GRU error"):
         expect(label).to_contain_text(name)
 
 

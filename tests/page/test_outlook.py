@@ -70,7 +70,7 @@ def test_a_series_shorter_than_two_years_has_a_forecast_a_day_ahead_and_nothing_
     assert "usual" not in headline(page)
     assert "Archive series, ended 22 March 2017" in opening(page)
     expect(page.locator(".plot")).to_contain_text(re.compile(r"until Mar 2017, \d+ years ago"))
-    assert "Climatology" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
+    assert "Usual" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
 
 
 def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_controls(shown: Shown, url: str) -> None:
@@ -79,7 +79,7 @@ def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_cont
     expect(plot).to_contain_text(re.compile(r"until Dec 2010, \d+ years ago"))
     expect(plot).to_contain_text("usual 1950–2010")
     past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
-    (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Climatology').map(trace => trace.y)")
+    (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Usual').map(trace => trace.y)")
     assert usual[: len(past["climatology"])] == past["climatology"]
     chart, dataset = box_of(plot), box_of(page.get_by_label("Dataset"))
     assert chart["y"] + chart["height"] < dataset["y"]

@@ -15,7 +15,7 @@ const TITLES = {
   lstm: "LSTM",
   gru: "GRU",
   persistence: "Persistence",
-  climatology: "Climatology",
+  climatology: "Usual",
   damped: "Damped persistence",
   linear: "Linear autoregression",
   usual_change: "Usual change",

@@ -38,7 +38,7 @@ const PERIOD_UNITS = [
 /** @type {{[name: string]: string}} */
 const PHRASES = {
   persistence: "repeating the last value",
-  climatology: "climatology",
+  climatology: "the usual temperature",
   damped: "damped persistence",
   linear: "a linear autoregression",
   usual_change: "the last value plus the usual change",
