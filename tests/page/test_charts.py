@@ -213,3 +213,21 @@ def test_a_table_is_saved_with_units_plain_numbers_and_times_of_iso_8601(shown: 
     head, first, *_ = download.value.path().read_text().splitlines()
     assert head == 'Time (UTC),"Observed, °C","GRU, °C","LSTM, °C","RNN, °C"'
     assert re.fullmatch(r"1998-10(,-?\d+\.\d\d){4}", first)
+
+
+def test_the_unit_of_temperatures_is_chosen_once_and_kept_in_the_browser(visitor: Visitor) -> None:
+    visit = visitor(new=True)
+    page = visit.open("?view=forecast&dataset=nino12&model=gru&horizon=1")
+    celsius = float(page.get_by_role("table").get_by_role("cell").first.inner_text())
+    page.get_by_label("Unit of temperatures").select_option("°F")
+    visit.settle()
+    for _ in range(2):
+        fahrenheit = float(page.get_by_role("table").get_by_role("cell").first.inner_text())
+        assert fahrenheit == pytest.approx(32 + 1.8 * celsius, abs=0.02)
+        page.locator(".chart").first.focus()
+        page.keyboard.press("End")
+        expect(page.locator(".readout").first).to_contain_text(f"{fahrenheit:.2f} °F")
+        expect(page.locator("#announcement")).to_contain_text(f"GRU {fahrenheit:.2f} °F")
+        ticks = page.locator(".plot text[text-anchor=end]").all_text_contents()
+        assert 60 < float(ticks[0]) < float(ticks[1]) < 90
+        page = visit.open("?view=forecast&dataset=nino12&model=gru&horizon=1")

@@ -4,7 +4,6 @@
 import { h } from "./dom.js";
 import { drawPlot } from "./plot.js";
 import { sample } from "./readout.js";
-import { rangeValue } from "./scales.js";
 import { svg } from "./svg.js";
 import { colour } from "./theme.js";
 
@@ -82,7 +81,7 @@ function legend(data) {
 
 /** The visible period, and where the chart comes from. @param {import("./scales.js").Scale} x @param {any} layout */
 function sourceLine(x, { xaxis: { hoverformat } }) {
-  const period = x.kind === "time" && hoverformat ? `${x.domain.map((number) => hoverformat(rangeValue(x, number))).join(" – ")} · ` : "";
+  const period = x.kind === "time" && hoverformat ? `${x.domain.map((number) => hoverformat(x.value(number))).join(" – ")} · ` : "";
   return `${period}${document.title} · ${location.origin}${location.pathname}`;
 }
 

@@ -10,7 +10,6 @@ import { drawPlot } from "./plot.js";
 import { Pointer } from "./pointer.js";
 import { onPrint, paperWidth } from "./printing.js";
 import { pointsAtPixel, pointsAtSameX, Readout } from "./readout.js";
-import { rangeValue } from "./scales.js";
 import { errorNotice } from "./task.js";
 import { drawnPosition } from "./visible-range.js";
 
@@ -143,7 +142,7 @@ export class Chart {
   /** Zoom to what was dragged over. @param {number} begin in pixels @param {number} end */
   #zoomToPixels(begin, end) {
     const { drawn } = this;
-    if (drawn) this.zoom(/** @type {any} */ ([begin, end].map((pixel) => rangeValue(drawn.x, drawn.x.invert(pixel)))));
+    if (drawn) this.zoom(/** @type {any} */ ([begin, end].map((pixel) => drawn.x.value(drawn.x.invert(pixel)))));
   }
 
   /** @param {number} factor of the visible width @param {number} shift as a fraction of the visible width */
@@ -156,7 +155,7 @@ export class Chart {
     const [first, last] = (this.whole ?? x.domain).map(x.number);
     if (width >= last - first) return this.zoom(null);
     const from = Math.min(Math.max(centre - width / 2, first), last - width);
-    this.zoom(/** @type {any} */ ([from, from + width].map((number) => rangeValue(x, number))));
+    this.zoom(/** @type {any} */ ([from, from + width].map((number) => x.value(number))));
   }
 
   /** Show the values at a position in pixels. @param {number} x @param {number} y */

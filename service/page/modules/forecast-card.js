@@ -2,6 +2,7 @@
 /** A forecast as a chart, warnings and a table. */
 
 import { Chart } from "./chart.js";
+import { unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { forecastFigure, originOf, recentRange } from "./forecast-chart.js";
 import { forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
@@ -57,8 +58,8 @@ export function valuesCard({ name, title = name, history, forecasts }) {
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h2", {}, "Forecast values, °C")),
-    forecastTable(`Forecast for ${title}, °C`, forecasts, history.step),
+    h("header", {}, h("h2", {}, `Forecast values, ${unit()}`)),
+    forecastTable(`Forecast for ${title}, ${unit()}`, forecasts, history.step),
   );
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** A chart of the end of a series and its forecast. */
 
+import { inUnit, temperature, unit } from "./degrees.js";
 import { originLabels, usualLabel } from "./forecast-labels.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { colourOf, kindOf, modelTitle } from "./models.js";
@@ -76,9 +77,9 @@ export function forecastFigure(history, forecasts, references, range, overlay = 
     layout: {
       xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
       ...overlay?.layout,
-      yaxis: { nticks: 7, ...fixedRange(axis), ...overlay?.layout.yaxis },
+      yaxis: { nticks: 7, unit: "temperature", ...fixedRange(axis), ...overlay?.layout.yaxis },
       shapes: [verticalLine(origin.x)],
-      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
+      annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
     ...readout(history, forecasts, { slice, indices, range, overlay }, behind.length, referenceLines.length),
@@ -97,9 +98,9 @@ function readout(history, forecasts, { slice, indices, range, overlay }, bandTra
   return {
     extent: /** @type {[number, number]} */ ([slice[0] < slice[1] ? slice[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : slice[1]]),
     describe: (/** @type {number} */ i) => {
-      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${fixed(history.values[i], 2)}`}${overlay?.describe(i) ?? ""}`;
+      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${temperature(history.values[i], 2)}`}${overlay?.describe(i) ?? ""}`;
       const lead = i - n;
-      const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${fixed(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
+      const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${temperature(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
       return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}${overlay?.describe(i) ?? ""}`;
     },
     pointsAt: (/** @type {number} */ i) =>
@@ -166,12 +167,12 @@ function pick(items, indices) {
 
 /** @param {ModelForecast} forecast @param {number} i */
 function hoverTemplate(forecast, i) {
-  const intervals = forecast.intervals.map((interval) => `<br>${interval.level}%${interval.calibrated ? "" : " (not calibrated)"}: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
+  const intervals = forecast.intervals.map((interval) => `<br>${interval.level}%${interval.calibrated ? "" : " (not calibrated)"}: ${fixed(inUnit(interval.lower[i]), 2)} – ${fixed(inUnit(interval.upper[i]), 2)}`);
   return `<b>%{y:.2f} °C</b>${intervals.join("")}`;
 }
 
 /** @param {ModelForecast} forecast @param {number} i */
 function intervalText(forecast, i) {
   const [first] = forecast.intervals;
-  return first ? ` (${first.level} percent interval from ${fixed(first.lower[i], 2)} to ${fixed(first.upper[i], 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
+  return first ? ` (${first.level} percent interval from ${fixed(inUnit(first.lower[i]), 2)} to ${fixed(inUnit(first.upper[i]), 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
 }

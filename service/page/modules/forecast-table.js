@@ -1,6 +1,7 @@
 // @ts-check
 /** The values of a forecast, as a table and as CSV rows. */
 
+import { inUnit, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
@@ -59,10 +60,10 @@ function rowsOf(forecasts, step, indices) {
   return indices.map((i) => [
     columnTime(timestamps[i], step),
     ...forecasts.flatMap((forecast) => [
-      h("td", {}, fixed(forecast.sst[i], 2), forecasts.length > 1 && forecast.intervals.filter(({ level }) => level === narrowLevel(forecasts)).map((interval) => under(interval, i))),
+      h("td", {}, fixed(inUnit(forecast.sst[i]), 2), forecasts.length > 1 && forecast.intervals.filter(({ level }) => level === narrowLevel(forecasts)).map((interval) => under(interval, i))),
       ...forecast.intervals.map((interval) => h("td", { class: intervalClass(forecasts, interval.level) }, range(interval, i))),
     ]),
-    ...Object.keys(baselines).map((name) => h("td", { class: "wide-only" }, fixed(baselines[name][i], 2))),
+    ...Object.keys(baselines).map((name) => h("td", { class: "wide-only" }, fixed(inUnit(baselines[name][i]), 2))),
   ]);
 }
 
@@ -80,15 +81,16 @@ function intervalClass(forecasts, level) {
 function forecastCsv(forecasts) {
   const references = Object.keys(forecasts[0].baselines);
   const levels = forecasts[0].intervals.map((interval) => interval.level);
-  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), "calibrated", ...references];
+  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), "calibrated", ...references, "unit"];
   const rows = forecasts.flatMap((forecast) =>
     forecast.timestamps.map((time, i) => [
       time,
       forecast.model,
-      forecast.sst[i],
-      ...forecast.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
+      inUnit(forecast.sst[i]),
+      ...forecast.intervals.flatMap((interval) => [inUnit(interval.lower[i]), inUnit(interval.upper[i])]),
       forecast.intervals.every((interval) => interval.calibrated),
-      ...references.map((name) => forecast.baselines[name]?.[i]),
+      ...references.map((name) => inUnit(forecast.baselines[name]?.[i])),
+      unit(),
     ]),
   );
   return [head, ...rows];
@@ -112,7 +114,7 @@ function ordinal(n) {
 
 /** @param {ModelForecast["intervals"][number]} interval @param {number} i */
 function range(interval, i) {
-  return [`${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`, !interval.calibrated && uncalibratedMark()];
+  return [`${fixed(inUnit(interval.lower[i]), 2)} – ${fixed(inUnit(interval.upper[i]), 2)}`, !interval.calibrated && uncalibratedMark()];
 }
 
 /** An interval under its value, which only narrow screens show. @param {ModelForecast["intervals"][number]} interval @param {number} i */

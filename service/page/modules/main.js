@@ -2,6 +2,7 @@
 /** The entry point: shows the view that the URL names, and follows changes of the URL. */
 
 import { readState, updateState, urlOf } from "./address.js";
+import { installUnit } from "./degrees.js";
 import { fill } from "./dom.js";
 import { errorNotice } from "./task.js";
 import { installTheme } from "./theme.js";
@@ -87,5 +88,6 @@ document.addEventListener("click", (event) => {
 
 addEventListener("popstate", show);
 installTheme(/** @type {HTMLSelectElement} */ (document.getElementById("theme")));
+installUnit(/** @type {HTMLSelectElement} */ (document.getElementById("unit")), show);
 show();
 setTimeout(loadOthers, OTHERS_DELAY_MS);

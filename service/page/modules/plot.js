@@ -5,9 +5,9 @@
  * - traces of the type "scatter": `mode`, `name`, `x`, `y` (null is a gap), `text`, `yaxis`, `line` (`color`, `width`,
  *   `dash` in pixels such as "4px,2px", `shape` "hv"), `marker` (`symbol`, `size`, `color`, `opacity`, `line`), `fill`
  *   ("tonexty" over the same x, "toself") with `fillcolor`, `opacity`, `connectgaps`, `hoverinfo` "skip",
- *   `hovertemplate` with `%{x}`, `%{y}`, `%{text}`, `<b>` and `<br>`;
+ *   `hovertemplate` with `%{x}`, `%{y}`, `%{text}`, `<b>` and `<br>`; "%{y:.2f} °C" follows the unit of its axis;
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range`, `domain` (vertical axes), `title.text`, `nticks`, `dtick`, `showgrid`,
- *   `zeroline`, `rangemode` "tozero", `autorange` "reversed", `tickfont`, and `hoverformat`, a function from a value to
+ *   `zeroline`, `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen), `rangemode` "tozero", `autorange` "reversed", `tickfont`, and `hoverformat`, a function from a value to
  *   text. Axes of times, numbers or categories are told by their values. All panels share one horizontal axis;
  * - `shapes`: lines and rectangles; `annotations`: texts, each with an optional `shortText` for a lack of room on the left;
  * - `margin`, and `hovermode` "x unified" or "closest".

@@ -1,6 +1,7 @@
 // @ts-check
 /** The values of a chart at a time, in a box beside it. */
 
+import { inUnit, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { at, markerAt, round } from "./marks.js";
 import { fixed } from "./numbers.js";
@@ -31,7 +32,7 @@ export class Readout {
     const spike = svg("line", { x1: round(pixel), x2: round(pixel), y1: plot.box.top, y2: plot.box.bottom, class: "spike" });
     this.marks.replaceChildren(...(unified ? [spike] : []), ...shown.map((point) => dot(plot, point)));
     plot.element.append(this.marks);
-    fill(this.element, unified && h("p", { class: "when" }, heading(plot, layout, shown[0])), shown.map((point) => row(plot, point)));
+    fill(this.element, unified && h("p", { class: "when" }, heading(plot, layout, shown[0])), shown.map((point) => row(plot, layout, point)));
     this.element.hidden = false;
     this.#place(plot, pixel, unified ? plot.box.top : plot.points[shown[0].curveNumber].py[shown[0].pointNumber]);
   }
@@ -97,10 +98,10 @@ function heading({ points }, { xaxis }, { curveNumber, pointNumber }) {
   return typeof xaxis.hoverformat === "function" ? xaxis.hoverformat(value) : String(value);
 }
 
-/** @param {Plot} plot @param {Point} point */
-function row({ points }, { curveNumber, pointNumber }) {
+/** @param {Plot} plot @param {any} layout @param {Point} point */
+function row({ points }, layout, { curveNumber, pointNumber }) {
   const { trace } = points[curveNumber];
-  return h("p", {}, sample(trace, pointNumber), trace.name && h("span", { class: "name" }, trace.name), h("span", { class: "value" }, readingOf(trace, pointNumber)));
+  return h("p", {}, sample(trace, pointNumber), trace.name && h("span", { class: "name" }, trace.name), h("span", { class: "value" }, readingOf(trace, pointNumber, layout)));
 }
 
 /** A piece of its area or line, or its marker. @param {any} trace @param {number} i */
@@ -119,12 +120,16 @@ function dot({ points }, { curveNumber, pointNumber }) {
   return svg("circle", { cx: round(px[pointNumber]), cy: round(py[pointNumber]), r: 4 }, { fill: colour });
 }
 
-/** The template of a trace filled in, as nodes: text from files is never parsed as markup. @param {any} trace @param {number} i */
-function readingOf(trace, i) {
+/** The template of a trace filled in, as nodes: text from files is never parsed as markup. @param {any} trace @param {number} i @param {any} layout */
+function readingOf(trace, i, layout) {
   const template = at(trace.hovertemplate, i) ?? "%{y}";
   return template.split(/(<b>.*?<\/b>|<br>)/).map((/** @type {string} */ part) => {
     if (part === "<br>") return h("br");
-    const text = part.replace(/<\/?b>/g, "").replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, name, format) => formatted(at(trace[name], i), format));
+    const text = part.replace(/<\/?b>/g, "").replace(/%\{(\w+)(?::([^}]*))?\}( °C)?/g, (_, name, format, celsius = "") => {
+      const quantity = celsius && layout[name === "x" ? "xaxis" : (trace.yaxis ?? "y").replace("y", "yaxis")]?.unit;
+      const value = at(trace[name], i);
+      return quantity ? `${formatted(inUnit(value, quantity), format)} ${unit()}` : formatted(value, format) + celsius;
+    });
     return part.startsWith("<b>") ? h("b", {}, text) : text;
   });
 }

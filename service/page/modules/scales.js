@@ -1,6 +1,7 @@
 // @ts-check
 /** The scales of a chart: from values to pixels and back. */
 
+import { inUnit, toCelsius } from "./degrees.js";
 import { milliseconds } from "./times.js";
 
 /**
@@ -12,6 +13,7 @@ import { milliseconds } from "./times.js";
  * @property {Pair} domain the numbers at the two ends
  * @property {Pair} pixels the pixels of the two ends
  * @property {(value: Value) => number} number a value as a number; NaN for a missing one
+ * @property {(number: number) => Value} value what a number stands for in a range of the axis
  * @property {(number: number) => number} pixel
  * @property {(pixel: number) => number} invert from a pixel to a number
  * @property {string[]} categories by number; empty for other kinds
@@ -31,7 +33,9 @@ const MARGIN = 0.05;
 export function scaleOf(columns, axis, pixels, padded) {
   const kind = kindOf(columns);
   const categories = kind === "category" ? /** @type {string[]} */ ([...new Set(columns.flat())]) : [];
-  const number = { time: timeNumber, number: plainNumber, category: (/** @type {Value} */ value) => categories.indexOf(String(value)) }[kind];
+  const { unit } = axis;
+  const inItsUnit = (/** @type {Value} */ value) => inUnit(plainNumber(value), unit);
+  const number = { time: timeNumber, number: unit ? inItsUnit : plainNumber, category: (/** @type {Value} */ value) => categories.indexOf(String(value)) }[kind];
   const fitted = axis.range ? axis.range.map(number) : extent(columns, number, kind === "category" ? null : padded ? MARGIN : 0);
   if (axis.rangemode === "tozero" && !axis.range) fitted.splice(0, 2, Math.min(fitted[0], 0), Math.max(fitted[1], 0));
   const domain = /** @type {Pair} */ (axis.autorange === "reversed" ? fitted.reverse() : fitted);
@@ -42,14 +46,10 @@ export function scaleOf(columns, axis, pixels, padded) {
     pixels,
     number,
     categories,
+    value: (value) => (kind === "time" ? new Date(value).toISOString() : unit ? toCelsius(value, unit) : value),
     pixel: (value) => pixels[0] + (value - domain[0]) * perUnit,
     invert: (pixel) => domain[0] + (pixel - pixels[0]) / perUnit,
   };
-}
-
-/** What a number of a scale stands for in a range of the axis. @param {Scale} scale @param {number} number */
-export function rangeValue({ kind }, number) {
-  return kind === "time" ? new Date(number).toISOString() : number;
 }
 
 /** @param {Value[][]} columns @returns {"time" | "number" | "category"} */

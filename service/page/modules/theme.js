@@ -3,11 +3,11 @@
 
 /** Apply the saved theme and connect the control that changes it. @param {HTMLSelectElement} select */
 export function installTheme(select) {
-  const theme = savedTheme();
+  const theme = savedChoice("theme");
   select.value = theme;
   document.documentElement.dataset.theme = theme;
   select.addEventListener("change", () => {
-    saveTheme(select.value);
+    saveChoice("theme", select.value);
     document.documentElement.dataset.theme = select.value;
   });
 }
@@ -22,18 +22,19 @@ export function tint(name, opacity) {
   return `color-mix(in srgb, var(--${name}) ${Math.round(opacity * 100)}%, transparent)`;
 }
 
-function savedTheme() {
+/** What was chosen in this browser; empty for nothing. @param {string} name */
+export function savedChoice(name) {
   try {
-    return localStorage.getItem("theme") ?? "";
+    return localStorage.getItem(name) ?? "";
   } catch {
     return "";
   }
 }
 
-/** @param {string} theme */
-function saveTheme(theme) {
+/** Keep a choice in this browser. @param {string} name @param {string} value */
+export function saveChoice(name, value) {
   try {
-    localStorage.setItem("theme", theme);
+    localStorage.setItem(name, value);
   } catch {
     // Storage is disabled: the choice lasts until the page is closed.
   }
