@@ -40,7 +40,6 @@ from service.engine.serving import Lifecycle, Serving
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.middleware.access import Access, RateLimiter
-from service.middleware.browsers import PAGE_POLICY
 from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
 from service.settings import Settings
@@ -153,7 +152,7 @@ def create_app(
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)
-    policies = {pages.PATH: PAGE_POLICY, pages.DOCS_PATH: pages.install_docs(app, app.state.assets)}
+    pages.install_docs(app, app.state.assets)
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))
@@ -167,7 +166,6 @@ def create_app(
         access=app.state.access,
         metrics=app.state.metrics,
         routes=routes,
-        policies=policies,
         streamed=frozenset({"/forecast"}),
     )
     return app

@@ -7,7 +7,7 @@ says so: nothing is loaded from another server.
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -17,14 +17,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Annotated, Final
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.api.dependencies import SettingsDep, app_state
-from service.middleware.browsers import ALWAYS
+from service.middleware.browsers import ALWAYS, PAGE_POLICY
 
 MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -128,9 +129,18 @@ def _swagger() -> Bundle | None:
     return Bundle(f"/assets/flask-swagger-ui-{version('flask-swagger-ui')}", files)
 
 
-PATH: Final = "/"
-VIEWS: Final = ("forecast", "data", "stations", "compare", "operate")
-"""The views of the page, as in address.js. The first is the default."""
+HOME: Final = "/"
+VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
+    HOME: ("home",),
+    "/add": ("add",),
+    "/place/file": ("place", "data"),
+    "/place/sea/{dataset:path}": ("place", "forecast"),
+    "/place/station/{station:path}": ("place", "station-view"),
+    "/place/{unknown:path}": ("place",),
+    "/report/{dataset:path}": ("report",),
+    "/about/models": ("loaded-models",),
+}
+"""The modules of each address of the page, as in address.js and place.js. A part of a path may contain slashes."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -141,12 +151,36 @@ _REVALIDATE: Final = {"Cache-Control": "no-cache"}
 AssetsDep = Annotated[Assets, app_state("assets")]
 
 
-@router.get(PATH)
-def page(assets: AssetsDep, settings: SettingsDep, view: str = "") -> HTMLResponse:
-    """Return the page, with links to the modules of a view so that browsers load them all at once."""
-    view = view if view in VIEWS else VIEWS[0]
-    modules = tuple(assets.page.modules_of("main", view))
-    return HTMLResponse(_page_html(assets.page.folder, modules, settings.max_body_bytes), headers=_REVALIDATE)
+def _page_of(path: str) -> Callable[..., Response]:
+    """Return the handler of an address: the page, with links to its modules so that browsers load them all at once."""
+
+    def page(request: Request, assets: AssetsDep, settings: SettingsDep) -> Response:
+        if path == HOME and not {"view", "dataset"}.isdisjoint(request.query_params):
+            return _moved(dict(request.query_params), settings.default_dataset)
+        modules = tuple(assets.page.modules_of("main", *VIEWS[path]))
+        html = _page_html(assets.page.folder, modules, settings.max_body_bytes)
+        return HTMLResponse(html, headers=_REVALIDATE | {"Content-Security-Policy": PAGE_POLICY})
+
+    return page
+
+
+for _path in VIEWS:
+    router.add_api_route(_path, _page_of(_path), response_model=None)
+
+
+def _moved(query: dict[str, str], default_dataset: str) -> RedirectResponse:
+    """Return the redirect from an address of earlier versions, such as ``/?view=compare&dataset=nino12``."""
+    view, dataset = query.pop("view", "forecast"), quote(query.pop("dataset", default_dataset), safe="")
+    station = quote(query.pop("station", ""), safe="") if view == "stations" else ""
+    path = {
+        "forecast": f"/place/sea/{dataset}",
+        "data": "/add",
+        "stations": f"/place/station/{station}" if station else HOME,
+        "compare": f"/report/{dataset}",
+        "operate": "/about/models",
+    }.get(view, HOME)
+    options = f"?{urlencode(query, safe=',:')}" if query else ""
+    return RedirectResponse(path + options, HTTPStatus.PERMANENT_REDIRECT, _REVALIDATE)
 
 
 # Not async: the first request for a large file compresses it.
@@ -195,15 +229,14 @@ _DOCS_POLICY: Final = (
 _DOCS_LINK: Final = f'<a href="{DOCS_PATH}">'
 
 
-def install_docs(app: FastAPI, assets: Assets) -> str:
-    """Add ``/docs`` to an ``app`` made with ``docs_url=None``. Returns the page's Content-Security-Policy."""
+def install_docs(app: FastAPI, assets: Assets) -> None:
+    """Add ``/docs`` to an ``app`` made with ``docs_url=None``."""
     html = _docs_html(app, assets)
 
     async def docs() -> HTMLResponse:
-        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(html, headers=_REVALIDATE | {"Content-Security-Policy": _DOCS_POLICY})
 
     app.add_api_route(DOCS_PATH, docs, include_in_schema=False)
-    return _DOCS_POLICY
 
 
 def _docs_html(app: FastAPI, assets: Assets) -> str:

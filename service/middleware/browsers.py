@@ -28,10 +28,10 @@ PAGE_POLICY: Final = (
 )
 
 
-def security_headers(policy: str = DATA_POLICY) -> RawHeaders:
-    """Return the headers of a response with this Content-Security-Policy."""
+def security_headers() -> RawHeaders:
+    """Return the headers of a response that is data."""
     return (
-        (b"content-security-policy", policy.encode("ascii")),
+        (b"content-security-policy", DATA_POLICY.encode("ascii")),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"referrer-policy", b"no-referrer"),
         (b"x-content-type-options", b"nosniff"),

@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.middleware.gzip import GZipMiddleware
@@ -57,7 +57,6 @@ class RequestMiddleware:
         access: Access,
         metrics: Metrics,
         routes: Iterable[str],
-        policies: Mapping[str, str],
         streamed: frozenset[str],
     ) -> None:
         """Wrap ``app``.
@@ -69,7 +68,6 @@ class RequestMiddleware:
             access: the key that each path needs.
             metrics: counts the requests.
             routes: the templates of the routes, the labels of the metrics.
-            policies: the Content-Security-Policy of each path whose response is not data.
             streamed: the paths whose POST routes read bodies of some media types piece by piece.
         """
         self._app = app
@@ -83,7 +81,6 @@ class RequestMiddleware:
         self._routes = [(compile_path(template)[0], template) for template in routes]
         self._headers = security_headers()
         self._own_names = {b"x-request-id", *dict(self._headers)}
-        self._page_headers = {path: security_headers(policy) for path, policy in policies.items()}
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8).hex()
 
@@ -107,7 +104,7 @@ class RequestMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 scope[STATUS] = message["status"]
-                given, added = message["headers"], self._page_headers.get(scope["path"], self._headers)
+                given, added = message["headers"], self._headers
                 names = {name for name, _ in given}
                 if not names.isdisjoint(self._own_names):
                     added = tuple(header for header in added if header[0] not in names)

@@ -79,15 +79,15 @@ class Visit:
     console_errors: list[str] = field(default_factory=list)
     network_changed: bool = False
 
-    def open(self, query: str = "") -> Page:
-        """Open the page with this query string and wait until loading and drawing are done."""
-        self.page.goto(f"{self.url}/{query}")
+    def open(self, address: str = "") -> Page:
+        """Open an address of the page, such as ``place/sea/nino12``, and wait until loading and drawing are done."""
+        self.page.goto(f"{self.url}/{address.removeprefix(f'{self.url}/')}")
         self.settle()
         if self.network_changed:
             # Chromium drops requests when any network interface changes, including those of other programs.
             self.network_changed = False
             self.console_errors.clear()
-            return self.open(query)
+            return self.open(address)
         return self.page
 
     def settle(self) -> None:

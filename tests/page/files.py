@@ -22,14 +22,14 @@ def drop_file(visit: Visit, name: str, text: str) -> None:
 
 def drop(visit: Visit, name: str, text: str) -> Page:
     """Open a file in the Your data view, without the options chosen for an earlier file."""
-    visit.page.evaluate("history.replaceState(null, '', '/?view=data')")
+    visit.page.evaluate("history.replaceState(null, '', '/add')")
     drop_file(visit, name, text)
     return visit.page
 
 
 def dropped(visit: Visit, name: str, text: str, query: str = "") -> Page:
     """Open the Your data view with these options, and drop a file on it."""
-    visit.open(f"?view=data{query}")
+    visit.open(f"add?{query.lstrip('&')}")
     drop_file(visit, name, text)
     return visit.page
 

@@ -127,7 +127,7 @@ def test_an_axis_over_centuries_has_labels_apart(visitor: Visitor, years: str) -
 
 def test_the_arrow_keys_speak_the_value_that_a_thinned_chart_shows(visitor: Visitor) -> None:
     visit = visitor()
-    visit.open("?view=data")
+    visit.open("add")
     page = drop(visit, "long.csv", daily(7000))
     card = page.locator("section.card", has_text="How the file was read")
     expect(card.get_by_text("the chart shows only the extremes of each interval")).to_be_visible()

@@ -33,7 +33,7 @@ def next_figure(url: str, text: str, **options: str | int) -> str:
 
 
 def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown: Shown, url: str) -> None:
-    page = drop(shown("?view=data"), "pier.csv", monthly())
+    page = drop(shown("add"), "pier.csv", monthly())
     summary = page.locator("section.card", has_text="How the file was read")
     expect(summary).to_contain_text("time, sst")
     expect(summary).to_contain_text("1, in 1 gap of 1 month")
@@ -57,7 +57,7 @@ def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown
 
 
 def test_daily_values_are_forecast_at_their_own_step(shown: Shown, url: str) -> None:
-    page = drop(shown("?view=data"), "mooring.csv", daily(60))
+    page = drop(shown("add"), "mooring.csv", daily(60))
     table = page.get_by_role("table", name="Forecast for mooring.csv")
     expect(table.get_by_role("row")).to_have_count(8)
     expect(table.get_by_role("rowheader").first).to_have_text("1 Mar 2022")
@@ -74,7 +74,7 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
     visit = visitor()
     # A dataset that another view showed is not carried over.
     visit.open("?view=compare&dataset=nino12")
-    visit.page.get_by_role("link", name="Your data").click()
+    visit.page.get_by_role("link", name="Add a place").click()
     visit.settle()
     drop_file(visit, "pier.csv", monthly())
     page = visit.page
@@ -101,7 +101,7 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
 
 def paste(visit: Visit, text: str) -> Page:
     """Read pasted text in the Your data view."""
-    page = visit.open("?view=data")
+    page = visit.open("add")
     page.get_by_label("Or paste data").fill(text)
     page.get_by_role("button", name="Read data").click()
     visit.settle()
@@ -113,8 +113,8 @@ def test_pasted_text_survives_a_visit_to_another_view_and_its_options_do_not_app
 ) -> None:
     visit = visitor()
     page = paste(visit, monthly())
-    page.get_by_role("link", name="Operate").click()
-    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
     expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
     page.get_by_text("Reading options").click()
@@ -139,7 +139,7 @@ def test_rows_copied_from_a_german_spreadsheet_need_no_header(visitor: Visitor) 
 
 def test_another_horizon_or_model_leaves_the_comparison_running(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
+    page = visit.open("add")
     pending: list[Route] = []
     page.route(re.compile("/compare$"), lambda route: pending.append(route))
     with page.expect_request(re.compile("/compare$")):
@@ -161,7 +161,7 @@ def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url
     notice = page.get_by_role("alert").filter(has_text="No release nosuch")
     expect(notice).to_contain_text("The forecast below is from ocean-daily.")
     assert visit.accessibility_violations() == []
-    visit.open("?view=data&release=nino12")
+    visit.open("add?release=nino12")
     drop_file(visit, "pier.csv", daily(60))
     expect(page.get_by_role("alert")).to_contain_text("The networks of nino12 do not forecast this series")
 
@@ -171,19 +171,15 @@ def test_links_between_views_keep_the_file_open(visitor: Visitor) -> None:
     page = dropped(visit, "pier.csv", daily(60))
     table = page.get_by_role("table", name="Forecast for pier.csv")
     page.get_by_role("link", name="SST forecasting").click()
-    expect(page.get_by_label("Dataset")).to_be_visible()
-    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
-    expect(table).to_be_visible()
-    page.get_by_role("navigation").get_by_role("link", name="Forecast").click()
-    visit.settle()
-    page.get_by_role("link", name="Forecast your own data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stations")
+    page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
     expect(table).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("heading", name="How good is it?")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stations")
 
 
 def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     page = drop(visit, "pier.csv", monthly().replace("2002-03-01,", "2002-03-01,warm"))
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Line 16")
@@ -193,7 +189,7 @@ def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:
 
 
 def test_a_series_that_is_too_short_says_how_many_values_are_missing(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "short.csv", daily(10))
+    page = drop(shown("add"), "short.csv", daily(10))
     alert = page.get_by_role("alert")
     expect(alert).to_have_count(1)
     expect(alert).to_contain_text("Cannot forecast short.csv")
@@ -207,14 +203,14 @@ def test_ndbc_sentinels_are_read_as_missing(shown: Shown) -> None:
         f"2020 {i // 48 + 1:02} 01 {i % 48 // 2:02} {i % 2 * 30:02} {999.0 if i == 20 else 10 + i / 50:.1f}"
         for i in range(48)
     ]
-    page = drop(shown("?view=data"), "44007.txt", NDBC + "\n".join(rows) + "\n")
+    page = drop(shown("add"), "44007.txt", NDBC + "\n".join(rows) + "\n")
     card = page.locator("section.card", has_text="How the file was read")
     expect(card).to_contain_text("NDBC")
     expect(card).to_contain_text("1, in 1 gap")
 
 
 def test_flagged_values_are_marked_in_the_plot_and_described(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "flagged.csv", flagged())
+    page = drop(shown("add"), "flagged.csv", flagged())
     card = page.locator("section.card", has_text="How the file was read")
     expect(card).to_contain_text("suspect: 1, fail: 2")
     expect(card).to_contain_text("2, in 1 gap")
@@ -247,7 +243,7 @@ def test_flagged_values_are_marked_in_the_plot_and_described(shown: Shown) -> No
 
 
 def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     rows = [row for line in monthly().splitlines()[1:] for row in (f"a,{line}", f"b,{line}")]
     page = drop(visit, "two.csv", "station,time,sst\n" + "\n".join(rows) + "\n")
     expect(page.get_by_role("table", name="Forecast for a")).to_be_visible()
@@ -261,7 +257,7 @@ def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
 
 @pytest.mark.parametrize("name", ["pier.csv", "José's buoy (2).csv"])
 def test_the_snippets_return_the_same_forecast(shown: Shown, tmp_path: Path, name: str) -> None:
-    page = drop(shown("?view=data"), name, monthly())
+    page = drop(shown("add"), name, monthly())
     (tmp_path / name).write_text(monthly())
     expect_the_same_from_code(page, tmp_path, name)
 
@@ -282,7 +278,7 @@ def expect_the_same_from_code(page: Page, folder: Path, name: str) -> None:
 
 
 def test_the_forecast_downloads_as_csv(shown: Shown, url: str) -> None:
-    page = drop(shown("?view=data"), "pier.csv", daily(60))
+    page = drop(shown("add"), "pier.csv", daily(60))
     with page.expect_download() as download:
         page.locator("section.card", has_text="Forecast values, °C").get_by_role("button", name="Save as CSV").click()
     assert download.value.suggested_filename == "forecast-for-pier-csv.csv"
@@ -305,13 +301,13 @@ def choose_by_key(page: Page) -> FileChooser:
 
 
 def test_a_file_can_be_chosen_with_the_keyboard(visitor: Visitor) -> None:
-    page = visitor().open("?view=data")
+    page = visitor().open("add")
     choose_by_key(page).set_files({"name": "pier.csv", "mimeType": "text/csv", "buffer": monthly().encode()})
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
 
 
 def test_a_file_that_is_too_large_is_refused_before_the_upload(shown: Shown) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     visit.page.evaluate("document.body.dataset.largest = 1000")
     page = drop(visit, "buoys.csv", monthly())
     expect(page.get_by_role("alert")).to_contain_text("buoys.csv is too large")
@@ -320,7 +316,7 @@ def test_a_file_that_is_too_large_is_refused_before_the_upload(shown: Shown) -> 
 
 def test_an_option_that_an_error_asks_for_can_be_set_and_the_url_keeps_it(visitor: Visitor) -> None:
     visit = visitor()
-    visit.open("?view=data")
+    visit.open("add")
     rows = [line.replace(",", ",3.5,") for line in monthly().splitlines()[1:]]
     page = drop(visit, "two.csv", "\n".join(["day,depth_a,bottom", *rows]))
     if page.get_by_role("alert").count() == 0:
@@ -344,7 +340,7 @@ def test_a_long_series_is_thinned_to_its_extremes_until_zoomed_in(shown: Shown) 
     values = 10 + 5 * np.sin(np.arange(n) / 900)
     values[4_321] = 25
     text = "\n".join(["time,sst", *(f"{time}Z,{value:.2f}" for time, value in zip(times, values, strict=True))])
-    page = drop(shown("?view=data"), "mooring.csv", text)
+    page = drop(shown("add"), "mooring.csv", text)
     card = page.locator("section.card", has_text="How the file was read")
     note = card.get_by_text("only the extremes of each interval")
     drawn = f"plot => {{ const values = ({OBSERVED})(plot); return [values.length, Math.max(...values)] }}"
@@ -364,9 +360,9 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     places = {"time": months, "lat": [43.0, 44.0], "lon": [8.0, 9.0]}
     grid = xr.Dataset({"sst": (("time", "lat", "lon"), sst, {"units": "degree_C"})}, places)
     grid.to_netcdf(tmp_path / "grid.nc", engine="h5netcdf")
-    visit = shown("?view=data")
+    visit = shown("add")
     page = visit.page
-    page.evaluate("history.replaceState(null, '', '/?view=data')")
+    page.evaluate("history.replaceState(null, '', '/add')")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
     expect(page.get_by_role("alert")).to_contain_text("Which place?")
     page.get_by_text("Reading options").click()

@@ -26,8 +26,8 @@ def test_the_api_documentation_finds_a_call_by_its_title_and_leads_back_to_the_v
     light = page.evaluate(background)
     page.get_by_label("Theme").select_option("dark")
     assert page.evaluate(background) != light
-    page.get_by_role("navigation", name="Views").get_by_role("link", name="Compare").click()
-    expect(page).to_have_url(re.compile(r"/\?view=compare"))
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Models").click()
+    expect(page).to_have_url(re.compile("/about/models$"))
     expect(page.get_by_label("Theme")).to_have_value("dark")
 
 

@@ -60,7 +60,7 @@ def opened(visitor: Visitor) -> Opened:
 
     def open_series(text: str, query: str = "") -> tuple[Visit, Page]:
         visit = visitor()
-        page = visit.open(f"?view=data{query}")
+        page = visit.open(f"add?{query}")
         page.evaluate(DROP, ["pier.csv", text])
         expect(page.locator(".forecast .plot").first).to_be_visible()
         expect(page.locator(".event-line[aria-busy]")).to_have_count(0)
@@ -72,7 +72,7 @@ def opened(visitor: Visitor) -> Opened:
 @pytest.fixture
 def heatwave(shown: Shown) -> Page:
     """A page that shows ``HEATWAVE``, shared by tests that change nothing of it."""
-    page = shown("?view=data&events=heatwave").page
+    page = shown("add?events=heatwave").page
     if not page.locator(".event-line").count():
         page.evaluate(DROP, ["pier.csv", HEATWAVE])
     expect(state(page)).to_contain_text("heatwave")

@@ -11,14 +11,14 @@ from tests.page.files import DROP, drop_file, flagged
 from tests.page.titles import title_of
 
 VIEWS = {
-    "compare": "?view=compare&dataset=nino12",
-    "compare-buoy": "?view=compare&dataset=neracoos-b01",
-    "forecast": "?view=forecast&dataset=nino12",
-    "forecast-buoy": "?view=forecast&dataset=neracoos-b01&model=all",
-    "data": "?view=data",
-    "data-read": "?view=data",
-    "stations": "?view=stations",
-    "operate": "?view=operate",
+    "compare": "report/nino12",
+    "compare-buoy": "report/neracoos-b01",
+    "forecast": "place/sea/nino12",
+    "forecast-buoy": "place/sea/neracoos-b01?model=all",
+    "data": "add",
+    "data-read": "place/file",
+    "stations": "",
+    "operate": "about/models",
 }
 
 
@@ -51,19 +51,18 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
 
 
 def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
-    page = visitor().open()
-    for name in ("Forecast", "Your data", "Stations", "Operate", "Compare"):
+    page = visitor().open("place/sea/nino12")
+    for name, heading in (("Add a place", "Your data"), ("Models", "Operate"), ("Places", "Stations")):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
-        # The Forecast view has the forecast as its heading.
-        expect(page.get_by_role("heading", level=1)).to_contain_text("°C" if name == "Forecast" else name)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
         expect(page).to_have_title(f"{name} · SST forecasting")
         expect(link).to_have_attribute("aria-current", "page")
 
 
 def test_colours_follow_the_system_until_a_theme_is_chosen(visitor: Visitor) -> None:
     visit = visitor(scheme="dark", new=True)
-    page = visit.open()
+    page = visit.open("place/sea/nino12")
     background = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(background)
     page.get_by_label("Theme").select_option("light")
@@ -71,7 +70,7 @@ def test_colours_follow_the_system_until_a_theme_is_chosen(visitor: Visitor) -> 
     assert dark != light
     ink = page.locator(".plot text").first.evaluate("text => getComputedStyle(text).fill")
     assert ink == "rgb(82, 97, 109)"
-    page = visit.open()
+    page = visit.open("add")
     assert page.evaluate(background) == light
 
 
@@ -120,7 +119,7 @@ FOCUSED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("query", ["?view=compare&dataset=nino12", "?view=forecast", "?view=data", "?view=operate"])
+@pytest.mark.parametrize("query", ["report/nino12", "place/sea/nino12", "add", "about/models"])
 def test_tab_reaches_every_control_in_order_with_a_visible_focus(shown: Shown, query: str) -> None:
     page = shown(query).page
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
@@ -171,7 +170,7 @@ def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
 
 def test_a_long_comparison_of_a_file_says_how_long_it_has_taken_and_can_be_stopped(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
+    page = visit.open("add")
     page.route("**/compare", lambda route: None)
     page.clock.install()
     page.evaluate(DROP, ["pier.csv", flagged()])
@@ -186,31 +185,35 @@ def test_a_long_comparison_of_a_file_says_how_long_it_has_taken_and_can_be_stopp
     expect(page.get_by_text("Stopped.")).to_be_visible()
 
 
-def test_an_unknown_view_or_an_impossible_horizon_in_the_url_falls_back_to_the_default(visitor: Visitor) -> None:
-    page = visitor().open("?view=nonsense&dataset=nino12&horizon=-4")
-    expect(page.get_by_role("navigation").get_by_role("link", name="Forecast")).to_have_attribute(
-        "aria-current", "page"
-    )
+def test_an_impossible_horizon_in_the_url_falls_back_to_the_nearest(visitor: Visitor) -> None:
+    page = visitor().open("place/sea/nino12?horizon=-4")
     expect(page.get_by_label("Dataset")).to_have_value("nino12")
     expect(page.get_by_label("Steps ahead")).to_have_value("1")
 
 
-@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_an_address_of_no_place_leads_to_those_there_are(visitor: Visitor) -> None:
+    page = visitor().open("place/mountain")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such place")
+    page.get_by_role("link", name="add a place", exact=True).click()
+    expect(page).to_have_url(re.compile("/add$"))
+
+
+@pytest.mark.parametrize("view", ["place/sea", "report"])
 def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(visitor: Visitor, view: str) -> None:
     visit = visitor()
-    page = visit.open(f"?view={view}&dataset=nosuch")
+    page = visit.open(f"{view}/nosuch")
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("No dataset is named nosuch. Choose one:")
     assert visit.accessibility_violations() == []
     hrefs = [link.get_attribute("href") for link in notice.get_by_role("link").all()]
-    assert hrefs == [f"/?view={view}&dataset={name}" for name in ("nino12", "neracoos-b01")]
+    assert hrefs == [f"/{view}/{name}" for name in ("nino12", "neracoos-b01")]
     notice.get_by_role("link").last.click()
     expect(page.get_by_label("Dataset")).to_have_value("neracoos-b01")
 
 
-@pytest.mark.parametrize("view", ["forecast", "compare"])
+@pytest.mark.parametrize("view", ["place/sea", "report"])
 def test_a_universal_release_in_the_url_leads_to_your_data(visitor: Visitor, view: str) -> None:
-    page = visitor().open(f"?view={view}&dataset=ocean-daily")
+    page = visitor().open(f"{view}/ocean-daily")
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("ocean-daily has no dataset to show. Choose one:")
     notice.get_by_role("link", name="your own data").click()

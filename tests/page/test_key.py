@@ -22,7 +22,7 @@ def guarded(artifacts: Path) -> Iterator[str]:
 def test_a_key_is_requested_when_required_and_kept_in_memory_only(visitor: Visitor, guarded: str) -> None:
     visit = visitor(guarded)
     page = visit.page
-    page.goto(f"{guarded}/?view=forecast")
+    page.goto(f"{guarded}/place/sea/nino12")
     field = page.get_by_role("textbox", name="API key")
     field.fill("not the key")
     assert visit.accessibility_violations() == []

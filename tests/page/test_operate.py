@@ -27,7 +27,7 @@ def test_universal_releases_are_listed_and_point_to_your_data(shown: Shown, url:
         {model["dataset"] for model in models},
         key=["ocean-hourly", "ocean-daily", "ocean-weekly", "ocean-monthly"].index,
     )
-    expect(part.get_by_role("link", name="Your data")).to_have_attribute("href", "/?view=data")
+    expect(part.get_by_role("link", name="Add a place")).to_have_attribute("href", "/add")
     for model in models:
         card = part.locator("section.card", has=page.get_by_role("heading", name=model["dataset"], exact=True))
         expect(card).to_contain_text(model["version"])

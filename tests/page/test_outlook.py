@@ -51,7 +51,7 @@ def expected_headline(url: str, dataset: str, lead: int, when: str) -> str:
 
 
 def test_the_page_opens_on_the_forecast_in_a_sentence(shown: Shown, url: str) -> None:
-    page = shown("").page
+    page = shown("place/sea/nino12").page
     forecast, network, reference = answers(url, "nino12", 1)
     start = expected_headline(url, "nino12", 1, "in January 2011")
     value = float(start.partition(": ")[2].partition(" ")[0])
@@ -100,7 +100,7 @@ def test_the_evidence_is_one_sentence_with_the_errors_and_a_link_to_compare(
         expect(card).to_contain_text(re.compile(f"{error:.2f}\u00a0°C|{error:.3f}\u00a0°C"))
     expect(card).to_contain_text(f"contained {network['coverage']['80'] * 100:.0f}% of the observed values")
     href = card.get_by_role("link", name="Compare all models and references").get_attribute("href")
-    assert href == f"/?view=compare&dataset={dataset}" + (f"&horizon={lead}" if lead > 1 else "")
+    assert href == f"/report/{dataset}" + (f"?horizon={lead}" if lead > 1 else "")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_network_that_loses_to_a_reference_is_not_in_the_headline_unless_chose
     forecast, network, reference = answers(current, "rhythm", 1)
     assert reference["model"] == "linear"
     assert reference["rmse"] < network["rmse"]
-    page = visitor(current).open()
+    page = visitor(current).open("place/sea/rhythm")
     exact = f"{forecast['baselines']['linear'][0]:.1f} °C"
     assert headline(page).startswith(f"rhythm: {exact} today")
     assert "%" not in headline(page)
@@ -139,7 +139,7 @@ def test_a_network_that_loses_to_a_reference_is_not_in_the_headline_unless_chose
 
 
 def test_current_data_say_until_when_they_were_observed(visitor: Visitor, current: str) -> None:
-    page = visitor(current).open()
+    page = visitor(current).open("place/sea/rhythm")
     assert opening(page).startswith("Observed until yesterday.")
     expect(page.locator(".plot")).not_to_contain_text(" ago")
 
@@ -191,6 +191,6 @@ NOW_IN_WORDS: list[tuple[str, list[Any], str]] = [
 
 
 def test_times_near_now_and_the_age_of_data_are_told_in_words(shown: Shown) -> None:
-    page = shown("").page
+    page = shown("place/sea/nino12").page
     told = [page.evaluate(SAID, [module, *values]) for module, values, _ in NOW_IN_WORDS]
     assert told == [words for *_, words in NOW_IN_WORDS]

@@ -53,7 +53,7 @@ def test_the_page_notices_a_new_release_and_offers_it(visitor: Visitor, tmp_path
         shutil.copytree(ARTIFACTS / name, tmp_path / name)
     with serve(Settings(artifacts=tmp_path, reload_seconds=0.1, default_dataset="neracoos-b01")) as client:
         visit = visitor(str(client.base_url).rstrip("/"), new=True)
-        visit.open("?view=data")
+        visit.open("add")
         drop_file(visit, "pier.csv", monthly(120))
         page = visit.page
         expect(page.get_by_label("Networks for")).to_have_count(0)

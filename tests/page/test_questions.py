@@ -29,7 +29,7 @@ def ambiguous_dates() -> str:
 
 
 def test_dates_of_either_order_are_asked_about_with_both_dates(shown: Shown) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     page = drop(visit, "pier.csv", ambiguous_dates())
     alert = page.get_by_role("alert")
     expect(alert.get_by_role("heading")).to_have_text("1 February 2005 or 2 January 2005?")
@@ -42,7 +42,7 @@ def test_dates_of_either_order_are_asked_about_with_both_dates(shown: Shown) -> 
 
 
 def test_a_unit_is_asked_for_and_the_answer_reads_the_file(shown: Shown) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     page = drop(visit, "pier.csv", without_unit(60))
     alert = page.get_by_role("alert")
     expect(alert.get_by_role("heading")).to_have_text("Which unit are the temperatures in?")
@@ -89,7 +89,7 @@ def test_options_that_do_not_fit_a_file_can_be_dropped(visitor: Visitor) -> None
 
 def test_many_answers_are_a_list(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
+    page = visit.open("add")
     names = [f"buoy_temp_{letter}" for letter in "abcdefghij"]
     rows = [
         f"{row.split(',')[0]}," + ",".join(f"{15 + (i + hour) % 4}" for hour in range(10))
@@ -105,7 +105,7 @@ def test_many_answers_are_a_list(visitor: Visitor) -> None:
 
 def test_the_example_needs_one_click(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
+    page = visit.open("add")
     page.get_by_role("button", name="Try an example").click()
     visit.settle()
     expect(page.locator(".headline").get_by_role("heading")).to_contain_text("Over your last 46 days")

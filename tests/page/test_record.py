@@ -74,7 +74,7 @@ def test_a_forecast_opens_with_the_verdict_of_its_past_and_has_the_record_of_eac
 
 
 def test_the_next_value_is_large_with_its_intervals_and_valid_time(shown: Shown, url: str) -> None:
-    page = drop(shown("?view=data"), "pier.csv", daily(60))
+    page = drop(shown("add"), "pier.csv", daily(60))
     answer = next_value(page, url, daily(60))
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
     expect(headline(page)).to_contain_text("Next value, 1 Mar 2022")
@@ -92,7 +92,7 @@ def test_the_headline_the_chart_and_the_table_show_the_mixture(shown: Shown, url
     text = every_five_days(300)
     best = forecast(url, text, horizon=7)
     assert best["model"] == "mixture"
-    page = drop(shown("?view=data"), "tide.csv", text)
+    page = drop(shown("add"), "tide.csv", text)
     value = f"{best['sst'][0]:.2f}"
     expect(headline(page).locator(".figure")).to_have_text(f"{value} °C")
     table = page.get_by_role("table", name="Forecast for tide.csv")
@@ -121,7 +121,7 @@ def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url:
         text = daily(200, walk=True, seed=seed)
         answer = forecast(url, text)
         errors = answer["chosen"]["rmse"]
-        page = drop(shown("?view=data"), "walk.csv", text)
+        page = drop(shown("add"), "walk.csv", text)
         title = headline(page).get_by_role("heading").inner_text()
         best = min(errors, key=lambda name: errors[name])
         # The better one comes first, unless they are the same to a hundredth.
@@ -161,7 +161,7 @@ def test_the_model_of_a_place_that_loses_to_a_reference_is_shown_with_it(visitor
 def test_a_series_too_short_for_a_record_says_that_held_out_seas_chose_the_model(shown: Shown, url: str) -> None:
     answer = forecast(url, daily(20))
     assert answer["chosen"]["by"] == "held_out_seas"
-    page = drop(shown("?view=data"), "short.csv", daily(20))
+    page = drop(shown("add"), "short.csv", daily(20))
     heading = headline(page).get_by_role("heading")
     cell = answer["model"].rpartition("-")[2].upper()
     expect(heading).to_contain_text("Your series is too short to judge this forecast")
@@ -171,7 +171,7 @@ def test_a_series_too_short_for_a_record_says_that_held_out_seas_chose_the_model
 
 def test_a_series_without_any_record_has_no_empty_table(shown: Shown, url: str) -> None:
     assert forecast(url, daily(14))["chosen"] == {"by": "held_out_seas", "origins": 0, "rmse": {}}
-    page = drop(shown("?view=data"), "short.csv", daily(14))
+    page = drop(shown("add"), "short.csv", daily(14))
     expect(headline(page)).to_contain_text("Your series is too short to check this forecast against its past.")
     expect(headline(page).get_by_role("table")).to_have_count(0)
     expect(page.get_by_text("there is nothing to compare with", exact=False)).to_be_visible()
@@ -193,8 +193,8 @@ def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: 
     expect(row).to_contain_text(f"{answer['sst'][0]:.2f}")
     assert "latitude=43.6&longitude=9.1" in page.url
     # The position stays with the file.
-    page.get_by_role("link", name="Operate").click()
-    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
     visit.settle()
     expect(page.get_by_label("Latitude")).to_have_value("43.6")
     # Another file is of another place.
@@ -209,7 +209,7 @@ def test_a_step_between_those_of_the_networks_has_a_record_at_its_own_step(shown
     text = "time,sst\n" + "".join(f"{time}Z,{value:.2f}\n" for time, value in zip(times, values, strict=True))
     series = series_of(url, text)
     assert series[0]["step"] == "PT6H"
-    page = drop(shown("?view=data"), "logger.csv", text)
+    page = drop(shown("add"), "logger.csv", text)
     answer = next_value(page, url, text)
     expect(page.locator(".notice.warning")).to_contain_text("The series has a step of 6 hours")
     expect(headline(page)).to_contain_text("Next value, 26 Jan 2022, 00:00")
@@ -228,7 +228,7 @@ def test_a_step_between_those_of_the_networks_has_a_record_at_its_own_step(shown
 def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown) -> None:
     head, *rows = daily(60).splitlines()
     text = "\n".join([f"{head},lat,lon", *(f"{row},43.6,9.1" for row in rows)])
-    visit = shown("?view=data")
+    visit = shown("add")
     page = drop(visit, "mooring.csv", text)
     open_record(page)
     expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
@@ -251,7 +251,7 @@ def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown)
 def test_a_position_that_cannot_be_used_is_explained_beside_its_fields(
     shown: Shown, latitude: str, longitude: str, message: str
 ) -> None:
-    visit = shown("?view=data")
+    visit = shown("add")
     page = drop(visit, "pier.csv", daily(60))
     page.get_by_label("Longitude").fill(longitude)
     page.get_by_label("Longitude").press("Enter")

@@ -138,7 +138,7 @@ def test_a_focused_pin_keeps_the_focus_when_the_stations_of_other_pages_arrive(o
     held: list[Route] = []
     path = re.compile(r"/stations\?limit=1000")
     page.route(path, lambda route: held.append(route))
-    move = "history.pushState(null, '', '?view=stations&after=buoy'); dispatchEvent(new PopStateEvent('popstate'))"
+    move = "history.pushState(null, '', '/?after=buoy'); dispatchEvent(new PopStateEvent('popstate'))"
     with page.expect_request(path):
         page.evaluate(move)
     reef = page.get_by_role("link", name="1: The <reef>")

@@ -32,7 +32,7 @@ def checked(page: Page) -> Locator:
 
 
 def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
+    page = drop(shown("add"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
     card, plot = summary(page), summary(page).locator(".plot")
     opening = page.locator(".opening .notice", has_text="This forecast starts from an implausible value")
     expect(opening).to_contain_text("35 °C of 28 Feb 2022 is implausible")
@@ -62,12 +62,12 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
 
 
 def test_a_plausible_series_is_reported_as_plausible(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "plausible.csv", spoilt({}))
+    page = drop(shown("add"), "plausible.csv", spoilt({}))
     expect(checked(page)).to_contain_text("No value looks implausible.")
     expect(summary(page).locator(".legend")).not_to_contain_text("Looks implausible")
 
 
 def test_a_step_without_a_check_says_why(shown: Shown) -> None:
     rows = [f"2022-01-{1 + i // 4:02}T{i % 4 * 6:02}:00,{15 + i % 5 / 10}" for i in range(100)]
-    page = drop(shown("?view=data"), "six-hours.csv", "time,sst\n" + "\n".join(rows))
+    page = drop(shown("add"), "six-hours.csv", "time,sst\n" + "\n".join(rows))
     expect(checked(page)).to_contain_text("no universal release has their step of 6 hours")

@@ -1,42 +1,109 @@
 // @ts-check
-/** The state of the page, kept in the URL so that a link opens the same view. */
+/** The addresses of the page: the path says what is shown, and the query how, so that a link opens the same view. */
 
-/** @typedef {Record<string, string>} State */
+/** @typedef {Record<string, string>} State the options in the query */
 
-export const VIEWS = ["forecast", "data", "stations", "compare", "operate"];
-
-/** The state in the current URL. @returns {State} */
-export function readState() {
-  const state = Object.fromEntries(new URLSearchParams(location.search));
-  return { ...state, view: VIEWS.includes(state.view) ? state.view : VIEWS[0] };
-}
+export const HOME = "/";
+export const ADD = "/add";
+export const FILE = "/place/file";
+export const MODELS = "/about/models";
 
 /**
- * The URL for a state. Empty values are left out.
- * @param {Record<string, string | number | null | undefined>} state
+ * @typedef {object} Address
+ * @property {"home" | "add" | "place" | "report" | "loaded-models"} module that shows it
+ * @property {"" | "sea" | "station" | "file"} kind of a place
+ * @property {string} id of the sea or the station, or the dataset of the report
  */
-export function urlOf(state) {
+
+/** @type {Record<string, Pick<Address, "module" | "kind">>} */
+const PAGES = {
+  [HOME]: { module: "home", kind: "" },
+  [ADD]: { module: "add", kind: "" },
+  [FILE]: { module: "place", kind: "file" },
+  [MODELS]: { module: "loaded-models", kind: "" },
+};
+
+/** @type {Record<string, Pick<Address, "module" | "kind">>} */
+const FOLDERS = {
+  "/place/sea/": { module: "place", kind: "sea" },
+  "/place/station/": { module: "place", kind: "station" },
+  "/place/": { module: "place", kind: "" },
+  "/report/": { module: "report", kind: "" },
+};
+
+/** What a path shows; null if it is not a part of the page. @param {string} path @returns {Address | null} */
+export function addressOf(path) {
+  if (path in PAGES) return { ...PAGES[path], id: "" };
+  const folder = Object.keys(FOLDERS).find((start) => path.startsWith(start));
+  return folder ? { ...FOLDERS[folder], id: decoded(path.slice(folder.length)) } : null;
+}
+
+/** What the current URL shows. @returns {Address} */
+export function readAddress() {
+  return addressOf(location.pathname) ?? { ...PAGES[HOME], id: "" };
+}
+
+/** @param {string} dataset */
+export function seaPath(dataset) {
+  return `/place/sea/${encodeURIComponent(dataset)}`;
+}
+
+/** @param {string} station */
+export function stationPath(station) {
+  return `/place/station/${encodeURIComponent(station)}`;
+}
+
+/** @param {string} dataset */
+export function reportPath(dataset) {
+  return `/report/${encodeURIComponent(dataset)}`;
+}
+
+/** A path with options in its query. Empty values are left out. @param {string} path @param {Record<string, string | number | null | undefined>} options */
+export function urlOf(path, options = {}) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(state)) {
+  for (const [name, value] of Object.entries(options)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
   }
   // Commas and colons need no escaping in a query, and stay readable.
-  return `/?${query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":")}`;
+  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+  return text ? `${path}?${text}` : path;
+}
+
+/** The options in the current URL. @returns {State} */
+export function readState() {
+  return Object.fromEntries(new URLSearchParams(location.search));
 }
 
 /**
- * Change part of the state and update the URL.
+ * Change some of the options, and perhaps the path, without showing another view.
  * @param {Record<string, string | number | null | undefined>} changes
- * @param {{step?: boolean}} [options] step: add a history entry, so that Back returns to the previous state
+ * @param {{step?: boolean, path?: string}} [options] step: add a history entry, so that Back returns to the previous state
  */
-export function updateState(changes, { step = false } = {}) {
-  const url = urlOf({ ...readState(), ...changes });
+export function updateState(changes, { step = false, path = location.pathname } = {}) {
+  const url = urlOf(path, { ...readState(), ...changes });
   if (url === location.pathname + location.search) return;
   if (step) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
 }
 
+/** Show another address of the page without loading the page again, which would lose the key. @param {string} url */
+export function openAddress(url) {
+  history.pushState(null, "", url);
+  dispatchEvent(new PopStateEvent("popstate"));
+  document.getElementById("main")?.focus();
+  scrollTo(0, 0);
+}
+
 /** The items of a comma-separated value. @param {string | undefined} text @param {string[]} fallback for a missing value */
 export function parseList(text, fallback) {
   return text === undefined ? fallback : text.split(",").filter((item) => item !== "" && item !== "none");
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

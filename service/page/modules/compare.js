@@ -2,7 +2,7 @@
 /** The Compare view: accuracy of the models over the test period, next to the references. */
 
 import { accuracyTable, bestNote, caveatSentence, metricDefinitions } from "./accuracy.js";
-import { parseList, readState, updateState } from "./address.js";
+import { parseList, readAddress, readState, reportPath, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread, networksOf } from "./comparison-chart.js";
@@ -30,7 +30,7 @@ const INTRODUCTION = "How far the RNN, LSTM and GRU forecasts are from the obser
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await showDataset(root, signal, compose, { horizon: null, from: null, to: null, day: null, network: null });
+  await showDataset(root, signal, compose, { horizon: null, from: null, to: null, day: null, network: null }, reportPath);
 }
 
 /**
@@ -40,8 +40,8 @@ export async function show(root, signal) {
  */
 function compose(root, releases, { changeDataset, built }, signal) {
   const datasets = releases.places;
-  const dataset = findDataset(datasets, readState().dataset);
-  if (!dataset) return fill(root, unknownDataset(releases, readState()));
+  const dataset = findDataset(datasets, readAddress().id);
+  if (!dataset) return fill(root, unknownDataset(releases, readAddress().id, reportPath));
   const intro = h("p", {}, INTRODUCTION);
   const errors = errorsPart(intro, dataset, signal);
   const field = datasetField(datasets, dataset, changeDataset);

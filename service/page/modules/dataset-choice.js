@@ -1,7 +1,7 @@
 // @ts-check
 /** The choice of a dataset in the archive views: the list, and the answer to a name that does not exist. */
 
-import { updateState, urlOf } from "./address.js";
+import { ADD, updateState } from "./address.js";
 import { selectField, takeFocus } from "./controls.js";
 import { loadReleases } from "./datasets.js";
 import { h } from "./dom.js";
@@ -17,11 +17,12 @@ import { stepAdjective } from "./times.js";
  * @param {HTMLElement} root @param {AbortSignal} signal
  * @param {(root: HTMLElement, releases: import("./datasets.js").Releases, actions: Actions, signal: AbortSignal) => void} compose
  * @param {Record<string, null>} cleared options that belong to the dataset before
+ * @param {(name: string) => string} pathOf the address of the view for a dataset
  */
-export async function showDataset(root, signal, compose, cleared) {
+export async function showDataset(root, signal, compose, cleared, pathOf) {
   const nextSignal = latestOnly(signal);
   const changeDataset = (/** @type {string} */ name) => {
-    updateState({ ...cleared, dataset: name }, { step: true });
+    updateState(cleared, { step: true, path: pathOf(name) });
     load(takeFocus);
   };
   const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
@@ -39,16 +40,16 @@ export function datasetField(datasets, selected, change) {
 
 /**
  * A notice that a view has no dataset of this name, with links to those that it has.
- * @param {import("./datasets.js").Releases} releases @param {import("./address.js").State} state with the name
+ * @param {import("./datasets.js").Releases} releases @param {string} dataset @param {(name: string) => string} pathOf the address of the view for a dataset
  */
-export function unknownDataset({ places, universal }, { view, dataset }) {
+export function unknownDataset({ places, universal }, dataset, pathOf) {
   const isUniversal = universal.some(({ name }) => name === dataset);
   const heading = isUniversal ? `${dataset} has no dataset to show` : `No dataset is named ${dataset}`;
-  const links = places.map(({ name, title }) => h("li", {}, h("a", { href: urlOf({ view, dataset: name }) }, title), title !== name && [" ", h("code", {}, name)]));
+  const links = places.map(({ name, title }) => h("li", {}, h("a", { href: pathOf(name) }, title), title !== name && [" ", h("code", {}, name)]));
   return h(
     "div",
     { class: "notice error", role: "alert" },
     h("h1", {}, `${heading}. Choose one:`),
-    h("ul", {}, links, isUniversal && h("li", {}, h("a", { href: urlOf({ view: "data" }) }, "your own data"))),
+    h("ul", {}, links, isUniversal && h("li", {}, h("a", { href: ADD }, "your own data"))),
   );
 }

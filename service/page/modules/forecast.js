@@ -1,7 +1,7 @@
 // @ts-check
 /** The Forecast view, which opens the page: what follows the last observation of a dataset, in a sentence, a chart and a table. */
 
-import { parseList, readState, updateState } from "./address.js";
+import { ADD, parseList, readAddress, readState, seaPath, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { numberField, toggleGroup } from "./controls.js";
 import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
@@ -27,7 +27,7 @@ const DEFAULT_LEADS = 12;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await showDataset(root, signal, compose, { horizon: null });
+  await showDataset(root, signal, compose, { horizon: null }, seaPath);
 }
 
 /**
@@ -37,8 +37,8 @@ export async function show(root, signal) {
  */
 function compose(root, releases, { changeDataset, built }, signal) {
   const datasets = releases.places;
-  const dataset = findDataset(datasets, readState().dataset);
-  if (!dataset) return fill(root, unknownDataset(releases, readState()));
+  const dataset = findDataset(datasets, readAddress().id);
+  if (!dataset) return fill(root, unknownDataset(releases, readAddress().id, seaPath));
   const opening = h("div", { class: "outlook" }, h("h1", {}, dataset.title));
   const chart = h("div", { class: "chart-slot" });
   const more = h("div", { class: "stack" });
@@ -146,6 +146,6 @@ function ownDataCard() {
     { class: "card" },
     h("header", {}, h("h2", {}, "Another sea?")),
     h("p", {}, "Drop a file of your own readings: two weeks of daily values or two days of hourly ones are enough. You see the forecast, and how such forecasts did on your own past."),
-    h("p", { class: "more" }, h("a", { href: "/?view=data" }, "Forecast your own data")),
+    h("p", { class: "more" }, h("a", { href: ADD }, "Forecast your own data")),
   );
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** "How good is it?": the errors of a model and of the references over the test period, in a sentence. */
 
-import { urlOf } from "./address.js";
+import { reportPath, urlOf } from "./address.js";
 import { h } from "./dom.js";
 import { glossary } from "./glossary.js";
 import { isNetwork, kindOf, modelTitle } from "./models.js";
@@ -56,7 +56,7 @@ export function howGoodCard(comparison, judgement, dataset) {
     h("header", {}, h("h2", {}, "How good is it?")),
     h("p", { class: "verdict" }, verdictSentence(comparison, judgement)),
     h("p", { class: "note" }, `${evidenceSentence(comparison, judgement)} ${coverageSentence(judgement)}`),
-    h("p", { class: "more" }, h("a", { href: urlOf({ view: "compare", dataset, horizon }) }, "Compare all models and references")),
+    h("p", { class: "more" }, h("a", { href: urlOf(reportPath(dataset), { horizon }) }, "Compare all models and references")),
     glossary(),
   );
 }

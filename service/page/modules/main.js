@@ -1,7 +1,7 @@
 // @ts-check
-/** The entry point: shows the view that the URL names, and follows changes of the URL. */
+/** The entry point: shows what the URL names, and follows changes of the URL. */
 
-import { readState, updateState, urlOf } from "./address.js";
+import { ADD, addressOf, openAddress, readAddress } from "./address.js";
 import { installUnit } from "./degrees.js";
 import { fill } from "./dom.js";
 import { errorNotice } from "./task.js";
@@ -9,33 +9,32 @@ import { installTheme } from "./theme.js";
 
 /**
  * The service preloads the modules of the view that the URL names, and only those: the others load after it.
- * @type {Record<string, () => Promise<{heading: string, show: (root: HTMLElement, signal: AbortSignal) => Promise<void>}>>}
+ * @type {Record<import("./address.js").Address["module"], () => Promise<{heading: string, show: (root: HTMLElement, signal: AbortSignal) => Promise<void>}>>}
  */
 const VIEWS = {
-  forecast: () => import("./forecast.js"),
-  data: () => import("./data.js"),
-  stations: () => import("./stations.js"),
-  compare: () => import("./compare.js"),
-  operate: () => import("./operate.js"),
+  home: () => import("./home.js"),
+  add: () => import("./add.js"),
+  place: () => import("./place.js"),
+  report: () => import("./report.js"),
+  "loaded-models": () => import("./loaded-models.js"),
 };
 
 const root = /** @type {HTMLElement} */ (document.getElementById("main"));
-const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-view]"));
+const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".views a"));
 
 let viewController = new AbortController();
 
-/** The options of Your data, which belong to the file that stays open. @type {import("./address.js").State} */
-let dataOptions = {};
+/** The options of the file that stays open. */
+let fileOptions = "";
 
 async function show() {
   viewController.abort();
   viewController = new AbortController();
   const { signal } = viewController;
-  const { view, dataset } = readState();
-  markCurrent(view, dataset);
+  markCurrent();
   root.setAttribute("aria-busy", "true");
   try {
-    const module = await VIEWS[view]();
+    const module = await VIEWS[readAddress().module]();
     if (signal.aborted) return;
     document.title = `${module.heading} · SST forecasting`;
     fill(root);
@@ -48,13 +47,10 @@ async function show() {
   }
 }
 
-/** @param {string} view @param {string | undefined} dataset */
-function markCurrent(view, dataset) {
+function markCurrent() {
   for (const link of links) {
-    const isCurrent = link.dataset.view === view;
-    if (isCurrent) link.setAttribute("aria-current", "page");
+    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    link.href = urlOf({ view: link.dataset.view, dataset });
   }
 }
 
@@ -66,24 +62,14 @@ function loadOthers() {
   for (const load of Object.values(VIEWS)) load().catch(() => {});
 }
 
-/** Open a view in place of the current one. @param {import("./address.js").State} next its state */
-function openView(next) {
-  const state = readState();
-  if (state.view === "data") dataOptions = state;
-  const cleared = Object.fromEntries(Object.keys(state).map((name) => [name, null]));
-  updateState({ ...cleared, ...(next.view === "data" ? dataOptions : {}), ...next }, { step: true });
-  show();
-  root.focus();
-  scrollTo(0, 0);
-}
-
-// Links to views do not load the page again, which would close the file that is open.
+// Links within the page do not load it again, which would lose the key.
 document.addEventListener("click", (event) => {
-  const link = /** @type {Element} */ (event.target).closest('a[href^="/?"]');
+  const link = /** @type {Element} */ (event.target).closest('a[href^="/"]');
   if (!(link instanceof HTMLAnchorElement) || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  if (!addressOf(link.pathname) || link.target || link.download) return;
   event.preventDefault();
-  const { view } = link.dataset;
-  openView(view ? { view, dataset: readState().dataset } : Object.fromEntries(new URL(link.href).searchParams));
+  if (location.pathname === ADD) fileOptions = location.search;
+  openAddress(link.pathname + (link.pathname === ADD && !link.search ? fileOptions : link.search));
 });
 
 addEventListener("popstate", show);

@@ -1,6 +1,7 @@
 // @ts-check
 /** The Operate view: the loaded models, and links to more information. */
 
+import { ADD, reportPath } from "./address.js";
 import { ApiError, getJson } from "./api.js";
 import { loadReleases } from "./datasets.js";
 import { fill, h } from "./dom.js";
@@ -25,8 +26,8 @@ export async function show(root, signal) {
   await runTask(models, "Loading models", signal, loadReleases, ({ universal, places }) =>
     fill(
       models,
-      part("Any sea", h("p", {}, "These networks forecast series from places that they have never seen. To try them, open ", h("a", { href: "/?view=data" }, "Your data"), "."), universal.map((release) => universalCard(release, signal))),
-      part("One place", h("p", {}, "These networks were trained on the series of one place. ", h("a", { href: "/?view=compare" }, "Compare"), " shows how accurate they are."), places.map((dataset, i) => placeCard(dataset, i === 0, signal))),
+      part("Any sea", h("p", {}, "These networks forecast series from places that they have never seen. To try them, open ", h("a", { href: ADD }, "Add a place"), "."), universal.map((release) => universalCard(release, signal))),
+      part("One place", h("p", {}, "These networks were trained on the series of one place. ", h("a", { href: reportPath(places[0]?.name ?? "") }, "Compare"), " shows how accurate they are."), places.map((dataset, i) => placeCard(dataset, i === 0, signal))),
     ),
   );
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The card of a station in the list. */
 
-import { urlOf } from "./address.js";
+import { stationPath } from "./address.js";
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { sparkline } from "./sparkline.js";
@@ -23,7 +23,7 @@ export function stationCard(station, now, number) {
     h(
       "header",
       {},
-      h("h2", {}, h("a", { href: urlOf({ view: "stations", station: station.id }) }, titleOf(station))),
+      h("h2", {}, h("a", { href: stationPath(station.id) }, titleOf(station))),
       number !== null && h("span", { class: "pin-number" }, h("span", { class: "hidden" }, "On the map: "), number),
     ),
     lastValue(station, now),

@@ -1,7 +1,7 @@
 // @ts-check
 /** Adds a station, from a form or with a command. */
 
-import { urlOf } from "./address.js";
+import { openAddress, stationPath } from "./address.js";
 import { ApiError, getJson, withQuery } from "./api.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { codeBlock } from "./download.js";
@@ -15,8 +15,8 @@ const JSON_TYPE = "-H 'Content-Type: application/json'";
 /** Stations in one answer of the service. */
 const PAGE = 1000;
 
-/** The form, and the same as a command. @param {HTMLElement} root of the view */
-export function stationForm(root) {
+/** The form, and the same as a command. */
+export function stationForm() {
   const problem = h("div", {});
   const name = field("Name", { placeholder: "The pier", autocomplete: "off", maxlength: 200 });
   const id = field("ID, in addresses", { placeholder: "pier", required: true, autocomplete: "off", spellcheck: "false", maxlength: 64 });
@@ -36,7 +36,7 @@ export function stationForm(root) {
       const [north, east] = [numberIn(latitude.input), numberIn(longitude.input)];
       await create(station, { name: name.input.value.trim() || null, step: step.value, latitude: north, longitude: east });
       announce(`Station ${station} added`);
-      open(root, station);
+      openAddress(stationPath(station));
     } catch (error) {
       fill(problem, errorNotice(error, null));
     }
@@ -85,13 +85,6 @@ async function create(station, settings) {
 /** @param {string} detail */
 function rejected(detail) {
   return new ApiError(detail, 422);
-}
-
-/** Open the page of a station without loading this one again, which would lose the key. @param {HTMLElement} root @param {string} station */
-function open(root, station) {
-  const link = h("a", { href: urlOf({ view: "stations", station }) });
-  root.append(link);
-  link.click();
 }
 
 /** A number of degrees; null for an empty field. @param {HTMLInputElement} input */

@@ -1,7 +1,7 @@
 // @ts-check
 /** A map of the stations in the list. The cards of each page hold the same links. */
 
-import { urlOf } from "./address.js";
+import { stationPath } from "./address.js";
 import { h } from "./dom.js";
 import { clamp, graticule, landPicture, UNITS_PER_DEGREE, wrap } from "./locator-map.js";
 import { titleOf } from "./station-words.js";
@@ -62,7 +62,7 @@ export function stationMap(placed, others = []) {
 function pinOf(station, number, { latitude, longitude, span }) {
   const left = 50 + (wrap(station.longitude - longitude) / span) * 100;
   const name = titleOf(station);
-  const pin = h("a", { class: "station-pin", href: urlOf({ view: "stations", station: station.id }), tabindex: "-1", "aria-label": number === null ? name : `${number}: ${name}`, "data-name": name, "data-side": left > 50 ? "left" : "right" }, number);
+  const pin = h("a", { class: "station-pin", href: stationPath(station.id), tabindex: "-1", "aria-label": number === null ? name : `${number}: ${name}`, "data-name": name, "data-side": left > 50 ? "left" : "right" }, number);
   pin.style.left = `${left}%`;
   pin.style.top = `${50 - ((station.latitude - latitude) / (span / 2)) * 100}%`;
   return pin;

@@ -1,7 +1,7 @@
 // @ts-check
 /** One station: its last value, forecasts and observations, its record, its events, and a card to embed. */
 
-import { readState, updateState, urlOf } from "./address.js";
+import { HOME, readState, updateState } from "./address.js";
 import { getJson, hasKey, request, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { selectField } from "./controls.js";
@@ -38,7 +38,7 @@ const COLUMNS = 7;
 export async function showStation(root, id, signal) {
   const intro = h("div", { class: "intro" }, h("h1", {}, id));
   const part = h("div", { class: "stack" });
-  fill(root, h("nav", { "aria-label": "Back" }, h("a", { href: urlOf({ view: "stations" }) }, "‹ All stations")), intro, part);
+  fill(root, h("nav", { "aria-label": "Back" }, h("a", { href: HOME }, "‹ All stations")), intro, part);
   await runTask(part, "Loading the station", signal, (stop) => loadStation(id, stop), (station) => {
     document.title = `${titleOf(station)} · SST forecasting`;
     fill(intro, h("h1", {}, titleOf(station)), h("p", {}, describeStation(station)));

@@ -1,7 +1,7 @@
 // @ts-check
 /** The Stations view: a list of cards on a map, or one station. */
 
-import { readState, updateState, urlOf } from "./address.js";
+import { HOME, readState, updateState, urlOf } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { textField } from "./controls.js";
 import { fill, h } from "./dom.js";
@@ -9,7 +9,6 @@ import { stationCard } from "./station-card.js";
 import { explained } from "./station-errors.js";
 import { stationForm } from "./station-form.js";
 import { placedOf, stationMap } from "./station-map.js";
-import { showStation } from "./station-view.js";
 import { latestOnly, runTask } from "./task.js";
 
 export const heading = "Stations";
@@ -24,13 +23,11 @@ const INTRODUCTION = "Your stations. A forecast is issued for each new reading, 
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  const { station } = readState();
-  if (station) return showStation(root, station, signal);
   const list = h("div", { class: "stack" });
   const nextSignal = latestOnly(signal);
   const load = () => {
     const current = nextSignal();
-    return runTask(list, "Loading stations", current, loadPage, (page) => fill(list, ...content(page, root, current)));
+    return runTask(list, "Loading stations", current, loadPage, (page) => fill(list, ...content(page, current)));
   };
   const search = textField("Find", readState().search ?? "", "Name or ID", (text) => {
     updateState({ search: text.trim(), after: null });
@@ -54,11 +51,11 @@ async function loadPage(signal) {
   }
 }
 
-/** @param {Awaited<ReturnType<typeof loadPage>>} page @param {HTMLElement} root @param {AbortSignal} signal */
-function content({ stations, next }, root, signal) {
+/** @param {Awaited<ReturnType<typeof loadPage>>} page @param {AbortSignal} signal */
+function content({ stations, next }, signal) {
   const { after, search } = readState();
   const now = new Date();
-  if (!stations.length) return search || after ? [nothingFound(search)] : [firstStation(root)];
+  if (!stations.length) return search || after ? [nothingFound(search)] : [firstStation()];
   const placed = placedOf(stations);
   const isPaged = Boolean(after) || next !== null;
   const numberOf = (/** @type {any} */ station) => ((placed.length > 1 || isPaged) && placed.includes(station) ? placed.indexOf(station) + 1 : null);
@@ -66,7 +63,7 @@ function content({ stations, next }, root, signal) {
     isPaged ? mapOfAll(placed, search, signal) : stationMap(placed),
     h("ul", { class: "stations" }, stations.map((station) => stationCard(station, now, numberOf(station)))),
     pager(after, search, next),
-    h("details", { class: "card add" }, h("summary", {}, "Add a station"), stationForm(root)),
+    h("details", { class: "card add" }, h("summary", {}, "Add a station"), stationForm()),
   ].filter((part) => part !== null);
 }
 
@@ -102,23 +99,22 @@ function focusPin(part, href) {
 /** Links to the first page and the next; null if there is only one. @param {string | undefined} after @param {string | undefined} search @param {string | null} next */
 function pager(after, search, next) {
   if (!after && next === null) return null;
-  const link = (/** @type {string} */ text, /** @type {string | null} */ from) => h("a", { href: urlOf({ view: "stations", search, after: from }) }, text);
+  const link = (/** @type {string} */ text, /** @type {string | null} */ from) => h("a", { href: urlOf(HOME, { search, after: from }) }, text);
   return h("nav", { class: "row between", "aria-label": "Pages" }, after ? link("First page", null) : h("span", {}), next !== null && link("Next page", next));
 }
 
 /** @param {string | undefined} search */
 function nothingFound(search) {
-  const all = h("a", { href: urlOf({ view: "stations" }) }, "All stations");
+  const all = h("a", { href: HOME }, "All stations");
   return h("p", { class: "empty" }, search ? `No station has “${search}” in its name or ID. ` : "There are no more stations. ", all);
 }
 
-/** @param {HTMLElement} root */
-function firstStation(root) {
+function firstStation() {
   return h(
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "Add your first station")),
     h("p", {}, "Name a place, then send its readings, for example one a day. From 14 readings on, a forecast is issued for each new one, and this page keeps track of how good the forecasts were."),
-    stationForm(root),
+    stationForm(),
   );
 }

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.pages import DOCS_PATH, PAGE, VIEWS, Assets, install_docs, page
+from service.api.pages import DOCS_PATH, PAGE, Assets, install_docs
+from service.middleware.browsers import PAGE_POLICY
 from service.settings import Settings
 from tests.serving import serve
 
@@ -27,11 +28,18 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
     assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html) == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_page_preloads_the_modules_of_its_view_and_no_others(client: httpx.Client, view: str) -> None:
-    html = client.get("/", params={"view": view}).raise_for_status().text
-    preloaded = re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)
-    needed, pending = set[str](), ["main.js", f"{view}.js"]
+@pytest.mark.parametrize(("path", "entry"), [
+    ("/", "home"), ("/add", "add"), ("/place/sea/nino12", "forecast"), ("/place/station/a%2Fb", "station-view"),
+    ("/place/file", "data"), ("/place/nowhere", "place"), ("/report/nino12", "report"), ("/report/", "report"),
+    ("/about/models", "loaded-models"),
+])  # fmt: skip
+def test_each_address_is_the_page_and_preloads_its_modules_and_no_others(
+    client: httpx.Client, path: str, entry: str
+) -> None:
+    answer = client.get(path).raise_for_status()
+    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    preloaded = re.findall(r'modulepreload" href="/assets/[^"]+/(.*?)"', answer.text)
+    needed, pending = set[str](), ["main.js", *(["place.js"] if path.startswith("/place/") else []), f"{entry}.js"]
     while pending:
         name = pending.pop()
         if name not in needed:
@@ -41,19 +49,25 @@ def test_the_page_preloads_the_modules_of_its_view_and_no_others(client: httpx.C
     assert len(preloaded) < len(list(PAGE.glob("modules/*.js")))
 
 
-def test_a_page_without_a_view_preloads_the_first(client: httpx.Client) -> None:
-    first = client.get("/", params={"view": VIEWS[0]}).text
-    assert client.get("/").text == client.get("/", params={"view": "nonsense"}).text == first
-
-
-def test_the_service_knows_the_views_of_the_page() -> None:
-    listed = re.search(r"VIEWS = \[(.*?)\]", (PAGE / "modules" / "address.js").read_text())
-    assert listed is not None
-    assert tuple(re.findall(r'"(\w+)"', listed[1])) == VIEWS
+@pytest.mark.parametrize(("old", "new"), [
+    ("view=forecast", "/place/sea/nino12"),
+    ("view=forecast&dataset=buoy&model=all&levels=80,95", "/place/sea/buoy?model=all&levels=80,95"),
+    ("dataset=buoy", "/place/sea/buoy"),
+    ("dataset=//elsewhere/", "/place/sea/%2F%2Felsewhere%2F"),
+    ("view=data&units=kelvin", "/add?units=kelvin"),
+    ("view=stations&search=pier", "/?search=pier"),
+    ("view=stations&station=a/b&lead=3", "/place/station/a%2Fb?lead=3"),
+    ("view=compare&dataset=buoy&from=2001-01-01T00:00", "/report/buoy?from=2001-01-01T00:00"),
+    ("view=operate", "/about/models"),
+    ("view=nonsense", "/"),
+])  # fmt: skip
+def test_addresses_of_earlier_versions_lead_to_the_new_ones(client: httpx.Client, old: str, new: str) -> None:
+    answer = client.get(f"/?{old}", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, new)
 
 
 def test_every_file_of_the_page_is_served_compressed_and_cached_for_good(client: httpx.Client) -> None:
-    paths = set(LOADED.findall(client.get("/").text))
+    paths = set(LOADED.findall(client.get("/place/sea/nino12").text))
     assert any(path.endswith("/modules/plot.js") for path in paths)
     for path in paths:
         answer = client.get(path).raise_for_status()
@@ -83,12 +97,6 @@ def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: 
     assert Assets.find().page.folder != before
 
 
-def test_the_page_is_the_same_without_the_package_of_swagger_ui() -> None:
-    installed = Assets.find()
-    bare = Assets(page=installed.page, swagger=None)
-    assert page(bare, Settings()).body == page(installed, Settings()).body
-
-
 @pytest.mark.parametrize(
     "path", ["/assets/", "/assets/page/../app.py", "/assets/flask-swagger-ui-0/swagger-ui.css", "/assets/%2e%2e/app.py"]
 )
@@ -100,7 +108,7 @@ def test_page_and_files_need_no_key(artifacts: Path) -> None:
     digest = "0" * 64
     with serve(Settings(artifacts=artifacts, allow_anonymous=False, keys=f"pier:forecast:{digest}")) as client:
         paths = LOADED.findall(client.get("/").raise_for_status().text)
-        for path in ("/favicon.ico", *paths):
+        for path in ("/favicon.ico", "/add", "/place/station/pier", *paths):
             client.get(path).raise_for_status()
         assert client.get("/models").status_code == 401
 
@@ -133,12 +141,14 @@ def test_the_record_of_the_training_has_losses_and_seeds(client: httpx.Client) -
     assert [network["seeds"] for network in one_seed["networks"]] == [[], [], []]
 
 
-async def shown(app: FastAPI) -> str:
+async def shown(app: FastAPI) -> tuple[str, str]:
+    """The documentation and its Content-Security-Policy."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-        html = (await client.get(DOCS_PATH)).raise_for_status().text
+        answer = (await client.get(DOCS_PATH)).raise_for_status()
+        html = answer.text
         (document,) = re.findall(r'data-openapi="(.*?)"', html)
         assert (await client.get(document)).json()["info"]["title"] == "SST"
-        return html
+        return html, answer.headers["content-security-policy"]
 
 
 @pytest.mark.anyio
@@ -146,8 +156,9 @@ async def shown(app: FastAPI) -> str:
 async def test_the_documentation_loads_files_of_the_service_alone(installed: bool, counts: list[int]) -> None:
     app = FastAPI(title="SST", docs_url=None)
     assets = Assets.find() if installed else replace(Assets.find(), swagger=None)
-    rules = {rule.split()[0]: rule.split()[1:] for rule in install_docs(app, assets).split("; ")}
-    html = await shown(app)
+    install_docs(app, assets)
+    html, policy = await shown(app)
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split("; ")}
     assert rules["default-src"] == ["'none'"]
     assert (rules["script-src"], rules["style-src"]) == (["'self'"], ["'self'", "'unsafe-inline'"])
     scripts = re.findall(r'<script [^>]*src="(.*?)"', html)
@@ -164,7 +175,7 @@ async def test_the_documentation_loads_files_of_the_service_alone(installed: boo
 async def test_the_documentation_has_the_header_and_the_footer_of_the_page() -> None:
     app, assets = FastAPI(title="SST", docs_url=None), Assets.find()
     install_docs(app, assets)
-    html = await shown(app)
+    html, _ = await shown(app)
     page = (PAGE / "index.html").read_text().replace("$assets", assets.page.folder)
     for name in ("header", "footer"):
         (element,) = re.findall(f"<{name}[ >].*?</{name}>", page, flags=re.DOTALL)

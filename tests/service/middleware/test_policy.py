@@ -31,7 +31,8 @@ SENT = {
     "login": b"Basic cGllcjpzZWNyZXQ=",
 }
 LOAD = "/v2/repository/models/nino12-gru/load"
-OPEN = ["/", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/favicon.ico", "/assets/page.js",
+OPEN = ["/", "/add", "/place/station/a/b", "/report/nino12", "/about/models", "/health/live", "/health/ready",
+        "/metrics", "/docs", "/openapi.json", "/favicon.ico", "/assets/page.js",
         "/assets/fonts/a-b_c.woff2", "/v2/health/live", "/v2/health/ready"]  # fmt: skip
 FORECASTS = ["/forecast", "/compare", "/compare/plot", "/models/nino12-gru", "/series", "/v2",
              "/v2/models/nino12-gru/infer", "/v2/repository/index", "/nowhere"]  # fmt: skip
@@ -39,7 +40,8 @@ ADMIN = [LOAD, "/v2/repository/models/nino12-gru/unload", "/v2/repository/models
          "/v2/repository/"]  # fmt: skip
 DISGUISED = ["//", "/health", "/health/", "//health/live", "/health//live", "/health/../forecast", "/Health/live",
              "/health/live/", "/health/.hidden", "/assets/../forecast", "/assets/a/../../forecast", "/assets/%2e%2e/x",
-             "/assets/a\\..\\b", "/assets/a\n", "/assets", "/assets2/x", "/metrics/", "/metricsx", "/METRICS",
+             "/assets/a\\..\\b", "/assets/a\n", "/assets", "/assets2/x", "/place", "/place/../forecast", "/add/",
+             "/metrics/", "/metricsx", "/METRICS",
              "/docs/x", "/v2/health", "/v2/healthy/live", "/forecast/health/live", ""]  # fmt: skip
 
 

@@ -1,0 +1,4 @@
+// @ts-check
+/** The comparison of the networks at a sea. */
+
+export { heading, show } from "./compare.js";
