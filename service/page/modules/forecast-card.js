@@ -4,11 +4,12 @@
 import { Chart } from "./chart.js";
 import { unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
-import { forecastFigure, originOf, recentRange } from "./forecast-chart.js";
+import { earlierYearsName, forecastFigure, originOf, recentRange } from "./forecast-chart.js";
 import { forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
 import { toggleGroup } from "./controls.js";
-import { bandLabel, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
+import { bandLabel, kindOf, modelLabel } from "./models.js";
 import { sentence } from "./sentence.js";
+import { savedChoice, saveChoice } from "./theme.js";
 import { weatherOf, weatherPanel } from "./weather.js";
 
 /**
@@ -21,6 +22,7 @@ import { weatherOf, weatherPanel } from "./weather.js";
  * @property {(references: string[]) => void} onReferences called with each new choice of references
  * @property {any} [series] as it was sent, perhaps with weather
  * @property {EventsOnChart} [events]
+ * @property {number | null} [usualFrom] the lead, from 1, from which usual is the better forecast; null for none
  * @property {import("./dom.js").Child[]} [controls] beside the choice of references
  *
  * @typedef {object} EventsOnChart events in the chart of a forecast
@@ -32,12 +34,21 @@ import { weatherOf, weatherPanel } from "./weather.js";
  */
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastChart({ name, title = name, history, forecasts, references, onReferences, series = {}, events, controls = [] }, signal) {
+export function forecastChart({ name, title = name, history, forecasts, references, onReferences, series = {}, events, usualFrom, controls = [] }, signal) {
   let chosen = references;
-  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts, events?.history) });
-  chart.draw((range) => forecastFigure(history, forecasts, chosen, range, events?.overlay()));
+  let showsYears = savedChoice("earlier-years") !== "hidden";
+  const range = recentRange(history, forecasts, events?.history);
+  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range });
+  chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlay: events?.overlay(), showsYears, usualFrom }));
+  const years = earlierYearsName(history, forecasts, range);
+  const toggleYears = (/** @type {any} */ { target }) => {
+    showsYears = target.checked;
+    saveChoice("earlier-years", showsYears ? "" : "hidden");
+    chart.redraw();
+  };
+  const yearsEntry = years && h("label", { class: "check" }, h("input", { type: "checkbox", checked: showsYears, change: toggleYears }), h("span", { class: "mark years", "aria-hidden": "true" }), years);
   events?.connect(() => chart.redraw());
-  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: events ? modelLabel(value) : referenceLabel(value) }));
+  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: modelLabel(value) }));
   const showReferences = (/** @type {string[]} */ selection) => {
     chosen = selection;
     onReferences(selection);
@@ -47,19 +58,19 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   return [
     chart.element,
     weather && weatherPanel(weather, title, chart, signal),
-    h("div", { class: "row under-chart" }, legend(forecasts), chart.zoomButtons()),
+    h("div", { class: "row under-chart" }, legend(forecasts, yearsEntry), chart.zoomButtons()),
     events?.legend,
     h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
   ];
 }
 
 /** The values of a forecast in a card. @param {Shown} shown */
-export function valuesCard({ name, title = name, history, forecasts }) {
+export function valuesCard({ name, title = name, history, forecasts, usualFrom }) {
   return h(
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, `Forecast values, ${unit()}`)),
-    forecastTable(`Forecast for ${title}, ${unit()}`, forecasts, history.step),
+    forecastTable(`Forecast for ${title}, ${unit()}`, forecasts, history.step, usualFrom),
   );
 }
 
@@ -81,11 +92,11 @@ export function warningsNotice(forecasts, omitted = []) {
   return box;
 }
 
-/** @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
-function legend(forecasts) {
+/** @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {import("./dom.js").Child} years the entry of earlier years */
+function legend(forecasts, years) {
   const kinds = forecasts.map(({ model }) => kindOf(model));
   const lines = kinds.map((kind) => modelLabel(kind, kinds.length === 1 ? "solid" : undefined));
-  return h("div", { class: "row legend", role: "group", "aria-label": "Legend" }, modelLabel("observed"), lines, bandLegend(forecasts));
+  return h("div", { class: "row legend", role: "group", "aria-label": "Legend" }, modelLabel("observed"), lines, bandLegend(forecasts), years);
 }
 
 /** Legend entries for the bands: every level of a single model, or the narrowest of several. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
@@ -94,9 +105,4 @@ function bandLegend(forecasts) {
   const kind = forecasts.length === 1 ? kindOf(forecasts[0].model) : "observed";
   const shown = forecasts.length === 1 ? levels : levels.slice(0, 1);
   return shown.map((level, i) => bandLabel(kind, level, i > 0, hasUncalibrated(forecasts) && uncalibratedMark()));
-}
-
-/** A reference in the choice, with the word that a chart without events has for climatology. @param {string} kind */
-function referenceLabel(kind) {
-  return kind === "climatology" ? h("span", { class: "label" }, swatch(kind), `Usual (${modelTitle(kind).toLowerCase()})`) : modelLabel(kind);
 }

@@ -2,7 +2,8 @@
 /** A chart of the end of a series and its forecast. */
 
 import { inUnit, temperature, unit } from "./degrees.js";
-import { originLabels, usualLabel } from "./forecast-labels.js";
+import { earlierYears, rankWords } from "./earlier-years.js";
+import { originLabels, usualBetterLabel, usualLabel } from "./forecast-labels.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { colourOf, kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
@@ -39,6 +40,9 @@ const MIN_HISTORY = 8;
 const NARROWEST_OPACITY = 0.26;
 const BAND_OPACITY = 0.14;
 
+/** The opacity of the line of a forecast where usual is the better one. */
+const FADED_OPACITY = 0.4;
+
 /** The forecast of each model for one series of a request. A reference that makes the forecast is not shown again beside it. @param {any} response of /forecast @param {number} position of the series */
 export function forecastsOf(response, position) {
   return (response.models ?? [response]).map((/** @type {any} */ entry) => {
@@ -53,10 +57,10 @@ export function forecastsOf(response, position) {
  * @param {ModelForecast[]} forecasts
  * @param {string[]} references shown
  * @param {import("./visible-range.js").Range} range
- * @param {import("./event-overlay.js").Overlay | null} [overlay] events
+ * @param {{overlay?: import("./event-overlay.js").Overlay | null, showsYears?: boolean, usualFrom?: number | null}} [more] overlay: events; showsYears: whether earlier years are drawn; usualFrom: the first lead from 1 at which usual is the better forecast
  * @returns {import("./chart.js").Figure}
  */
-export function forecastFigure(history, forecasts, references, range, overlay = null) {
+export function forecastFigure(history, forecasts, references, range, { overlay = null, showsYears = false, usualFrom = null } = {}) {
   const [first] = forecasts;
   const single = forecasts.length === 1;
   const origin = originOf(history);
@@ -64,44 +68,47 @@ export function forecastFigure(history, forecasts, references, range, overlay = 
   const { indices, thinned } = pointsToDraw([history.values], slice);
   const shown = references.filter((name) => name in first.baselines);
   const bands = forecasts.flatMap((forecast) => forecastBands(forecast, origin, single));
-  const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { line: { color: colour("observed"), width: 2 }, hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { line: { color: colour("observed"), width: 2 } });
   const referenceLines = shown.map((name) => referenceLine(name, history, first, indices));
   const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single));
+  const better = usualFrom && single ? usualFrom : null;
+  const years = showsYears ? earlierYears(history, shownTimes(history, first, range)) : null;
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
   const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
-  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? [])];
+  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? []), ...(years?.columns ?? [])];
   const axis = valueRange([...visible, ...ahead]);
-  const behind = [...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
+  observed.hovertemplate = indices.map((i) => ["<b>%{y:.2f} °C</b>", ...(years ? [rankWords(history, i)] : [])].filter(Boolean).join("<br>"));
+  const behind = [...(years?.traces ?? []), ...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
   return {
-    data: [...behind, observed, ...referenceLines, ...lines, ...(overlay?.below(slice) ?? [])],
+    data: [...behind, observed, ...referenceLines, ...(better ? fadedFrom(lines[0], better) : lines), ...(overlay?.below(slice) ?? [])],
     layout: {
       xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
       ...overlay?.layout,
       yaxis: { nticks: 7, unit: "temperature", ...fixedRange(axis), ...overlay?.layout.yaxis },
-      shapes: [verticalLine(origin.x)],
-      annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
+      shapes: [verticalLine(origin.x), ...(better ? [verticalLine(first.timestamps[better - 1])] : [])],
+      annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(better ? [usualBetterLabel(first.timestamps[better - 1])] : []), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
-    ...readout(history, forecasts, { slice, indices, range, overlay }, behind.length, referenceLines.length),
+    ...readout(history, forecasts, { slice, indices, range, overlay, better, rank: years ? rankWords : () => "" }, behind.length, referenceLines.length),
   };
 }
 
 /**
  * The parts of a figure that read it out: observed values, then forecasts, within the visible range.
  * @param {History} history @param {ModelForecast[]} forecasts
- * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range, overlay: import("./event-overlay.js").Overlay | null}} visible the visible slice of the history, the indices drawn of it, the range, and what else is drawn
+ * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range, overlay: import("./event-overlay.js").Overlay | null, better: number | null, rank: (history: History, i: number) => string}} visible the visible slice of the history, the indices drawn of it, the range, what else is drawn, the lead from which usual is better, and how a value compares with earlier years
  * @param {number} bandTraceCount traces before the observed values @param {number} referenceCount traces between them and the forecasts
  */
-function readout(history, forecasts, { slice, indices, range, overlay }, bandTraceCount, referenceCount) {
+function readout(history, forecasts, { slice, indices, range, overlay, better, rank }, bandTraceCount, referenceCount) {
   const n = history.timestamps.length;
   const leads = indexRange(forecasts[0].timestamps, range);
   return {
     extent: /** @type {[number, number]} */ ([slice[0] < slice[1] ? slice[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : slice[1]]),
     describe: (/** @type {number} */ i) => {
-      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${temperature(history.values[i], 2)}`}${overlay?.describe(i) ?? ""}`;
+      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${[temperature(history.values[i], 2), rank(history, i)].filter(Boolean).join(", ")}`}${overlay?.describe(i) ?? ""}`;
       const lead = i - n;
       const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${temperature(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
-      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}${overlay?.describe(i) ?? ""}`;
+      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}${better && lead >= better - 1 ? ", usual is the better forecast" : ""}${overlay?.describe(i) ?? ""}`;
     },
     pointsAt: (/** @type {number} */ i) =>
       i < n ? [{ curveNumber: bandTraceCount, pointNumber: drawnPosition(indices, i) }] : forecasts.map((_, position) => ({ curveNumber: bandTraceCount + 1 + referenceCount + position, pointNumber: i - n + 1 })),
@@ -138,6 +145,22 @@ function forecastLine(forecast, origin, single) {
   });
   // Dashes tell several models apart; a single line needs none.
   return { ...trace, line: { ...trace.line, width: 2.25, ...(single ? { dash: "solid" } : {}) } };
+}
+
+/** The line of a forecast, fainter from a lead on. @param {any} line @param {number} lead from 1 */
+function fadedFrom(line, lead) {
+  const strong = { ...line, name: "", x: line.x.slice(0, lead), y: line.y.slice(0, lead), hoverinfo: "skip" };
+  return [{ ...line, opacity: FADED_OPACITY }, strong];
+}
+
+/** The times of the history and the forecast within a range. @param {History} history @param {ModelForecast} forecast @param {import("./visible-range.js").Range} range */
+function shownTimes({ timestamps }, forecast, range) {
+  return [timestamps, forecast.timestamps].flatMap((times) => times.slice(...indexRange(times, range)));
+}
+
+/** The name of the earlier years that the initial range shows; null if there are too few. @param {History} history @param {ModelForecast[]} forecasts @param {import("./visible-range.js").Range} range */
+export function earlierYearsName(history, forecasts, range) {
+  return earlierYears(history, shownTimes(history, forecasts[0], range))?.name ?? null;
 }
 
 /** The line of a reference; of climatology, also its past where that is known. @param {string} name @param {History} history @param {ModelForecast} forecast @param {number[]} indices drawn of the history */

@@ -42,3 +42,8 @@ export function usualLabel(times, values, usual, years, [first, end]) {
   const below = departure(i) > 0;
   return [{ text: years ? `usual ${yearsInWords(years)}` : "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, font: { size: 12, color: colour("muted") } }];
 }
+
+/** A label where usual becomes the better forecast. @param {string} time */
+export function usualBetterLabel(time) {
+  return { text: "from here on, usual is the better forecast", shortText: "usual is better from here", x: time, y: 1, yref: "paper", xanchor: "auto", xshift: LABEL_GAP, yanchor: "top", yshift: -LABEL_GAP, font: { size: 12, color: colour("ink") } };
+}

@@ -6,7 +6,7 @@ import { fill, h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
-import { columnTime } from "./times.js";
+import { columnTime, formatTime } from "./times.js";
 
 /** @typedef {import("./forecast-chart.js").ModelForecast} ModelForecast */
 
@@ -20,8 +20,9 @@ const MAX_ROWS = 24;
  * A table with a column for each interval and reference. On a narrow screen it has times, values and one interval: in a
  * column for a single model, under the value for several.
  * @param {string} caption @param {ModelForecast[]} forecasts @param {string} step
+ * @param {number | null} [usualFrom] the lead, from 1, from which usual is the better forecast
  */
-export function forecastTable(caption, forecasts, step) {
+export function forecastTable(caption, forecasts, step, usualFrom = null) {
   const box = h("div", {});
   const n = forecasts[0].timestamps.length;
   const stride = Math.ceil(n / MAX_ROWS);
@@ -39,6 +40,7 @@ export function forecastTable(caption, forecasts, step) {
   return [
     box,
     stride > 1 && h("div", { class: "row" }, button, note),
+    usualFrom !== null && h("p", { class: "note" }, `From ${formatTime(forecasts[0].timestamps[usualFrom - 1], step)} on, usual is the better forecast.`),
     h("p", { class: "note narrow-only" }, "The CSV file also has the other intervals and the references."),
     hasUncalibrated(forecasts) &&
       h("p", { class: "note" }, uncalibratedMark(), " Not calibrated: the series is unlike the training data, so these intervals may contain the observed value more or less often than their level says."),

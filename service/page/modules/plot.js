@@ -9,7 +9,8 @@
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range`, `domain` (vertical axes), `title.text`, `nticks`, `dtick`, `showgrid`,
  *   `zeroline`, `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen), `rangemode` "tozero", `autorange` "reversed", `tickfont`, and `hoverformat`, a function from a value to
  *   text. Axes of times, numbers or categories are told by their values. All panels share one horizontal axis;
- * - `shapes`: lines and rectangles; `annotations`: texts, each with an optional `shortText` for a lack of room on the left;
+ * - `shapes`: lines and rectangles; `annotations`: texts, each with an optional `shortText` for a lack of room on the left; with
+ *   `xanchor` "auto" on the side with room;
  * - `margin`, and `hovermode` "x unified" or "closest".
  *
  * Colours may be any in CSS, with custom properties.
@@ -146,12 +147,14 @@ function shapes(list, x, panels, box) {
 
 /** @param {any[]} list @param {Scale} x @param {Panel[]} panels @param {Box} box */
 function annotations(list, x, panels, box) {
-  const anchors = /** @type {Record<string, string>} */ ({ left: "start", center: "middle", right: "end" });
+  const anchors = /** @type {Record<string, string>} */ ({ auto: "start", left: "start", center: "middle", right: "end" });
   return list.map((note) => {
+    const at = horizontal(note.x, note.xref, x, box);
+    const endsRight = note.xanchor === "auto" && at + note.text.length * LABEL.character > box.right;
     const place = {
-      x: horizontal(note.x, note.xref, x, box) + (note.xshift ?? 0),
+      x: at + (endsRight ? -1 : 1) * (note.xshift ?? 0),
       y: vertical(note.y, note.yref, panels, box) - (note.yshift ?? 0),
-      "text-anchor": anchors[note.xanchor ?? "center"],
+      "text-anchor": anchors[endsRight ? "right" : note.xanchor ?? "center"],
       "dominant-baseline": /** @type {any} */ ({ top: "hanging", middle: "central" })[note.yanchor ?? "bottom"] ?? "auto",
     };
     const isCut = place["text-anchor"] === "end" && place.x - note.text.length * LABEL.character < box.left + TITLE_WIDTH;
