@@ -66,6 +66,12 @@ _COMMANDS: Final = {
         interrupted=_AGAIN,
         stopped=_AGAIN,
     ),
+    "outlook": _Command(
+        "forecast a grid with heatwaves, maps and a page",
+        "scoring.cli:OUTLOOK_COMMAND.main",
+        interrupted=_AGAIN,
+        stopped=_AGAIN,
+    ),
     "verify": _Command(
         "compare archived forecasts with observations",
         "scoring.cli:VERIFY_COMMAND.main",

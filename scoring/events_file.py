@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -41,16 +42,26 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
         raise ScoringError(f"{file}: the list has no events; add one, or leave out --events")
     names = tuple(_safe(definition.name, file) for definition in definitions)
     _refuse_clashes(definitions, names, file)
+    request = EventRequest() if baseline is None else baseline_request(baseline)
+    return replace(request, definitions=definitions, names=names, paths=paths)
+
+
+def baseline_request(baseline: str) -> EventRequest:
+    """Return a request without events for a baseline: a period such as ``1983/2012``, ``position``, or a file.
+
+    Raises:
+        ScoringError: if it is none of them.
+    """
     if baseline == POSITION:
-        return EventRequest(definitions, names, paths, of_position=True)
-    period = None if baseline is None else read_period(baseline)
-    if baseline is None or period is not None:
-        return EventRequest(definitions, names, paths, period)
+        return EventRequest(of_position=True)
+    period = read_period(baseline)
+    if period is not None:
+        return EventRequest(period=period)
     if not Path(baseline).exists():
         raise ScoringError(
             f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file, nor position; correct it"
         )
-    return EventRequest(definitions, names, paths, None, baseline, content_digest(Path(baseline)))
+    return EventRequest(baseline_file=baseline, baseline_sha256=content_digest(Path(baseline)))
 
 
 def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinition, ...]:

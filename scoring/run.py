@@ -180,7 +180,7 @@ def finish(run: Run, work: WorkFolder, result: Result) -> Path:
     now = time.perf_counter()
     result.parts["write"] = now - scored
     result.seconds = now - run.begun
-    write_whole(summary_path(run.output), (json.dumps(_summary(run, result), indent=1) + "\n").encode())
+    write_whole(summary_path(run.output), (json.dumps(summary_of(run, result), indent=1) + "\n").encode())
     work.place(complete, run.output)
     if not result.failed:
         work.remove()
@@ -197,7 +197,8 @@ def _first(failed: dict[int, str]) -> str:
     return f"chunk {chunk}: {failed[chunk]}"
 
 
-def _summary(run: Run, result: Result) -> dict[str, Any]:
+def summary_of(run: Run, result: Result) -> dict[str, Any]:
+    """Return the counts, notes and identity of a run as plain values."""
     counts, plan = result.counts, run.plan
     return {
         "input": str(run.input.path),

@@ -27,6 +27,7 @@ COMMANDS = {
     "rollback": "training",
     "release": "training",
     "score": "scoring",
+    "outlook": "scoring",
     "verify": "scoring",
     "station": "service",
 }

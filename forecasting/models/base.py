@@ -84,6 +84,13 @@ class Model(ABC):
             horizon: number of leads.
         """
 
+    def reference_forecasts(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> dict[str, Floats]:
+        """Return what the references forecast for the cells of a grid, °C ``(n, horizon)`` by name; none by default.
+
+        NaN where the past is too short for a reference. The arguments are those of :meth:`past_skill`.
+        """
+        return {}
+
     def check(self, options: ForecastOptions) -> None:
         """Raise RequestError if the model does not offer what ``options`` ask for."""
         if not 1 <= options.horizon <= self.horizon:

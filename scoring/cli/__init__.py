@@ -1,4 +1,4 @@
-"""The commands of batch scoring: ``sst score``, ``verify``, ``forecast`` and ``events``.
+"""The commands of batch scoring: ``sst score``, ``outlook``, ``verify``, ``forecast`` and ``events``.
 
 Imports nothing slow: each command imports what it needs when its options are known.
 """
@@ -17,10 +17,12 @@ from scoring.cli.arguments import (
     EXITS,
     FORECAST,
     INCOMPLETE,
+    OUTLOOK,
     SCORE,
     VERIFY,
     add_events_options,
     add_forecast_options,
+    add_outlook_options,
     add_score_options,
     add_verify_options,
 )
@@ -43,14 +45,18 @@ def run_score(arguments: Sequence[str]) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    with needs_extra("scoring", "Batch scoring"):
+    return _batch(SCORE, "score", "Batch scoring", options)
+
+
+def _batch(program: Program, name: str, purpose: str, options: argparse.Namespace) -> int:
+    with needs_extra("scoring", purpose):
         from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 
         if not options.cluster:
             leave_out_dask()
         if processes_for(options):
             load_torch_aside(options)
-    return _run(SCORE, "score", "score", "Batch scoring", options)
+    return _run(program, name, name, purpose, options)
 
 
 def _run(program: Program, module: str, name: str, purpose: str, options: argparse.Namespace) -> int:
@@ -64,6 +70,14 @@ def _run(program: Program, module: str, name: str, purpose: str, options: argpar
             return INCOMPLETE
 
 
+OUTLOOK_COMMAND: Final = Command(
+    OUTLOOK,
+    "Forecast every cell of a daily grid: temperatures, anomalies, references, marine heatwaves and cold spells, heat "
+    "stress, maps, and a page that shows them.",
+    add_outlook_options,
+    partial(_batch, OUTLOOK, "outlook", "An outlook"),
+    EXITS,
+)
 VERIFY_COMMAND: Final = Command(
     VERIFY,
     "Compare the forecasts in an archive with later observations.",

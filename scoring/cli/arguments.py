@@ -23,6 +23,7 @@ from forecasting.console import (
 from forecasting.series.timestep import TimeStep
 
 SCORE: Final = Program("score")
+OUTLOOK: Final = Program("outlook")
 VERIFY: Final = Program("verify")
 FORECAST: Final = Program("forecast")
 EVENTS: Final = Program("events")
@@ -64,37 +65,16 @@ def add_score_options(parser: argparse.ArgumentParser, *, appending: bool) -> No
         )
     group = parser.add_argument_group("forecast")
     _add_model(group, "; in a grid, best is the network that did best on held-out seas; all is only for sst forecast")
+    _add_events(group)
     _add_levels(group, LEVELS_OF_ARCHIVES if appending else (), "none; with --append 50,80,95")
     group.add_argument(
         "--baseline", metavar="PERIOD|position|FILE",
         help="baseline of percentiles and marine heatwaves: a period such as 1983/2012, position for the coarse "
         "climatology of each position, or for a grid a file with climatology and threshold (default: the whole input)",
     )  # fmt: skip
-    group.add_argument(
-        "--paths", type=_paths, metavar="N",
-        help="number of joint sample paths for events (default: 1000 for each station, 100 for each cell)",
-    )  # fmt: skip
-    group.add_argument(
-        "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
-    )
+    _add_paths_and_device(group)
     _add_reading(parser, READING)
-    _add_execution(parser)
-
-
-def _add_execution(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("execution")
-    where = group.add_mutually_exclusive_group()
-    where.add_argument(
-        "--processes", type=not_negative, metavar="N",
-        help="number of worker processes, or 0 for none (default: one per core for large inputs)",
-    )  # fmt: skip
-    where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
-    group.add_argument(
-        "--chunk",
-        type=positive,
-        metavar="N",
-        help="cells or rows per chunk (default: 65536 cells, or 16384 with universal networks; 250000 rows)",
-    )
+    group = _add_execution(parser)
     group.add_argument(
         APPEND, type=Path, metavar="ARCHIVE",
         help="instead of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
@@ -103,8 +83,66 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
     )
+
+
+def add_outlook_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``sst outlook``."""
+    add_version(parser)
+    parser.add_argument(
+        "input", type=Path, nargs="+", metavar="GRID",
+        help="NetCDF or Zarr: one or more files, a folder, or a pattern such as 'sst/*.nc'",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER",
+        help="folder of outlooks: each gets a folder of its own, named after the day of the last observation, and "
+        "'latest' links to the newest",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=GRIDS, help="of the forecasts (default: zarr for a Zarr store, else netcdf)"
+    )
+    group = parser.add_argument_group("forecast")
+    _add_model(group, "; best is the network that did best on held-out seas", horizon=7)
+    _add_levels(group, (80, 95), "80,95")
+    group.add_argument(
+        "--baseline", metavar="PERIOD|position|FILE",
+        help="what is usual: a period of the grid such as 1991/2020, position for the coarse climatology of each "
+        "position, or a file with climatology and threshold of each cell (default: all of the grid if it has ten "
+        "years, else position)",
+    )  # fmt: skip
+    _add_paths_and_device(group)
+    _add_reading(parser, READING)
+    _add_execution(parser)
+
+
+def _add_paths_and_device(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--paths", type=_paths, metavar="N",
+        help="number of joint sample paths for events (default: 1000 for each station, 100 for each cell)",
+    )  # fmt: skip
+    group.add_argument(
+        "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
+    )
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("execution")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes", type=not_negative, metavar="N",
+        help="number of worker processes, or 0 for none (default: one per core for large inputs)",
+    )  # fmt: skip
+    where.add_argument(
+        "--cluster", "--scheduler", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786"
+    )
+    group.add_argument(
+        "--chunk",
+        type=positive,
+        metavar="N",
+        help="cells or rows per chunk (default: 65536 cells, or 16384 with universal networks; 250000 rows)",
+    )
     group.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
     group.add_argument("--quiet", action="store_true", help="hide the progress bar")
+    return group
 
 
 def add_verify_options(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +179,7 @@ def add_forecast_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``sst forecast``."""
     _add_file(parser)
     _add_model(parser)
+    _add_events(parser)
     _add_levels(parser, None, "80,95, as far as the network offers them")
     _add_option(parser, "thresholds", ", such as 24,25.5", metavar="LIST")
     _add_baseline_and_position(parser)
@@ -173,12 +212,15 @@ def _add_option(group: argparse._ActionsContainer, name: str, note: str = "", **
     group.add_argument(f"--{name.replace('_', '-')}", **given)
 
 
-def _add_model(group: argparse._ActionsContainer, note: str = "") -> None:
+def _add_model(group: argparse._ActionsContainer, note: str = "", horizon: int = 1) -> None:
     _add_option(group, "model", f"{note} (default: best)", metavar="NAME")
     _add_option(group, "dataset", metavar="NAME")
     add_artifacts(group)
     add_trusted_keys(group)
-    _add_option(group, "horizon", " (default: 1)", metavar="H")
+    _add_option(group, "horizon", f" (default: {horizon})", metavar="H", default=horizon)
+
+
+def _add_events(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--events", type=Path, metavar="FILE.json",
         help="JSON list of events, in the form of POST /forecast; temperatures are in the unit of --units (default: "

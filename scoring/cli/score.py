@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from forecasting.console import Program
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.releases.trust import TrustedKeys
@@ -56,17 +57,17 @@ def score(options: argparse.Namespace) -> int:
                 SCORE.say(f"{output} is already complete; nothing to do")
                 return DONE
             _refuse_existing(options, work, kind)
-        with _removed_if_nothing_staged(work), closing(_engine_of(options, input_.model)) as engine:
+        with removed_if_nothing_staged(work), closing(engine_of(options, input_.model)) as engine:
             with named(source.path):
                 narrowed = input_.narrowed()
                 fingerprint = Fingerprint.of(narrowed.files)
-                plan = _plan_of(options, kind, fingerprint, narrowed)
+                plan = plan_of(options, kind, fingerprint, narrowed)
                 run = Run(narrowed, output, plan, fingerprint, begun)
                 if archive is not None and _is_archived(run, archive, work):
                     return DONE
                 result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
             place = finish(run, work, result) if archive is None else _add(run, result, work, archive)
-    _tell(run, result, place)
+    tell(run, result, place)
     if archive is not None and result.failed:
         SCORE.say(f"nothing was added to {archive.path}")
     return INCOMPLETE if result.failed or not result.counts.forecast else DONE
@@ -204,7 +205,7 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
         if not of_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     with named(source.path):
-        choice = _choice_of(options)
+        choice = choice_of(options)
         if of_grid:
             from scoring.grids.input import GridInput, step_of_files
 
@@ -223,18 +224,18 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
     return TableInput(*given, archived=kind == ARCHIVE)
 
 
-def _choice_of(options: argparse.Namespace) -> Choice:
+def choice_of(options: argparse.Namespace, program: Program = SCORE) -> Choice:
     """Return the model that the user asks for.
 
     Raises:
         ForecastError: if the releases cannot be copied, or the options contradict each other.
     """
     trusted = TrustedKeys.chosen(options.trusted_key)
-    artifacts = releases_folder(options.artifacts, trusted, SCORE)
-    return Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
+    artifacts = releases_folder(options.artifacts, trusted, program)
+    return Choice.of(artifacts, options.dataset, options.model, device_of(options), trusted)
 
 
-def _device_of(options: argparse.Namespace) -> str:
+def device_of(options: argparse.Namespace) -> str:
     """Return the device to use. On a cluster, each worker chooses its own.
 
     Raises:
@@ -248,7 +249,7 @@ def _device_of(options: argparse.Namespace) -> str:
 
 
 @contextmanager
-def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
+def removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
     """Remove the work folder if a run fails before anything is staged, so that corrected input can start afresh."""
     try:
         yield
@@ -258,15 +259,15 @@ def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
         raise
 
 
-def _engine_of(options: argparse.Namespace, model: Models) -> Engine:
+def engine_of(options: argparse.Namespace, model: Models, program: Program = SCORE) -> Engine:
     """Return where the chunks are scored: in this process, in others, or on a cluster."""
     if options.cluster:
-        return Cluster(options.cluster, SCORE.say)
+        return Cluster(options.cluster, program.say)
     count = processes_for(options)
     return Processes(count, model) if count else Engine()
 
 
-def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, narrowed: Input) -> Plan:
+def plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, narrowed: Input) -> Plan:
     """Return the identity of a run."""
     reading = {name: getattr(options, name) for name in READING}
     events, model = narrowed.events, narrowed.model
@@ -292,10 +293,10 @@ def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, n
     )
 
 
-def _tell(run: Run, result: Result, path: Path) -> None:
+def tell(run: Run, result: Result, path: Path, program: Program = SCORE) -> None:
     """Write the outcome of a run, whose forecasts are in ``path``."""
     for note in result.notes:
-        SCORE.say(note)
+        program.say(note)
     counts = result.counts
     by = f" by {run.plan.model} {result.version(run.plan)}, {run.input.model.choice}" if counts.forecast else ""
     parts = [f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast{by}"]
@@ -312,10 +313,10 @@ def _tell(run: Run, result: Result, path: Path) -> None:
         count, example = counts.missing.get(why, 0), counts.examples.get(why, why)
         if count > 1 and example != why:
             example = f"{example} (the first of {count:,} {run.input.unit} like this)"
-        SCORE.say(f"nothing could be forecast: {example}")
+        program.say(f"nothing could be forecast: {example}")
     if result.failed:
         first = min(result.failed)
-        SCORE.say(
+        program.say(
             f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
             f"{result.failed[first]}. Run the same command again to retry them"
         )

@@ -46,6 +46,8 @@ def processes_for(options: argparse.Namespace) -> int:
 
 
 def _is_grid(options: argparse.Namespace) -> bool:
+    if "append" not in options:
+        return True  # an outlook
     return options.append is None and OUTPUTS.get(options.output.suffix.lower()) in GRIDS
 
 

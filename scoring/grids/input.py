@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -279,6 +279,8 @@ class GridInput(Input):
     """A grid whose times are in one or more NetCDF files or Zarr stores."""
 
     unit = "cells"
+    references: ClassVar[tuple[str, ...]] = ()
+    """Names of the references that the output has too."""
 
     @property
     def chunk_size(self) -> int:
@@ -303,15 +305,28 @@ class GridInput(Input):
     def stage(self, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
+            self.check(field)
             if self.events.baseline_file is not None:
                 stage_baselines(Path(self.events.baseline_file), field, folder)
             layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=self.options.resample)
             layout = stage_weather(field, self.files, self.options, layout, self.model.span.step, folder)
+            layout = replace(layout, references=self.references)
             bare = skeleton(field, layout, self.model, self.path.absolute().name)
             variables = forecast_variables(field, bare, self.levels, self.model, layout)
             variables |= event_variables(self.events, self.model, variables["sst"].attributes)
-        (folder / _OUTPUT).write_bytes(pickle.dumps(Output(layout, bare, variables)))
+        (folder / _OUTPUT).write_bytes(pickle.dumps(self.completed(Output(layout, bare, variables))))
         write_json(folder / LAYOUT, layout)
+
+    def check(self, field: Field) -> None:
+        """Refuse a grid that the output cannot be made of, before it is read; by default, none.
+
+        Raises:
+            FileError: says why.
+        """
+
+    def completed(self, output: Output) -> Output:
+        """Return the output with what it has beside the forecasts; by default, nothing."""
+        return output
 
     def job(self, folder: Path) -> GridJob:
         """See :class:`~scoring.run.Input`."""

@@ -13,6 +13,7 @@ from forecasting.errors import RangeError, SeriesError
 from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Position
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import Model
 from forecasting.qartod import FAIL, MISSING, SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -52,6 +53,7 @@ class Layout(Staged):
         shape: sizes of the other dimensions.
         averaged: whether the steps are means that this run computed.
         weather: covariates that are staged too, for the same steps and those ahead.
+        references: names of the references to forecast too.
     """
 
     steps: int
@@ -66,6 +68,7 @@ class Layout(Staged):
     name: str
     averaged: bool = False
     weather: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -126,7 +129,7 @@ class GridJob(Job):
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
         past, n = self._read(chunk), self.places(chunk)
-        arrays = _missing(n, self.horizon, self.levels, self.events)
+        arrays = _missing(n, self.horizon, self.levels, self.events, self.layout.references)
         recent = past[-self.model.span.longest :]
         sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
         counts = Counts(n, missing={LAND: n - len(sea)} if len(sea) < n else {})
@@ -178,6 +181,8 @@ class GridJob(Job):
             arrays[f"lower_{level}"][:, cell], arrays[f"upper_{level}"][:, cell] = (
                 b.T for b in forecasts.bounds(level)
             )
+        for name, values in self._references(model, batch, forecasts).items():
+            arrays[name][:, cell] = values.T
         for row, error in forecasts.errors.items():
             counts.count("missing", kind_of(str(error)))
             if isinstance(error, RangeError):
@@ -193,6 +198,13 @@ class GridJob(Job):
             forecasts = replace(forecasts, coefficients=coefficients)
             positions = self._positions(self.bounds[chunk] + cell)
             self._evaluate(forecasts, cell, positions, past, baselines, arrays, counts)
+
+    def _references(self, model: Model, batch: SeriesBatch, forecasts: Forecasts) -> dict[str, Floats]:
+        """Return what the references that are asked for forecast, °C ``(n, horizon)`` by name."""
+        if not self.layout.references:
+            return {}
+        known = model.reference_forecasts(batch.take(forecasts.row), forecasts.coefficients, self.horizon)
+        return {name: values for name, values in known.items() if name in self.layout.references}
 
     def _evaluate(
         self,
@@ -275,9 +287,11 @@ class GridJob(Job):
             ) from None
 
 
-def _missing(n: int, horizon: int, levels: tuple[int, ...], events: EventRequest) -> Arrays:
+def _missing(
+    n: int, horizon: int, levels: tuple[int, ...], events: EventRequest, references: tuple[str, ...]
+) -> Arrays:
     """Return the arrays of :func:`read_part` for ``n`` cells without forecasts."""
-    names = ["sst", *(f"{side}_{level}" for level in levels for side in ("lower", "upper"))]
+    names = ["sst", *(f"{side}_{level}" for level in levels for side in ("lower", "upper")), *references]
     arrays: Arrays = {"quality": np.full(n, MISSING, dtype=np.int8)}
     arrays |= {name: np.full((horizon, n), np.nan, dtype=np.float32) for name in names}
     for column in events.columns:

@@ -137,6 +137,9 @@ def forecast_variables(
 ) -> dict[str, Variable]:
     """Return the forecast variables, by name."""
     attributes = _forecast_attributes(field, data, levels, model, layout)
+    shared = {name: attributes["sst"][name] for name in _SHARED if name in attributes["sst"]}
+    for name in layout.references:
+        attributes[name] = {"long_name": f"forecast of the reference {name}"} | ON_SCALE | shared
     quality = Variable("int8", False, attributes.pop("quality"), None)
     return {name: Variable("float32", True, given, np.nan) for name, given in attributes.items()} | {"quality": quality}
 
@@ -244,7 +247,7 @@ class Output:
         """Write the file; ``content`` returns the part of a chunk, or None if the chunk failed."""
         with self._netcdf(path) if kind == "netcdf" else self._zarr(path) as arrays:
             for chunk in range(self.layout.chunks):
-                for name, values in self._values(content(chunk), chunk).items():
+                for name, values in self.values(content(chunk), chunk).items():
                     index, shaped = self._place(chunk, values)
                     arrays[name][index] = shaped
 
@@ -307,7 +310,8 @@ class Output:
         first, rows = next(iter(sizes), None), layout.rows(0).stop
         return dims, tuple(1 if dim == layout.along else rows if dim == first else size for dim, size in dims.items())
 
-    def _values(self, part: bytes | None, chunk: int) -> Arrays:
+    def values(self, part: bytes | None, chunk: int) -> Arrays:
+        """Return the values of a chunk by variable, from its ``part``; None if it failed."""
         if part is not None:
             return read_part(part)
         cells = self.layout.bounds[chunk + 1] - self.layout.bounds[chunk]

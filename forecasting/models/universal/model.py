@@ -11,10 +11,13 @@ from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.universal.backtest import errors_of
 from forecasting.models.universal.contexts import read_contexts
 from forecasting.models.universal.network import UniversalForecaster
-from forecasting.models.universal.references import Past, forecast_references
+from forecasting.models.universal.references import REFERENCES, Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.times import unix_seconds
+from forecasting.series.times import Floats, unix_seconds
+
+_SERIES_AT_ONCE = 512
+"""Series that references are fitted to together, which bounds the memory."""
 
 
 class UniversalModel(Model):
@@ -71,3 +74,17 @@ class UniversalModel(Model):
                 for column, values in zip(skills, measured, strict=True):
                     column[part.row] = values
         return skills
+
+    def reference_forecasts(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> dict[str, Floats]:
+        """See :meth:`~forecasting.models.base.Model.reference_forecasts`."""
+        metadata = self.release.any_network.metadata
+        forecasts = {name: np.full((len(batch), horizon), np.nan) for name in REFERENCES}
+        groups, _ = read_contexts(batch, coefficients, horizon, metadata, metadata.maximum, concise=True)
+        for group in groups:
+            for part in group.chunks(_SERIES_AT_ONCE):
+                leads = horizon + int(part.missing_after.max())
+                ahead = part.missing_after[:, None] + np.arange(horizon)
+                end = np.asarray([part.values.shape[1] - 1])
+                for name, values in forecast_references(Past.of(part, end, leads)).items():
+                    forecasts[name][part.row] = np.take_along_axis(values[:, -1], ahead, axis=1)
+        return forecasts

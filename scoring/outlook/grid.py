@@ -1,0 +1,227 @@
+"""The grid of an outlook: what it is compared with, and its file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from forecasting.climatology.annual_cycle import FREEZING_POINT
+from forecasting.climatology.global_climatology import YEARS
+from forecasting.errors import FileError
+from forecasting.events.baseline import POSITION, Period
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent
+from forecasting.models.universal.references import REFERENCES
+from forecasting.readers.grid.fields import Field
+from forecasting.series.times import DAY
+from forecasting.series.timestep import TimeStep, in_words
+from scoring.errors import NothingToForecastError
+from scoring.events import EventRequest
+from scoring.grids.field import last_steps
+from scoring.grids.input import GridInput, positions_of
+from scoring.grids.job import Arrays
+from scoring.grids.output import Output, Variable
+
+HEATWAVE: Final = "heatwave"
+COLD_SPELL: Final = "cold_spell"
+HEAT_STRESS: Final = "heat_stress"
+
+EVENTS: Final[dict[str, EventDefinition]] = {
+    HEATWAVE: MarineEvent("heatwave"),
+    COLD_SPELL: MarineEvent("cold spell", "marine_cold_spell"),
+    HEAT_STRESS: HeatStress("heat stress"),
+}
+"""The events of every outlook, by the name of their variables."""
+
+ANOMALY: Final = "anomaly"
+
+_LEAST_YEARS: Final = 10
+_DAYS_PER_YEAR: Final = 365.25
+_NEAR_FREEZING: Final = 0.1
+"""°C above the freezing point, below which water is under ice."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What the anomalies and events of an outlook are relative to.
+
+    Attributes:
+        baseline: as the option states it: a period, a file, or ``position``; None for all years of the grid.
+        text: the years or the source, as captions have it.
+        warning: for the user, if it is coarse; empty if not.
+    """
+
+    baseline: str | None
+    text: str
+    warning: str = ""
+
+
+def require_days(step: TimeStep) -> TimeStep:
+    """Return the step of a grid.
+
+    Raises:
+        FileError: if it is not a day.
+    """
+    if step != TimeStep(DAY):
+        remedy = "; average it with --resample day" if step.seconds < DAY else "; use sst score"
+        raise FileError(f"its step is {in_words(str(step))}, but an outlook needs daily values{remedy}")
+    return step
+
+
+def usual_of(field: Field, baseline: str | None, period: Period | None) -> Usual:
+    """Return what the anomalies of a grid are relative to.
+
+    Args:
+        field: the grid.
+        baseline: as the user states it; None for the years of the grid if it has ten of them, else the position.
+        period: the period that ``baseline`` states; None if it states none.
+    """
+    first, last = field.times.min(), field.times.max()
+    years = float((last - first).astype(np.int64) / DAY + 1) / _DAYS_PER_YEAR
+    if period is not None:
+        return Usual(baseline, f"{period.start} to {period.end} of the grid")
+    if baseline is None and round(years, 1) >= _LEAST_YEARS:
+        return Usual(None, f"{str(first)[:4]} to {str(last)[:4]} of the grid")
+    coarse = f"{YEARS[0]} to {YEARS[1]}, a coarse climatology of each position (2°)"
+    if baseline == POSITION:
+        return Usual(POSITION, coarse)
+    if baseline is not None:
+        return Usual(baseline, f"the baseline {Path(baseline).name}")
+    return Usual(
+        POSITION,
+        coarse,
+        f"the grid has {years:.1f} years, and its own baseline would need {_LEAST_YEARS}: anomalies, heatwaves and "
+        "cold spells are relative to a coarse climatology of each position and may be wrong by more than a degree near "
+        "coasts; pass --baseline FILE with climatology and threshold of each cell",
+    )
+
+
+def events_of(usual: Usual, given: EventRequest, paths: int | None) -> EventRequest:
+    """Return the events of an outlook; ``given`` has the baseline that the user named."""
+    return replace(
+        given,
+        definitions=tuple(EVENTS.values()),
+        names=tuple(EVENTS),
+        paths=paths,
+        of_position=usual.baseline == POSITION,
+    )
+
+
+class OutlookInput(GridInput):
+    """The grid of an outlook."""
+
+    references = REFERENCES
+
+    def check(self, field: Field) -> None:
+        """Refuse a grid that maps cannot be drawn of, or whose sea is under ice.
+
+        Raises:
+            FileError: says why.
+        """
+        if axes_of(field) is None:
+            raise FileError(_no_axes(field))
+        last = last_steps(field, self._span, self.options.resample).at.max()
+        values = field.celsius(slice(int(last), int(last) + 1))
+        sea = values[np.isfinite(values)]
+        if len(sea) and sea.max() <= FREEZING_POINT + _NEAR_FREEZING:
+            raise NothingToForecastError(
+                f"every value of its last day is near the freezing point, at most {sea.max():.1f} °C: the sea is under "
+                "ice, and there is nothing to forecast; choose another region"
+            )
+
+    def completed(self, output: Output) -> Output:
+        """Add anomalies, the forecast period, and the bounds of the coordinates."""
+        layout, bare, variables = output.layout, output.skeleton.copy(), dict(output.variables)
+        sst = variables["sst"].attributes
+        anomaly = {
+            "standard_name": "surface_temperature_anomaly",
+            "long_name": "forecast minus the usual temperature of the day",
+            "units": "degree_Celsius",
+            "units_metadata": "temperature: difference",
+            "coordinates": sst["coordinates"],
+        } | ({"grid_mapping": sst["grid_mapping"]} if "grid_mapping" in sst else {})
+        variables[ANOMALY] = Variable("float32", True, anomaly, np.nan)
+        for name, variable in variables.items():
+            if variable.by_lead:
+                coordinates = f"{variable.attributes['coordinates']} forecast_period".strip()
+                variables[name] = replace(variable, attributes=variable.attributes | {"coordinates": coordinates})
+        leads = np.arange(1.0, len(layout.valid_times) + 1)
+        period = {"standard_name": "forecast_period", "long_name": "time after the last observation", "units": "day"}
+        bare["forecast_period"] = xr.Variable((layout.along,), leads, period, {"_FillValue": None})
+        _add_bounds(bare, layout.along)
+        return OutlookOutput(layout, bare, variables)
+
+
+def axes_of(field: Field) -> tuple[str, str] | None:
+    """Return the dimensions of latitude and longitude; None if the grid is not regular."""
+    places = positions_of(field)
+    if places is None or len(field.dims) != 2:
+        return None
+    grid = places.reshape(*field.shape, 2)
+    if np.ptp(grid[..., 0], axis=1).max() == 0 and np.ptp(grid[..., 1], axis=0).max() == 0:
+        return field.dims[0], field.dims[1]
+    if np.ptp(grid[..., 0], axis=0).max() == 0 and np.ptp(grid[..., 1], axis=1).max() == 0:
+        return field.dims[1], field.dims[0]
+    return None
+
+
+def _no_axes(field: Field) -> str:
+    known = [name for name, axis in field.data.variables.items() if axis.ndim == 2 and set(axis.dims) == {*field.dims}]
+    two = next((str(name) for name in known if str(name).lower().removeprefix("nav_")[:3] in ("lat", "lon")), None)
+    if two is not None:
+        return (
+            f"its {two} has two dimensions, so that the grid is curvilinear, and an outlook needs one latitude for "
+            "each row and one longitude for each column; interpolate it to a regular grid first"
+        )
+    return (
+        f"its dimensions {', '.join(field.dims) or '(none)'} are not one of latitude and one of longitude, in degrees, "
+        "which maps need; give them units degrees_north and degrees_east"
+    )
+
+
+def _add_bounds(bare: xr.Dataset, along: str) -> None:
+    """Add the bounds of days, and of cells where the input has none."""
+    for name in [str(name) for name, variable in bare.variables.items() if variable.dims == (name,)]:
+        axis = bare.variables[name]
+        if "bounds" in axis.attrs:
+            continue
+        if name == along or axis.attrs.get("standard_name") == "time":
+            begin = axis.values.astype("datetime64[D]").astype("datetime64[s]")
+            bounds: npt.NDArray[Any] = np.stack([begin, begin + np.timedelta64(DAY, "s")], axis=1)
+            encoding = dict(axis.encoding)
+        elif axis.attrs.get("standard_name") in ("latitude", "longitude") and len(axis) > 1:
+            centres = axis.values.astype(np.float64)
+            bounds = _between(centres, 90.0 if axis.attrs["standard_name"] == "latitude" else np.inf)
+            encoding = {"_FillValue": None}
+        else:
+            continue
+        bare[f"{name}_bnds"] = xr.Variable((name, "bnds"), bounds, {}, encoding)
+        bare[name] = xr.Variable(axis.dims, axis.values, axis.attrs | {"bounds": f"{name}_bnds"}, axis.encoding)
+
+
+def _between(centres: npt.NDArray[np.float64], furthest: float) -> npt.NDArray[np.float64]:
+    """Return the lower and upper bound of cells, halfway between their centres, ``(n, 2)``."""
+    halfway = (centres[1:] + centres[:-1]) / 2
+    ends = np.clip([2 * centres[0] - halfway[0], 2 * centres[-1] - halfway[-1]], -furthest, furthest)
+    return np.stack([[ends[0], *halfway], [*halfway, ends[1]]], axis=1)
+
+
+class OutlookOutput(Output):
+    """The file of an outlook."""
+
+    def values(self, part: bytes | None, chunk: int) -> Arrays:
+        """Return the values of a chunk; the anomaly is relative to the baseline of the events."""
+        values = super().values(part, chunk)
+        usual = usual_in(values)
+        if "sst" in values and usual is not None:
+            values[ANOMALY] = values["sst"] - usual
+        return values
+
+
+def usual_in(values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
+    """Return the usual temperature of each day, °C; that of cold spells where there is none of heatwaves."""
+    found = [values[name] for event in (HEATWAVE, COLD_SPELL) if (name := f"event_{event}_climatology") in values]
+    return np.where(np.isfinite(found[0]), found[0], found[1]) if len(found) > 1 else next(iter(found), None)
