@@ -1,6 +1,6 @@
 """Readings: which are accepted, the grid that they are on, and how they are stored with the flags of their tests."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -205,7 +205,9 @@ def readings_of(series: SstSeries, now: int, warnings: Sequence[str] = ()) -> Re
     """Read the values of a file, with the ``warnings`` about it."""
     readings = Readings(warnings=[*warnings])
     values = [None if np.isnan(value) else value for value in series.values.tolist()]
-    _accept(readings, values, [*series.times.astype(np.int64).tolist()], "celsius", series.step, now)
+    times = [*series.times.astype(np.int64).tolist()]
+    # Its place in the series does not tell the line of the file.
+    _accept(readings, values, times, "celsius", series.step, now, lambda time: f"the reading of {iso_of(time)}")
     return readings
 
 
@@ -216,6 +218,7 @@ def _accept(
     units: Units,
     step: TimeStep,
     now: int,
+    named: Callable[[int], str] = lambda _: "the reading",
 ) -> None:
     """Add each value with a time to ``readings``, accepted or refused. Of two at the same time, the last counts."""
     raw = np.array(values, dtype=np.float64)
@@ -232,6 +235,7 @@ def _accept(
             )
         elif outside[i]:
             message = str(range_error(raw[i : i + 1], units, lambda _: "the reading", "leave it out"))
+            message = f"{named(time)}{message.removeprefix('the reading')}"
             message = message.replace("set the units to", "set the units of the station to")
         else:
             message = ""

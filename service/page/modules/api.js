@@ -70,6 +70,21 @@ export function withQuery(path, query) {
   return text ? `${path}?${text}` : path;
 }
 
+/** Ask the user for a key, or for another one. @returns {Promise<boolean>} whether the service knows it; if not, the last one is kept */
+export async function enterKey() {
+  const before = key;
+  const entered = await askForKey(false);
+  if (!entered) return false;
+  key = entered;
+  try {
+    await request("/access");
+    return true;
+  } catch {
+    key = before;
+    return false;
+  }
+}
+
 /** Whether the user has entered a key. */
 export function hasKey() {
   return key !== "";

@@ -2,10 +2,10 @@
 /** The card of a station in the list. */
 
 import { stationPath } from "./address.js";
+import { eventTags } from "./alerts.js";
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { sparkline } from "./sparkline.js";
-import { eventTags } from "./station-events.js";
 import { anomalyInWords, columnLabel, degrees, observedInWords, placesOf, recentPeriod, stepsAhead, titleOf, unitOf } from "./station-words.js";
 import { formatTime } from "./times.js";
 

@@ -55,14 +55,6 @@ export function stationForm() {
   );
 }
 
-/** How to send readings of a station. @param {string} station */
-export function readingCommands(station) {
-  const url = `${location.origin}/stations/${station}/observations`;
-  const day = new Date().toISOString().slice(0, 10);
-  const body = JSON.stringify({ timestamps: [day], values: [12.4] });
-  return [codeBlock("One reading, with curl", curl([JSON_TYPE, `-d ${shellQuote(body)}`, shellQuote(url)])), codeBlock("A file, with the command line", `sst station push ${station} readings.csv \\\n    --url ${location.origin}`)];
-}
-
 function createCommand() {
   const body = JSON.stringify({ step: "day", name: "The pier", latitude: 54.27, longitude: -8.61 });
   return curl([`-X PUT ${JSON_TYPE}`, `-d ${shellQuote(body)}`, shellQuote(`${location.origin}/stations/pier`)]);

@@ -2,24 +2,25 @@
 /** One station: its last value, forecasts and observations, its record, its events, and a card to embed. */
 
 import { HOME, readState, updateState } from "./address.js";
+import { alertsCard } from "./alerts.js";
 import { getJson, hasKey, request, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
 import { positionInWords } from "./locator-map.js";
+import { readingsCard } from "./readings.js";
 import { modelPhrase } from "./record.js";
 import { sentence } from "./sentence.js";
 import { ageInWords } from "./spoken-times.js";
 import { lastValue, nextSteps } from "./station-card.js";
 import { rowsOf, rowsTable, stationFigure, stationWeather } from "./station-chart.js";
-import { explained } from "./station-errors.js";
-import { showAlerts } from "./station-events.js";
-import { readingCommands } from "./station-form.js";
+import { explained, onChange } from "./station-changes.js";
 import { showRecord } from "./station-record.js";
+import { settingsCard } from "./station-settings.js";
 import { stepLength, titleOf, unitOf, usualInWords } from "./station-words.js";
 import { tableDisclosure } from "./table.js";
-import { runTask } from "./task.js";
+import { latestOnly, runTask } from "./task.js";
 import { formatSteps, formatTime, milliseconds, stepAdjective } from "./times.js";
 import { isWorthless, weatherPanel, weatherWords } from "./weather.js";
 
@@ -57,17 +58,24 @@ async function loadStation(id, signal) {
 
 /** @param {HTMLElement} part @param {Station} station @param {AbortSignal} signal */
 function compose(part, station, signal) {
+  const above = h("div", { class: "stack" });
+  fill(part, above, readingsCard(station, signal), alertsCard(station, signal), settingsCard(station, signal), embedCard(station, signal));
+  const nextSignal = latestOnly(signal);
+  const show = (/** @type {Station} */ changed) => showForecast(above, changed, nextSignal());
+  onChange(station.id, signal, show);
+  show(station);
+}
+
+/** @param {HTMLElement} part @param {Station} station @param {AbortSignal} signal */
+function showForecast(part, station, signal) {
   const now = new Date();
   const usual = usualInWords(station);
-  const [chart, record, events] = [h("section", { class: "card" }), h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
+  const [chart, record] = [h("section", { class: "card" }), h("section", { class: "card" })];
   fill(
     part,
     h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual), fetchNote(station, now)),
-    ...(station.newest ? [chart, record, events] : [events]),
-    sendCard(station),
-    embedCard(station, signal),
+    ...(station.newest ? [chart, record] : []),
   );
-  showAlerts(events, station, signal);
   if (!station.newest) return;
   showChart(chart, station, signal);
   showRecord(record, station, signal);
@@ -150,13 +158,6 @@ function weatherNotes(forecast, station) {
 function legend() {
   const label = (/** @type {string} */ kind, /** @type {string} */ text) => h("span", { class: "label" }, h("span", { class: `line-key ${kind}`, "aria-hidden": "true" }), text);
   return h("div", { class: "row legend" }, label("observed", "Observed"), label("before", "Forecast before"), label("newest", "Newest forecast"), label("range", "80% range"));
-}
-
-/** How to send readings; open while there are none. @param {Station} station */
-function sendCard(station) {
-  const commands = h("div", { class: "grid" }, readingCommands(station.id));
-  if (!station.newest) return h("section", { class: "card" }, h("header", {}, h("h2", {}, "Send readings")), commands);
-  return h("details", { class: "card add" }, h("summary", {}, "Send readings"), commands);
 }
 
 /** The card as a picture, and how to show it elsewhere. @param {Station} station @param {AbortSignal} signal */

@@ -6,7 +6,7 @@ import { getJson, withQuery } from "./api.js";
 import { textField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { stationCard } from "./station-card.js";
-import { explained } from "./station-errors.js";
+import { explained } from "./station-changes.js";
 import { stationForm } from "./station-form.js";
 import { placedOf, stationMap } from "./station-map.js";
 import { latestOnly, runTask } from "./task.js";

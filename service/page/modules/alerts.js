@@ -1,0 +1,351 @@
+// @ts-check
+/** What a station watches, in words, whom it tells, and the alerts so far. */
+
+import { getJson, withQuery } from "./api.js";
+import { selectField } from "./controls.js";
+import { announce, fill, h } from "./dom.js";
+import { percent } from "./event-words.js";
+import { sentence } from "./sentence.js";
+import { dataForm, FieldProblem, formField, numberFrom, onChange, plainProblem, saveSettings, send, tellChange, textInput } from "./station-changes.js";
+import { eventName, unitOf } from "./station-words.js";
+import { dataTable } from "./table.js";
+import { runTask } from "./task.js";
+import { columnTime, formatSteps, formatTime, milliseconds } from "./times.js";
+
+/**
+ * @typedef {import("./station-changes.js").Station} Station
+ * @typedef {import("./station-words.js").StationEvent & {settings: any}} StationEvent
+ */
+
+/** Alerts in the table. */
+const ALERTS = 50;
+
+/** As in the service. */
+const LEAST_SECRET = 16;
+const BASELINE_YEARS = 10;
+const YEAR_MS = 365.25 * 86_400_000;
+
+/** @type {Record<string, string>} */
+const CHANGES = { began: "began", category_changed: "changed category", ended: "ended", expected: "is expected" };
+
+/** Probabilities from which to tell, in words. @type {[number, string][]} */
+const LIKELIHOODS = [[0.3, "possible"], [0.5, "as likely as not"], [0.7, "likely"], [0.9, "very likely"]];
+
+/** What can be watched. @type {{kind: string, text: string, isDaily: boolean, side?: string}[]} */
+const KINDS = [
+  { kind: "above", text: "The water is warmer than a limit", isDaily: false },
+  { kind: "below", text: "The water is colder than a limit", isDaily: false },
+  { kind: "marine_heatwave", text: "A marine heatwave", isDaily: true },
+  { kind: "marine_cold_spell", text: "A marine cold spell", isDaily: true },
+  { kind: "degree_heating_weeks", text: "Heat stress on corals", isDaily: true },
+];
+
+const COARSE =
+  "Heatwaves and cold spells need ten years of daily readings, to know what is usual on each day. Until this place has them, the usual temperatures of its position can stand in. They are coarse: near coasts they may be wrong by more than a degree, so take these alerts as a hint.";
+
+/** The events of a station as tags; null if it watches none. @param {import("./station-words.js").Station} station */
+export function eventTags({ events }) {
+  if (!events?.length) return null;
+  return h("ul", { class: "tags", "aria-label": "Events" }, events.map((event) => h("li", {}, stateTag(event))));
+}
+
+/** @param {import("./station-words.js").StationEvent} event */
+function stateTag(event) {
+  return h("span", { class: event.state === "active" ? "tag bad" : "tag" }, stateInWords(event));
+}
+
+/** @param {import("./station-words.js").StationEvent} event */
+function stateInWords(event) {
+  const { kind, state, since, category, probability } = event;
+  const name = eventName(event);
+  if (state === "unknown") return `${name}: not known yet`;
+  if (kind === "degree_heating_weeks") return `${name}: ${(category ?? "no stress").toLowerCase()}`;
+  if (state === "active") return `${name}${category ? `, ${category.toLowerCase()}` : ""}${since ? `, since ${columnTime(since, "day")}` : ""}`;
+  const likely = probability === null ? "" : `, ${percent(probability)} likely`;
+  return kind === "threshold" ? `${name}: not now${likely}` : `No ${name.toLowerCase()}${likely}`;
+}
+
+/** The card of what a station watches. @param {Station} station @param {AbortSignal} signal */
+export function alertsCard(station, signal) {
+  const card = h("section", { class: "card alerts" });
+  const show = (/** @type {Station} */ changed) => {
+    // A form that is open stays as it is.
+    if (card.querySelector("form")) return;
+    card.hidden = !changed.writable && !changed.events?.length;
+    fill(card, ...parts(changed, card, signal));
+  };
+  onChange(station.id, signal, show, card);
+  show(station);
+  return card;
+}
+
+/** @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal */
+function parts(station, card, signal) {
+  const past = h("div", {});
+  const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery(`/stations/${station.id}/alerts`, { limit: ALERTS }), { signal: stop });
+  if (station.events?.length) runTask(past, "Loading alerts", signal, load, ({ alerts }) => fill(past, alerts.length ? alertTable(alerts, station) : h("p", { class: "note" }, "No alerts so far.")));
+  const { editor, open } = editorOf(station, card, signal);
+  const events = /** @type {StationEvent[]} */ (station.events ?? []);
+  const add = h("button", { type: "button", click: () => open((done) => eventForm(station, null, done), add) }, "Add an alert");
+  const addHook = h("button", { type: "button", click: () => open((done) => hookForm(station, null, done), addHook) }, "Send alerts to an address");
+  return [
+    h("header", {}, h("h2", {}, "Alerts")),
+    events.length ? h("ul", { class: "watched" }, events.map((event) => eventItem(station, event, open, card, signal))) : h("p", { class: "note" }, "Nothing is watched yet. For example: “Tell me when the water is likely to be above 24 °C for 5 days in a row.”"),
+    station.writable && hookList(station, open, card, signal),
+    station.writable && h("div", { class: "row adders" }, add, events.length > 0 && addHook),
+    editor,
+    past,
+  ];
+}
+
+/**
+ * A place for one form at a time, which the focus enters, and returns from to what opened it.
+ * @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal
+ */
+function editorOf(station, card, signal) {
+  const editor = h("div", { class: "editor" });
+  const open = (/** @type {(done: (words: string) => Promise<void>) => HTMLFormElement} */ make, /** @type {HTMLElement} */ opener) => {
+    const close = () => (fill(editor), opener.isConnected && opener.focus());
+    const form = make(async (words) => {
+      fill(editor);
+      await showAgain(station, card, signal, words);
+    });
+    form.append(h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: close }, "Cancel")));
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close());
+    fill(editor, form);
+    form.querySelector("select, input")?.focus();
+  };
+  return { editor, open };
+}
+
+/** Show the station as it is now, and say what has changed. @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal @param {string} words */
+async function showAgain({ id }, card, signal, words) {
+  fill(card, ...parts(await tellChange(id, card), card, signal));
+  announce(words);
+  const heading = h("p", { class: "note said", tabindex: -1 }, words);
+  card.querySelector("header")?.append(heading);
+  heading.focus();
+}
+
+/** Buttons that change and remove something. @param {string} what @param {(opener: HTMLElement) => void} change @param {() => Promise<unknown>} remove @param {() => Promise<void>} done @param {HTMLElement[]} others */
+function changers(what, change, remove, done, ...others) {
+  const problem = h("span", { class: "problem", role: "alert" });
+  const changing = h("button", { type: "button", class: "plain", "aria-label": `Change: ${what}`, click: () => change(changing) }, "Change");
+  const removing = async () => {
+    try {
+      await remove();
+      await done();
+    } catch (error) {
+      problem.textContent = plainProblem(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return h("div", { class: "row" }, ...others, changing, h("button", { type: "button", class: "plain", "aria-label": `Remove: ${what}`, click: removing }, "Remove"), problem);
+}
+
+/** @param {Station} station @param {StationEvent} event @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
+function eventItem(station, event, open, card, signal) {
+  const words = eventInWords(event.settings, station);
+  const remove = () => saveSettings(station.id, ({ events, webhooks }) => ({ events: events.filter((/** @type {any} */ { name }) => name !== event.name), webhooks: renamed(webhooks, event.name, null) }));
+  const change = (/** @type {HTMLElement} */ opener) => open((done) => eventForm(station, event.settings, done), opener);
+  return h(
+    "li",
+    {},
+    h("p", {}, words, " ", stateTag(event)),
+    event.error && h("p", { class: "note" }, sentence(event.error)),
+    station.writable && changers(words, change, remove, () => showAgain(station, card, signal, "The alert is removed.")),
+  );
+}
+
+/** What an event is about, as a sentence. @param {any} event as it was sent @param {Station} station */
+function eventInWords(event, station) {
+  const likely = `${likelihood(event.alert_at)} (${percent(event.alert_at)})`;
+  if (event.kind === "degree_heating_weeks") return `Tell me when more heat stress on corals is ${likely}.`;
+  if (event.kind !== "threshold") return `Tell me when a ${eventName(event).toLowerCase()} is ${likely}.`;
+  const side = event.above === undefined ? "below" : "above";
+  const limit = event[side];
+  const degrees = typeof limit === "number" ? `${String(limit).replace("-", "−")}\u00a0${unitOf(station)}` : `the ${limit.percentile}th percentile of the day`;
+  const run = event.for > 1 ? ` for ${formatSteps(event.for, station.step)} in a row` : "";
+  return `Tell me when the water is ${likely} to be ${side} ${degrees}${run}${event.within ? `, within ${formatSteps(event.within, station.step)}` : ""}.`;
+}
+
+/** @param {number} probability */
+function likelihood(probability) {
+  return (LIKELIHOODS.findLast(([least]) => probability >= least) ?? LIKELIHOODS[0])[1];
+}
+
+/** @param {Station} station @param {any} before the event as it was sent; null for a new one @param {(words: string) => Promise<void>} done */
+function eventForm(station, before, done) {
+  const isDaily = station.step === "day";
+  const side = before?.below !== undefined ? "below" : "above";
+  const limited = typeof (before?.[side] ?? 0) === "number";
+  let kind = before === null ? "above" : before.kind === "threshold" ? side : before.kind;
+  const kinds = KINDS.filter((each) => (isDaily || !each.isDaily) && (!before || (before.kind === "threshold") === !each.isDaily));
+  const limit = formField(`Limit, ${unitOf(station)}`, textInput({ size: 7, value: before?.[side] ?? "", inputmode: "text" }));
+  const run = formField(`For how many ${formatSteps(2, station.step).replace(/^2 /, "")} in a row`, textInput({ size: 4, value: before?.for ?? 1, inputmode: "numeric" }));
+  const at = before?.alert_at ?? 0.5;
+  const options = [...LIKELIHOODS, ...(LIKELIHOODS.some(([least]) => least === at) ? [] : [[at, likelihood(at)]])].map(([least, words]) => ({ value: String(least), text: `${words} (${percent(Number(least))})` }));
+  let alertAt = at;
+  const name = formField("Name", textInput({ value: before?.name ?? "", maxlength: 100 }), "As alerts call it. Leave it empty for one like “Above 24 °C”.");
+  const place = h("div", { class: "stack" });
+  let usesPosition = false;
+  const showKind = () => fill(place, ["above", "below"].includes(kind) ? limited && h("div", { class: "controls" }, limit.element, run.element) : kind !== "degree_heating_weeks" && baselineChoice(station, (uses) => (usesPosition = uses)));
+  const submit = async () => {
+    const event = { ...before, alert_at: alertAt, name: name.control.value.trim() };
+    if (["above", "below"].includes(kind)) {
+      if (limited) Object.assign(event, { above: undefined, below: undefined, [kind]: numberFrom("limit", limit.control.value, "24"), for: wholeFrom(run.control.value) });
+    } else event.kind = kind;
+    event.name ||= before?.name ?? defaultName(event, kind, station);
+    await saveSettings(station.id, ({ events, webhooks, baseline }) => {
+      const others = events.filter((/** @type {any} */ each) => each.name !== before?.name);
+      if (others.some((/** @type {any} */ each) => each.name === event.name)) throw new FieldProblem("name", `There is an alert “${event.name}” already. Choose another name.`);
+      const kept = events.map((/** @type {any} */ each) => (each.name === before?.name ? event : each));
+      return { events: before ? kept : [...events, event], webhooks: before ? renamed(webhooks, before.name, event.name) : webhooks, baseline: usesPosition ? "position" : baseline };
+    });
+    await done(before ? "The alert is changed." : "The alert is added.");
+  };
+  showKind();
+  return dataForm(
+    { limit, for: run, name },
+    submit,
+    h("h3", {}, before ? "Change the alert" : "New alert"),
+    h(
+      "div",
+      { class: "controls" },
+      selectField("What", kinds.map((each) => ({ value: each.kind, text: each.text })), kind, (value) => ((kind = value), showKind())),
+      selectField("Tell me when that is", options, String(at), (value) => (alertAt = Number(value))),
+    ),
+    place,
+    !isDaily && h("p", { class: "note" }, "Heatwaves, cold spells and heat stress are defined for daily readings."),
+    name.element,
+    h("p", { class: "note" }, "You are also told when it begins, changes and ends."),
+  );
+}
+
+/** A number of steps. @param {string} text */
+function wholeFrom(text) {
+  const steps = numberFrom("for", text, "5");
+  if (!Number.isInteger(steps) || steps < 1) throw new FieldProblem("for", "Enter a whole number from 1.");
+  return steps;
+}
+
+/** @param {any} event @param {string} kind @param {Station} station */
+function defaultName(event, kind, station) {
+  if (!["above", "below"].includes(kind)) return eventName({ ...event, kind });
+  return `${kind === "above" ? "Above" : "Below"} ${event[kind]} ${unitOf(station)}${event.for > 1 ? ` for ${formatSteps(event.for, station.step)}` : ""}`;
+}
+
+/** The usual temperatures of the position, for a place without ten years of readings. @param {Station} station @param {(uses: boolean) => void} choose */
+function baselineChoice(station, choose) {
+  const part = h("div", { class: "stack" });
+  choose(false);
+  if (station.baseline) return station.baseline === "position" ? h("p", { class: "note" }, COARSE.replace("can stand in", "stand in")) : part;
+  if (station.latitude === null) {
+    fill(part, h("p", { class: "note" }, "This needs ten years of daily readings, or the position of this place, which you can enter under Settings."));
+    return part;
+  }
+  hasTenYears(station).then((has) => {
+    if (has) return;
+    choose(true);
+    fill(part, h("label", { class: "check" }, h("input", { type: "checkbox", checked: true, change: (/** @type {any} */ event) => choose(event.target.checked) }), " Use the usual temperatures of the position"), h("p", { class: "note" }, COARSE));
+  });
+  return part;
+}
+
+/** Whether the readings began ten years before the newest. @param {Station} station */
+async function hasTenYears({ id, newest }) {
+  if (!newest) return false;
+  const ago = (/** @type {number} */ years) => new Date(milliseconds(newest.time) - years * YEAR_MS).toISOString();
+  const { timestamps } = await getJson(withQuery(`/stations/${id}/observations`, { from: ago(BASELINE_YEARS + 1), to: ago(BASELINE_YEARS - 0.01) }));
+  return timestamps.length > 0;
+}
+
+/** Webhooks after an event got another name, or was removed. @param {any[]} webhooks @param {string} before @param {string | null} after */
+function renamed(webhooks, before, after) {
+  return webhooks.map((hook) => ({ ...hook, events: hook.events?.flatMap((/** @type {string} */ name) => (name === before ? (after === null ? [] : [after]) : [name])) ?? null }));
+}
+
+/** Where alerts are sent. @param {Station} station @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
+function hookList(station, open, card, signal) {
+  const hooks = station.webhooks ?? [];
+  if (!hooks.length) return station.events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too, such as a chat or a program of yours.") : null;
+  return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((hook) => hookItem(station, hook, open, card, signal))));
+}
+
+/** @param {Station} station @param {any} hook @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
+function hookItem(station, hook, open, card, signal) {
+  const result = h("p", { class: "note", role: "status" });
+  const test = async () => {
+    fill(result, "Sending a test…");
+    try {
+      const { deliveries } = await send("POST", station.id, "/webhooks/test", { url: hook.url });
+      fill(result, testInWords(deliveries[0]));
+    } catch (error) {
+      fill(result, plainProblem(error instanceof Error ? error.message : String(error)));
+    }
+  };
+  const remove = () => saveSettings(station.id, ({ webhooks }) => ({ webhooks: webhooks.filter((/** @type {any} */ { url }) => url !== hook.url) }));
+  const change = (/** @type {HTMLElement} */ opener) => open((done) => hookForm(station, hook, done), opener);
+  const which = hook.events === null ? "all alerts" : hook.events.length ? hook.events.join(", ") : "no alerts";
+  return h(
+    "li",
+    {},
+    h("p", {}, h("strong", {}, hostOf(hook.url)), `: ${which}`),
+    changers(hostOf(hook.url), change, remove, () => showAgain(station, card, signal, "Alerts are no longer sent there."), h("button", { type: "button", class: "plain", "aria-label": `Send a test to ${hostOf(hook.url)}`, click: test }, "Send a test")),
+    result,
+  );
+}
+
+/** @param {{delivered: boolean, status: number | null, milliseconds: number, error: string | null}} delivery */
+function testInWords({ delivered, status, milliseconds: took, error }) {
+  return delivered ? `The test arrived: the receiver answered ${status} after ${took} ms.` : `The test did not arrive: ${sentence(String(error)).replace(/^The /, "the ")}`;
+}
+
+/** @param {Station} station @param {any} before null for a new one @param {(words: string) => Promise<void>} done */
+function hookForm(station, before, done) {
+  const url = formField("Address", textInput({ type: "url", inputmode: "url", placeholder: "https://…", size: 40, value: "" }), before ? `Leave it empty to keep ${hostOf(before.url)}.` : "Alerts are sent there as JSON.");
+  const secret = formField("Secret", textInput({ type: "password", autocomplete: "new-password", size: 40 }), `The receiver checks with it that alerts are genuine. At least ${LEAST_SECRET} characters; it is never shown again.${before ? " Leave it empty to keep the last one." : ""}`);
+  const make = () => {
+    secret.control.type = "text";
+    secret.control.value = [...crypto.getRandomValues(new Uint8Array(24))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    secret.control.select();
+  };
+  const names = (station.events ?? []).map((event) => event.name);
+  const boxes = names.map((name) => h("input", { type: "checkbox", value: name, checked: !before?.events || before.events.includes(name) }));
+  const submit = async () => {
+    const [address, password] = [url.control.value.trim(), secret.control.value];
+    if (!before && !/^https?:\/\/[^/]/.test(address)) throw new FieldProblem("url", "Enter an address that begins with https://.");
+    if ((!before || password || address) && password.length < LEAST_SECRET) throw new FieldProblem("secret", `Enter at least ${LEAST_SECRET} characters.`);
+    const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
+    const hook = { url: address || before.url, ...(password ? { secret: password } : {}), events: chosen.length === names.length ? null : chosen };
+    await saveSettings(station.id, ({ webhooks }) => ({ webhooks: [...webhooks.filter((/** @type {any} */ each) => each.url !== before?.url), hook] })).catch((error) => {
+      // The service names its place in the list.
+      for (const detail of error.details ?? []) detail.location = detail.location.replace(/webhooks\[\d+\]\./, "");
+      throw error;
+    });
+    await done(before ? "The address is changed. Send a test to see whether it works." : "Alerts are sent there from now on. Send a test to see whether it works.");
+  };
+  const which = h("fieldset", { class: "field" }, h("legend", {}, "Which alerts"), boxes.map((box, i) => h("label", { class: "check" }, box, ` ${names[i]}`)));
+  return dataForm({ url, secret }, submit, h("h3", {}, before ? `Change ${hostOf(before.url)}` : "Send alerts to an address"), url.element, h("div", { class: "row secret" }, secret.element, h("button", { type: "button", click: make }, "Make one up")), which);
+}
+
+/** The newest alert first. @param {any[]} alerts @param {Station} station */
+function alertTable(alerts, { step }) {
+  const rows = [...alerts].sort((a, b) => b.raised.localeCompare(a.raised)).map((alert) => [
+    formatTime(alert.observed_until, step),
+    `${eventName({ ...alert, name: alert.event })} ${CHANGES[alert.alert] ?? alert.alert}`,
+    alert.category ?? "–",
+    alert.status === "raised" ? deliveriesInWords(alert.deliveries ?? []) : `${alert.status === "held" ? "held" : "dropped"}: ${sentence(alert.reason)}`,
+  ]);
+  return dataTable("Alerts of this station", ["Readings until", "What happened", "Category", "Sent"], rows, { class: "event-table" });
+}
+
+/** @param {any[]} deliveries */
+function deliveriesInWords(deliveries) {
+  if (!deliveries.length) return "not sent";
+  return deliveries.map(({ url, state, attempts }) => (state === "delivered" ? `to ${hostOf(url)}` : `${state === "waiting" ? "not yet" : "failed"}: ${hostOf(url)}, ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`)).join("; ");
+}
+
+/** @param {string} url */
+function hostOf(url) {
+  return URL.canParse(url) ? new URL(url).host : url;
+}

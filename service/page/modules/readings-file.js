@@ -1,0 +1,78 @@
+// @ts-check
+/** Adds the readings in a file, or pasted ones, to a station. */
+
+import { ApiError, getJson, withQuery } from "./api.js";
+import { announce, fill, h, uniqueId } from "./dom.js";
+import { formatCount } from "./numbers.js";
+import { questionOf, reasonOf } from "./reading-choices.js";
+import { sentence } from "./sentence.js";
+import { runTask } from "./task.js";
+
+/** @typedef {import("./station-changes.js").Station} Station */
+
+/** Problems that are listed. */
+const MOST = 10;
+
+/** @param {Station} station @param {AbortSignal} signal @param {() => Promise<unknown>} done called after readings are stored */
+export function fileForm(station, signal, done) {
+  const result = h("div", { class: "file-result", tabindex: -1 });
+  const read = (/** @type {string} */ name, /** @type {Blob} */ blob, params = {}) =>
+    runTask(result, `Reading ${name}`, signal, (stop) => store(station, blob, params, stop), (answer) => {
+      fill(result, answer instanceof ApiError ? refusal(name, answer, (/** @type {Record<string, string>} */ chosen) => read(name, blob, { ...params, ...chosen })) : outcome(name, answer));
+      result.focus();
+      if (!(answer instanceof ApiError)) done();
+    });
+  const chooser = h("input", { type: "file", id: uniqueId("file"), class: "hidden", change: () => chooser.files[0] && (read(chooser.files[0].name, chooser.files[0]), (chooser.value = "")) });
+  const hover = (/** @type {boolean} */ isOver) => (/** @type {DragEvent} */ event) => (event.preventDefault(), drop.classList.toggle("over", isOver));
+  const drop = h(
+    "div",
+    {
+      class: "drop",
+      dragover: hover(true),
+      dragleave: hover(false),
+      drop: (/** @type {DragEvent} */ event) => {
+        hover(false)(event);
+        const [file] = event.dataTransfer?.files ?? [];
+        if (file) read(file.name, file);
+      },
+    },
+    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: chooser.id, class: "link" }, "choose one", chooser)),
+    h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."),
+  );
+  const area = h("textarea", { id: uniqueId("pasted"), spellcheck: "false", placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…" });
+  const pasted = () => (area.value.trim() ? read("the pasted readings", new Blob([area.value])) : area.focus());
+  const paste = h("div", { class: "field" }, h("label", { for: area.id }, "Or paste lines"), area, h("div", { class: "row" }, h("button", { type: "button", click: pasted }, "Add these")));
+  return h("details", { open: !station.newest }, h("summary", {}, "Add many at once, from a file"), h("div", { class: "stack" }, h("div", { class: "grid" }, drop, paste), result));
+}
+
+/** Send a file: what was stored, or the refusal. @param {Station} station @param {Blob} blob @param {Record<string, string>} params @param {AbortSignal} signal */
+async function store({ id }, blob, params, signal) {
+  try {
+    return await getJson(withQuery(`/stations/${id}/observations`, params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+  } catch (error) {
+    if (error instanceof ApiError && [413, 415, 422].includes(error.status)) return error;
+    throw error;
+  }
+}
+
+/** What is wrong with a file, or the question that it leaves open. @param {string} name @param {ApiError} error @param {(chosen: Record<string, string>) => void} read */
+function refusal(name, { message, choices }, read) {
+  const title = choices.length ? questionOf(choices) : `Cannot read ${name}`;
+  const buttons = choices.map(({ option, value, label }) => h("button", { type: "button", click: () => read({ [option]: value }) }, label));
+  return h("div", { class: `notice ${choices.length ? "question" : "error"}`, role: "alert" }, h("strong", {}, title), h("p", {}, choices.length ? reasonOf(message) : sentence(message)), buttons.length > 0 && h("div", { class: "row choices", role: "group", "aria-label": title }, buttons));
+}
+
+/** @param {string} name @param {any} answer */
+function outcome(name, { new: added, revised, unchanged, refused, warnings, forecast, units, units_from: from }) {
+  const counts = [[added, "added"], [revised, "replaced"], [unchanged, "here already"]].filter(([count]) => count).map(([count, what]) => `${formatCount(Number(count))} ${what}`);
+  const words = `${counts.join(", ") || "No readings"} from ${name}.`;
+  const about = [...warnings.map(sentence), forecast?.error && `There is no forecast yet. ${sentence(forecast.error)}`].filter(Boolean);
+  announce(words);
+  return h(
+    "div",
+    { class: `notice ${refused.length ? "warning" : ""}`.trim() },
+    h("p", {}, h("strong", {}, words), from.includes("station") ? "" : ` They were read in ${units}, ${from}.`),
+    refused.length > 0 && [h("p", {}, `${formatCount(refused.length)} ${refused.length === 1 ? "was" : "were"} not stored:`), h("ul", {}, refused.slice(0, MOST).map((/** @type {any} */ { message }) => h("li", {}, sentence(message))), refused.length > MOST && h("li", {}, `and ${formatCount(refused.length - MOST)} more`))],
+    about.map((text) => h("p", {}, text)),
+  );
+}

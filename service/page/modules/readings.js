@@ -1,0 +1,308 @@
+// @ts-check
+/** The readings of a station: add one or a file, correct and delete them, and decide about those in doubt. */
+
+import { getJson, hasKey, withQuery } from "./api.js";
+import { fill, h } from "./dom.js";
+import { codeBlock } from "./download.js";
+import { fileForm } from "./readings-file.js";
+import { fixed } from "./numbers.js";
+import { sentence } from "./sentence.js";
+import { curlKey, shellQuote } from "./snippets.js";
+import { dataForm, FieldProblem, formField, numberFrom, onChange, permissionNote, plainProblem, send, tellChange, textInput } from "./station-changes.js";
+import { degrees, stepLength, SUSPECT, unitOf } from "./station-words.js";
+import { dataTable } from "./table.js";
+import { runTask } from "./task.js";
+import { formatTime, hasClock, milliseconds } from "./times.js";
+
+/**
+ * @typedef {import("./station-changes.js").Station} Station
+ *
+ * @typedef {object} Reading
+ * @property {string} time
+ * @property {number} value
+ * @property {number} flag
+ * @property {string[]} tests that it fails
+ * @property {number | null} before the last value before it that is not in doubt
+ */
+
+/** Steps that are looked at, and rows at first. */
+const STEPS = 90;
+const ROWS = 7;
+
+/** Readings in doubt that are asked about; the table marks all. */
+const MAX_DOUBTS = 3;
+
+const GOOD = 1;
+
+/** Decimals in the table. */
+const MAX_PLACES = 2;
+
+/** Below this, someone may have to type a minus, which number pads lack. */
+const NEVER_NEGATIVE = 4;
+
+/** Why a reading is in doubt, the clearest reason first. @type {[string, (reading: Reading, station: Station) => string][]} */
+const REASONS = [
+  ["rate_of_change", ({ value, before }, station) => (before === null ? "it is far from the one before" : `it is ${degrees(Math.abs(value - before), station)} ${value > before ? "above" : "below"} the one before`)],
+  ["gross_range", () => "hardly any sea has this temperature"],
+  ["climatology", () => "it is far from what is usual here at this time of year"],
+  ["forecast", () => "it is outside the range of the forecast before it"],
+  ["flat_line", () => "the same value has come for so long that the sensor may be stuck"],
+  ["spike", () => "the readings after it contradict it"],
+  ["person", () => "someone has marked it"],
+];
+
+/** The card of a station's readings. @param {Station} station @param {AbortSignal} signal */
+export function readingsCard(station, signal) {
+  return new Readings(station, signal).card;
+}
+
+class Readings {
+  /** @param {Station} station @param {AbortSignal} signal */
+  constructor(station, signal) {
+    this.station = station;
+    this.signal = signal;
+    /** The newest first. @type {Reading[]} */
+    this.readings = [];
+    this.rows = ROWS;
+    this.card = h("section", { class: "card readings" });
+    this.doubts = h("div", { class: "stack doubts" });
+    this.status = h("div", { class: "row status", role: "status" });
+    this.table = h("div", { class: "newest" });
+    this.compose();
+    onChange(station.id, signal, (changed) => this.refresh(changed), this.card);
+    runTask(this.table, "Loading readings", signal, () => this.load(), () => this.show());
+  }
+
+  compose() {
+    const { station, card } = this;
+    const done = () => this.reload();
+    const forms = station.writable ? [this.addForm(), this.status, fileForm(station, this.signal, done)] : [permissionNote(station, card)];
+    fill(card, h("header", {}, h("h2", {}, "Readings")), this.doubts, ...forms, this.table, fromCode(station));
+  }
+
+  /** @param {Station} station as it is now */
+  async refresh(station) {
+    const before = this.station;
+    this.station = station;
+    // Another key may be refused for another reason.
+    if (!before.writable || !station.writable) this.compose();
+    await this.load();
+    this.show();
+  }
+
+  async load() {
+    const { station } = this;
+    const from = station.newest && new Date(milliseconds(station.newest.time) - STEPS * stepLength(station.step)).toISOString();
+    const { timestamps, values, flag, tests } = from ? await getJson(withQuery(`/stations/${station.id}/observations`, { from }), { signal: this.signal }) : { timestamps: [], values: [], flag: [], tests: [] };
+    let before = /** @type {number | null} */ (null);
+    this.readings = timestamps.map((/** @type {string} */ time, /** @type {number} */ i) => {
+      const reading = { time, value: values[i], flag: flag[i], tests: tests[i], before };
+      if (reading.flag < SUSPECT) before = reading.value;
+      return reading;
+    }).reverse();
+  }
+
+  /** Show readings that have changed, and what the rest of the page makes of them. */
+  async reload() {
+    await this.refresh(await tellChange(this.station.id, this.card));
+  }
+
+  show() {
+    const { station, readings } = this;
+    const doubted = station.writable ? readings.filter(({ flag }) => flag === SUSPECT) : [];
+    fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
+    if (!readings.length) return fill(this.table, h("p", { class: "note" }, station.writable ? "No readings yet. Add the first one here, or a file with those of the past: the more there are, the better the forecast." : "No readings yet."));
+    const unseen = (/** @type {string} */ text) => h("th", { scope: "col" }, h("span", { class: "hidden" }, text));
+    const head = ["When", `Temperature, ${unitOf(station)}`, unseen("Note"), ...(station.writable ? [unseen("Change")] : [])];
+    const rows = readings.slice(0, this.rows);
+    const places = Math.min(Math.max(...rows.map(({ value }) => (String(value).split(".")[1] ?? "").length)), MAX_PLACES);
+    const csv = () => [["time", "sst", "flag"], ...readings.map(({ time, value, flag }) => [time, value, flag])];
+    const more = () => {
+      this.rows = readings.length;
+      this.show();
+      /** @type {HTMLElement | null} */ (this.table.querySelector("tbody button"))?.focus();
+    };
+    fill(
+      this.table,
+      dataTable(`Newest readings of ${station.name ?? station.id}`, head, rows.map((reading) => this.row(reading, places)), { csv }),
+      readings.length > this.rows && h("button", { type: "button", class: "plain", click: more }, `Show ${readings.length - this.rows} earlier ones`),
+    );
+  }
+
+  /** @param {Reading} reading @param {number} places decimals */
+  row(reading, places) {
+    const { station } = this;
+    const when = formatTime(reading.time, station.step);
+    const button = (/** @type {string} */ text, /** @type {() => void} */ click) => h("button", { type: "button", class: "plain", "aria-label": `${text} the reading of ${when}`, "data-key": `${text} ${reading.time}`, click }, text);
+    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, h("th", { scope: "row" }, when), h("td", {}, fixed(reading.value, places)), h("td", { class: "note" }, markOf(reading, station)));
+    const edit = () => {
+      const form = this.correction(reading, () => this.show());
+      fill(row, h("th", { scope: "row" }, when), h("td", { colspan: 3, class: "edit" }, form));
+      form.querySelector("input").select();
+    };
+    if (station.writable) row.append(h("td", {}, h("div", { class: "row end actions" }, button("Edit", edit), button("Delete", () => this.remove(reading)))));
+    return row;
+  }
+
+  /** A reading in doubt, and what a person may decide about it. @param {Reading} reading */
+  doubt(reading) {
+    const { station } = this;
+    const when = formatTime(reading.time, station.step);
+    const reasons = REASONS.filter(([test]) => reading.tests.includes(test)).slice(0, 2).map(([, words]) => words(reading, station));
+    const part = h("div", {});
+    const right = () => this.decide(part, () => this.patch(reading, { flag: GOOD }), `You have confirmed ${degrees(reading.value, station)} on ${when}.`);
+    const ask = () =>
+      fill(
+        part,
+        h("div", { class: "row" }, h("button", { type: "button", click: right }, "It is right"), h("button", { type: "button", click: correct }, "Correct it"), h("button", { type: "button", click: () => this.remove(reading, part) }, "Delete it")),
+      );
+    const correct = () => {
+      const form = this.correction(reading, () => (ask(), part.querySelector("button")?.focus()));
+      fill(part, form);
+      form.querySelector("input").select();
+    };
+    ask();
+    return h("div", { class: "notice warning" }, h("p", {}, h("strong", {}, `The reading of ${when}, ${degrees(reading.value, station)}, is in doubt`), `: ${reasons.join(", and ") || "it failed a test"}. Until you decide, or the next readings confirm it, no forecast and no alert rests on it.`), part);
+  }
+
+  /** A form for another value. @param {Reading} reading @param {() => void} cancel */
+  correction(reading, cancel) {
+    const { station } = this;
+    const value = formField(`Right temperature, ${unitOf(station)}`, textInput({ value: shown(reading.value), inputmode: padFor(station), size: 7 }));
+    const submit = async () => {
+      const sst = numberFrom("value", value.control.value, "12.4");
+      await this.patch(reading, { value: sst });
+      await this.done(`Corrected ${formatTime(reading.time, station.step)}: ${degrees(sst, station)} instead of ${degrees(reading.value, station)}.`, () => this.patch(reading, { value: reading.value, flag: reading.flag >= SUSPECT ? reading.flag : GOOD }));
+      this.focus(`Edit ${reading.time}`);
+    };
+    const form = dataForm({ value }, submit, value.element, h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: cancel }, "Cancel")));
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && cancel());
+    return form;
+  }
+
+  /** @param {Reading} reading @param {Record<string, number>} change */
+  patch({ time }, change) {
+    return send("PATCH", this.station.id, `/observations/${time}`, change);
+  }
+
+  /** @param {Reading} reading @param {Element} [part] that shows what goes wrong */
+  remove(reading, part = this.status) {
+    const undo = () => this.patch(reading, { value: reading.value, flag: reading.flag >= SUSPECT ? reading.flag : GOOD });
+    return this.decide(part, () => send("DELETE", this.station.id, `/observations/${reading.time}`), `Deleted the reading of ${formatTime(reading.time, this.station.step)}, ${degrees(reading.value, this.station)}.`, undo);
+  }
+
+  /** Do something about a reading, and say so. @param {Element} part that shows what goes wrong @param {() => Promise<unknown>} work @param {string} words @param {() => Promise<unknown>} [undo] */
+  async decide(part, work, words, undo) {
+    try {
+      await work();
+      await this.done(words, undo);
+      this.status.querySelector("button")?.focus();
+    } catch (error) {
+      part.append(h("p", { class: "problem", role: "alert" }, plainProblem(error instanceof Error ? error.message : String(error))));
+    }
+  }
+
+  /** Say what was done, and show what it changes. @param {string} words @param {() => Promise<unknown>} [undo] */
+  async done(words, undo) {
+    const back = () => this.decide(this.status, /** @type {() => Promise<unknown>} */ (undo), "Undone.");
+    fill(this.status, h("p", {}, words), undo && h("button", { type: "button", class: "plain", click: back }, "Undo"));
+    await this.reload();
+  }
+
+  /** @param {string} key of a button */
+  focus(key) {
+    /** @type {HTMLElement | null} */ (this.table.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+  }
+
+  /** The form for one reading. */
+  addForm() {
+    const { step } = this.station;
+    const [type, label] = step === "month" ? ["month", "Month"] : hasClock(step) ? ["datetime-local", "When, UTC"] : ["date", "Date"];
+    const time = formField(label, h("input", { type, value: typed(nowAtStep(this.station), step) }));
+    const value = formField(`Temperature, ${unitOf(this.station)}`, textInput({ inputmode: padFor(this.station), size: 7, placeholder: this.station.newest ? shown(this.station.newest.sst) : "" }));
+    const note = () => {
+      const [at, { step }] = [timeFrom(time.control.value, this.station), this.station];
+      const known = this.readings.find((reading) => milliseconds(reading.time) === milliseconds(at));
+      fill(replaces, known ? `There is a reading of ${degrees(known.value, this.station)} for ${formatTime(known.time, step)}. A new one replaces it.` : "");
+    };
+    const replaces = h("p", { class: "note" });
+    time.control.addEventListener("input", note);
+    value.control.addEventListener("input", note);
+    const submit = async () => {
+      const at = timeFrom(time.control.value, this.station);
+      if (!at) throw new FieldProblem("timestamps", "Choose when it was measured.");
+      const sst = numberFrom("values", value.control.value, "12.4");
+      const answer = await send("POST", this.station.id, "/observations", { timestamps: [at], values: [sst] });
+      for (const { message } of answer.refused) throw new FieldProblem(/^the time /.test(message) ? "timestamps" : "values", plainProblem(message.split("; ")[0]));
+      value.control.value = "";
+      time.control.value = typed(nextTime(at, this.station), step);
+      fill(replaces);
+      value.control.focus();
+      await this.done(addedInWords(answer, `${degrees(sst, this.station)} on ${formatTime(at, step)}`));
+      if (value.control.value) note();
+    };
+    const fields = { timestamps: time, values: value };
+    return dataForm(fields, submit, h("div", { class: "controls" }, time.element, value.element, h("button", { class: "main" }, "Add reading")), replaces);
+  }
+}
+
+/** What became of one reading. @param {any} answer of the service @param {string} words */
+function addedInWords({ unchanged, revised, forecast }, words) {
+  const what = unchanged ? `${words} was here already.` : `${revised ? "Replaced: now" : "Added:"} ${words}.`;
+  if (forecast?.error) return `${what} There is no forecast yet: ${sentence(forecast.error).replace(/^./, (first) => first.toLowerCase())}`;
+  return forecast ? `${what} The forecast is new.` : what;
+}
+
+/** What is special about a reading. @param {Reading} reading @param {Station} station */
+function markOf(reading, station) {
+  const { flag, tests } = reading;
+  if (flag === SUSPECT) return "in doubt";
+  if (flag > SUSPECT) return tests.includes("person") ? "not used: marked wrong" : `not used: ${REASONS.find(([test]) => tests.includes(test))?.[1](reading, station) ?? "it failed a test"}`;
+  return tests.includes("person") ? "checked" : "";
+}
+
+/** A value as it is stored. @param {number} value */
+function shown(value) {
+  return String(value).replace("-", "−");
+}
+
+/** The keyboard for a temperature. @param {Station} station */
+function padFor({ newest }) {
+  return newest && newest.sst > NEVER_NEGATIVE ? "decimal" : "text";
+}
+
+/** A time as an input has it. @param {string} time @param {string} step */
+function typed(time, step) {
+  return time.slice(0, step === "month" ? 7 : hasClock(step) ? 16 : 10);
+}
+
+/** The time in an input, in ISO 8601; empty if there is none. Days have the hour of those before. @param {string} text @param {Station} station */
+function timeFrom(text, { step, newest }) {
+  if (!text) return "";
+  if (step === "month") return `${text}-01`;
+  return hasClock(step) ? `${text}Z` : `${text}${newest?.time.slice(10) ?? ""}`;
+}
+
+/** The last step until now. @param {Station} station */
+function nowAtStep({ step, newest }) {
+  const now = Date.now();
+  const length = hasClock(step) || newest ? stepLength(step) : 86_400_000;
+  const base = newest ? milliseconds(newest.time) : 0;
+  return new Date(step === "month" ? now : base + Math.floor((now - base) / length) * length).toISOString();
+}
+
+/** The step after a reading, if it has come. @param {string} time @param {Station} station */
+function nextTime(time, station) {
+  const now = nowAtStep(station);
+  const next = station.step === "month" ? new Date(milliseconds(time)).setUTCMonth(new Date(milliseconds(time)).getUTCMonth() + 1) : milliseconds(time) + stepLength(station.step);
+  return next <= milliseconds(now) ? new Date(next).toISOString() : time.length < 10 ? now : time;
+}
+
+/** The same from code. @param {Station} station */
+function fromCode({ id }) {
+  const url = `${location.origin}/stations/${id}/observations`;
+  const body = JSON.stringify({ timestamps: [new Date().toISOString().slice(0, 10)], values: [12.4] });
+  const curl = [["curl", ...curlKey(), "-H 'Content-Type: application/json'"].join(" "), `-d ${shellQuote(body)}`, shellQuote(url)].join(" \\\n    ");
+  const push = `${hasKey() ? "SST_KEY=YOUR_KEY " : ""}sst station push ${id} readings.csv \\\n    --url ${location.origin}`;
+  return h("details", {}, h("summary", {}, "Send readings from a program"), h("div", { class: "grid" }, codeBlock("One reading, with curl", curl), codeBlock("A file, with the command line", push)));
+}

@@ -1,0 +1,100 @@
+// @ts-check
+/** The settings of a station: its name, position and weather, and how it is deleted. */
+
+import { HOME, openAddress } from "./address.js";
+import { request } from "./api.js";
+import { announce, fill, h } from "./dom.js";
+import { positionInWords } from "./locator-map.js";
+import { modelPhrase } from "./record.js";
+import { sentence } from "./sentence.js";
+import { dataForm, FieldProblem, formField, numberFrom, onChange, saveSettings, tellChange, textInput } from "./station-changes.js";
+import { titleOf, unitOf } from "./station-words.js";
+import { formatSteps, stepAdjective } from "./times.js";
+
+/** @typedef {import("./station-changes.js").Station & {weather_fetch?: any}} Station */
+
+const OPEN_METEO = "open-meteo";
+const WEATHER_STEPS = /^(hour|day|PT\d+[HM])$/;
+const SENT = "The position, rounded to 0.01°, is sent to Open-Meteo, which gives the wind and air temperature of the days ahead. Weather data by Open-Meteo.com.";
+
+/** The card of a station's settings. @param {Station} station @param {AbortSignal} signal */
+export function settingsCard(station, signal) {
+  const card = h("details", { class: "card add settings" });
+  let { writable } = station;
+  fill(card, ...parts(station, card));
+  onChange(station.id, signal, (changed) => {
+    if (changed.writable === writable) return;
+    writable = changed.writable;
+    fill(card, ...parts(changed, card));
+  }, card);
+  return card;
+}
+
+/** @param {Station} station @param {HTMLElement} card */
+function parts(station, card) {
+  const { id, step, units, model, horizon, latitude, longitude, writable } = station;
+  const facts = [
+    ...(writable ? [] : [["Position", latitude === null || longitude === null ? "not given" : positionInWords({ latitude, longitude })], ["Weather ahead", station.weather ? originOf(station.weather) : "not used"]]),
+    ["Readings", `${stepAdjective(step)}, in ${unitOf({ ...station, units })}`],
+    ["Forecast", `${formatSteps(horizon, step)} ahead, by ${model === "best" ? modelPhrase("mixture") : model}`],
+    ["In addresses", id],
+  ];
+  const list = h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  return [h("summary", {}, "Settings"), h("div", { class: "stack" }, writable && settingsForm(station, card), list, writable && deletion(station))];
+}
+
+/** @param {any} weather */
+function originOf(weather) {
+  return weather === OPEN_METEO ? "from Open-Meteo" : `from ${new URL(weather.erddap.server).host}`;
+}
+
+/** @param {Station} station @param {HTMLElement} card */
+function settingsForm(station, card) {
+  const { id, weather_fetch: fetched } = station;
+  const degrees = (/** @type {number | null} */ value) => textInput({ value: value === null ? "" : String(value).replace("-", "−"), size: 9 });
+  const name = formField("Name", textInput({ value: station.name ?? "", maxlength: 200, size: 32 }));
+  const latitude = formField("Latitude, °N", degrees(station.latitude));
+  const longitude = formField("Longitude, °E", degrees(station.longitude), "South and west are negative.");
+  const attribution = fetched?.attribution ?? "";
+  const note = station.weather && station.weather !== OPEN_METEO ? `The weather comes ${originOf(station.weather)}. ${attribution}` : SENT;
+  const weather = formField("Use the weather that is coming", h("input", { type: "checkbox", checked: Boolean(station.weather) }), note);
+  weather.element.classList.add("check");
+  const failing = fetched?.error && h("p", { class: "note" }, `No weather could be fetched last time. ${sentence(fetched.error)}`);
+  const said = h("p", { class: "note", role: "status" });
+  const submit = async () => {
+    fill(said);
+    const place = positionFrom(latitude.control, longitude.control);
+    const uses = weather.control.checked;
+    if (uses && place.latitude === null) throw new FieldProblem("weather", "Weather is that of a position: enter the latitude and longitude too.");
+    await saveSettings(id, (before) => ({ name: name.control.value.trim() || null, ...place, weather: uses ? (before.weather ?? OPEN_METEO) : null }));
+    await tellChange(id, card);
+    fill(said, "Saved.");
+  };
+  return dataForm({ name, latitude, longitude, weather }, submit, name.element, h("div", { class: "controls" }, latitude.element, longitude.element), (WEATHER_STEPS.test(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
+}
+
+/** The position in two fields, or in the first as people copy it. @param {HTMLInputElement} north @param {HTMLInputElement} east */
+function positionFrom(north, east) {
+  const [, first, second] = /^\s*([-−+]?[\d.]+)\s*[,;\s]\s*([-−+]?[\d.]+)\s*$/.exec(north.value) ?? [];
+  if (first !== undefined && !east.value.trim()) [north.value, east.value] = [first, second];
+  if (!north.value.trim() && !east.value.trim()) return { latitude: null, longitude: null };
+  const latitude = numberFrom("latitude", north.value, "54.27");
+  const longitude = numberFrom("longitude", east.value, "−8.61");
+  if (Math.abs(latitude) > 90) throw new FieldProblem("latitude", "Enter degrees from −90 to 90.");
+  if (longitude < -180 || longitude > 360) throw new FieldProblem("longitude", "Enter degrees from −180 to 360.");
+  return { latitude, longitude };
+}
+
+/** @param {Station} station */
+function deletion(station) {
+  const title = titleOf(station);
+  const typed = formField(`Type “${title}” to delete it`, textInput({ size: 24 }), "All its readings, forecasts and alerts are deleted. This cannot be undone.");
+  const submit = async () => {
+    if (typed.control.value.trim() !== title) throw new FieldProblem("typed", `Type “${title}”, exactly as it is written here.`);
+    await request(`/stations/${station.id}`, { method: "DELETE" });
+    announce(`${title} is deleted`);
+    openAddress(HOME);
+  };
+  const form = dataForm({ typed }, submit, typed.element, h("div", { class: "row" }, h("button", { class: "danger" }, "Delete this place")));
+  return h("details", {}, h("summary", {}, "Delete this place"), form);
+}

@@ -1,0 +1,373 @@
+"""Forms of a place: readings, alerts and settings, for a person who never opens a terminal."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from pydantic import SecretStr
+
+from service.middleware.keys import Role, new_key
+from service.settings import Settings
+from tests.page.browser import LOOKS, Visit
+from tests.page.conftest import Visitor
+from tests.servers.webhook_receiver import receiving, status
+from tests.serving import serve
+
+TODAY = datetime.now(UTC).date()
+SMALL = 375
+
+
+def day(ago: int = 0) -> str:
+    date = TODAY - timedelta(days=ago)
+    return f"{date.day} {date:%b %Y}"
+
+
+@pytest.fixture(scope="module")
+def open_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service without keys, whose webhooks may be on loopback."""
+    store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
+    with serve(Settings(artifacts=seas, store=store, allow_private_addresses=True, background=False)) as client:
+        yield client
+
+
+Opened = Callable[..., tuple[Visit, Page]]
+
+
+@pytest.fixture
+def opened(visitor: Visitor, open_service: httpx.Client) -> Opened:
+    """Create a station with these readings until today, or some days ago, and open its page."""
+
+    def start(station: str, values: list[float], until: int = 0, **settings: object) -> tuple[Visit, Page]:
+        add(open_service, station, values, until, **settings)
+        visit = visitor(str(open_service.base_url).rstrip("/"), new=True)
+        return visit, visit.open(f"place/station/{station}")
+
+    return start
+
+
+def add(client: httpx.Client, station: str, values: list[float], until: int = 0, **settings: object) -> None:
+    client.put(f"/stations/{station}", json={"step": "day", **settings}).raise_for_status()
+    if values:
+        start = TODAY - timedelta(days=len(values) - 1 + until)
+        body = {"start": start.isoformat(), "values": values}
+        client.post(f"/stations/{station}/observations", json=body).raise_for_status()
+
+
+def spring(count: int) -> list[float]:
+    return [round(14 + i / 20 + (i * 7 % 11) / 40, 2) for i in range(count)]
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".card").filter(has=page.get_by_role("heading", name=name, exact=True))
+
+
+def stored(client: httpx.Client, station: str, **query: object) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(f"/stations/{station}/observations", params=query).raise_for_status().json()  # type: ignore[arg-type]
+    return answer
+
+
+def settings_of(client: httpx.Client, station: str) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(f"/stations/{station}").raise_for_status().json()
+    return answer
+
+
+def test_a_reading_is_typed_in_and_the_forecast_follows_without_a_reload(
+    opened: Opened, open_service: httpx.Client
+) -> None:
+    visit, page = opened("typed", spring(12), until=1)
+    readings = card(page, "Readings")
+    expect(readings.get_by_label("Date")).to_have_value(TODAY.isoformat())
+    value = readings.get_by_label("Temperature, °C")
+    value.fill("warm")
+    page.keyboard.press("Enter")
+    expect(value).to_be_focused()
+    expect(value).to_have_accessible_description("Enter a number, such as 12.4.")
+    expect(value).to_have_value("warm")
+    value.fill("99")
+    page.keyboard.press("Enter")
+    expect(value).to_have_accessible_description(
+        "The reading is 99 °C, outside the range of sea temperatures (-2.5 to 38)."
+    )
+    value.fill("14,6")
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("status")).to_contain_text(f"Added: 14.6\N{NO-BREAK SPACE}°C on {day()}.")
+    expect(readings.get_by_role("status")).to_contain_text("There is no forecast yet")
+    expect(value).to_be_focused()
+    value.fill("13.9")
+    readings.get_by_label("Date").fill((TODAY - timedelta(days=13)).isoformat())
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("status")).to_contain_text("Added: 13.9")
+    value.fill("14.2")
+    expect(readings.get_by_label("Date")).to_have_value((TODAY - timedelta(days=12)).isoformat())
+    expect(readings).to_contain_text("A new one replaces it.")
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("status")).to_contain_text("Replaced: now 14.2")
+    visit.settle()
+    expect(page.locator("dl.ahead dt").first).to_contain_text(f"{(TODAY + timedelta(days=1)).day}")
+
+
+def test_a_reading_is_edited_deleted_and_brought_back(opened: Opened, open_service: httpx.Client) -> None:
+    visit, page = opened("edited", spring(30))
+    readings = card(page, "Readings")
+    edit = readings.get_by_role("button", name=f"Edit the reading of {day(1)}")
+    edit.click()
+    value = readings.get_by_label("Right temperature, °C")
+    expect(value).to_be_focused()
+    page.keyboard.press("Escape")
+    edit.click()
+    value.fill("15.5")
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("row", name=day(1))).to_contain_text("15.5")
+    expect(edit).to_be_focused()
+    expect(readings.get_by_role("row", name=day(1))).to_contain_text("checked")
+    before = stored(open_service, "edited")["values"][-1]
+    readings.get_by_role("button", name=f"Delete the reading of {day()}").click()
+    expect(readings.get_by_role("status")).to_contain_text(f"Deleted the reading of {day()}")
+    expect(readings.get_by_role("row", name=day())).to_have_count(0)
+    visit.settle()
+    expect(page.locator(".station.whole .figure")).to_have_text("15.5\N{NO-BREAK SPACE}°C")
+    assert len(stored(open_service, "edited")["values"]) == 29
+    undo = readings.get_by_role("button", name="Undo")
+    expect(undo).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("row", name=day())).to_contain_text(f"{before:.2f}")
+    assert stored(open_service, "edited")["values"][-1] == before
+
+
+def test_a_person_decides_about_a_reading_in_doubt(opened: Opened, open_service: httpx.Client) -> None:
+    values = [*spring(30), 26.9]
+    visit, page = opened("doubted", values)
+    readings = card(page, "Readings")
+    question = readings.get_by_text("is in doubt").locator("xpath=ancestor::div[contains(@class, 'notice')]")
+    expect(question).to_contain_text(f"The reading of {day()}, 26.9\N{NO-BREAK SPACE}°C, is in doubt")
+    expect(question).to_contain_text(f"it is {26.9 - values[-2]:.1f}\N{NO-BREAK SPACE}°C above the one before")
+    expect(readings.get_by_role("row", name=day())).to_contain_text("in doubt")
+    assert visit.accessibility_violations() == []
+    question.get_by_role("button", name="Correct it").click()
+    readings.get_by_label("Right temperature, °C").fill("15.9")
+    page.keyboard.press("Enter")
+    expect(question).to_have_count(0)
+    expect(readings.get_by_role("status")).to_contain_text("15.9\N{NO-BREAK SPACE}°C instead of 26.9")
+    readings.get_by_role("button", name="Undo").click()
+    expect(question).to_be_visible()
+    question.get_by_role("button", name="Delete it").click()
+    expect(question).to_have_count(0)
+    readings.get_by_role("button", name="Undo").click()
+    question.get_by_role("button", name="It is right").click()
+    expect(question).to_have_count(0)
+    found = stored(open_service, "doubted")
+    assert (found["values"][-1], found["flag"][-1], found["tests"][-1]) == (26.9, 1, ["person"])
+
+
+def test_a_file_with_a_question_is_added_by_answering_it(opened: Opened, open_service: httpx.Client) -> None:
+    visit, page = opened("filed", [])
+    readings = card(page, "Readings")
+    expect(readings).to_contain_text("No readings yet.")
+    text = "date,sst\n" + "".join(f"{1 + i:02}/04/2020,{12 + i % 3 / 10}\n" for i in range(12))
+    readings.locator("input[type=file]").set_input_files(
+        {"name": "pier.csv", "mimeType": "text/csv", "buffer": text.encode()}
+    )
+    question = readings.get_by_role("alert")
+    expect(question).to_contain_text("1 April 2020 or 4 January 2020?")
+    question.get_by_role("button", name="1 April 2020").click()
+    expect(readings).to_contain_text("12 added from pier.csv.")
+    days = [TODAY + timedelta(days=ahead) for ahead in (-1, 0, 4)]
+    readings.get_by_label("Or paste lines").fill("time,sst\n" + "".join(f"{date},13\n" for date in days))
+    readings.get_by_role("button", name="Add these").click()
+    expect(readings).to_contain_text("2 added from the pasted readings.")
+    expect(readings).to_contain_text(f"1 was not stored:The time {day(-4)}")
+    expect(readings.get_by_role("row", name=day())).to_contain_text("13")
+    assert len(stored(open_service, "filed")["values"]) == 14
+    assert all("422" in text for text in visit.console_errors)
+    visit.console_errors.clear()
+
+
+def test_an_alert_is_set_changed_and_removed_in_words(opened: Opened, open_service: httpx.Client) -> None:
+    kept = {"horizon": 5, "model": "ocean-daily-gru", "latitude": 0.0, "longitude": -140.0, "name": "The raft"}
+    _, page = opened("watched", spring(30), **kept)
+    alerts = card(page, "Alerts")
+    alerts.get_by_role("button", name="Add an alert").press("Enter")
+    expect(alerts.get_by_label("What")).to_be_focused()
+    alerts.get_by_label("Limit, °C").fill("hot")
+    alerts.get_by_role("button", name="Save").click()
+    expect(alerts.get_by_label("Limit, °C")).to_be_focused()
+    expect(alerts.get_by_label("Limit, °C")).to_have_accessible_description("Enter a number, such as 24.")
+    alerts.get_by_label("Limit, °C").fill("24")
+    alerts.get_by_label("For how many days in a row").fill("5")
+    alerts.get_by_label("Tell me when that is").select_option("likely (70%)")
+    page.keyboard.press("Tab")
+    alerts.get_by_label("For how many days in a row").press("Enter")
+    words = "Tell me when the water is likely (70%) to be above 24\N{NO-BREAK SPACE}°C for 5 days in a row."
+    expect(alerts).to_contain_text(words)
+    expect(alerts.get_by_text("The alert is added.")).to_be_focused()
+    (event,) = settings_of(open_service, "watched")["events"]
+    expected = {"name": "Above 24 °C for 5 days", "kind": "threshold", "above": 24.0, "for": 5, "alert_at": 0.7}
+    assert event["settings"] == expected
+
+    alerts.get_by_role("button", name="Add an alert").click()
+    alerts.get_by_label("What").select_option("A marine heatwave")
+    expect(alerts.get_by_label("Use the usual temperatures of the position")).to_be_checked()
+    expect(alerts).to_contain_text("They are coarse: near coasts they may be wrong by more than a degree")
+    alerts.get_by_role("button", name="Save").click()
+    expect(alerts).to_contain_text("Tell me when a marine heatwave is as likely as not (50%).")
+    station = settings_of(open_service, "watched")
+    assert station["baseline"] == "position"
+    assert {name: station[name] for name in kept} == kept
+
+    alerts.get_by_role("button", name=f"Change: {words}").click()
+    alerts.get_by_label("What").select_option("The water is colder than a limit")
+    alerts.get_by_label("Limit, °C").fill("−1")
+    alerts.get_by_role("button", name="Save").click()
+    expect(alerts).to_contain_text("to be below −1")
+    alerts.get_by_role("button", name="Remove: Tell me when a marine heatwave").click()
+    expect(alerts).to_contain_text("The alert is removed.")
+    (event,) = settings_of(open_service, "watched")["events"]
+    assert event["settings"] == {k: v for k, v in expected.items() if k != "above"} | {"below": -1.0}
+
+
+def test_alerts_are_sent_to_an_address_that_is_tested(opened: Opened, open_service: httpx.Client) -> None:
+    events = [{"name": "warm", "above": 24.0}, {"name": "cold", "below": 4.0}]
+    with receiving() as receiver:
+        _, page = opened("hooked", spring(20), events=events)
+        alerts = card(page, "Alerts")
+        alerts.get_by_role("button", name="Send alerts to an address").click()
+        alerts.get_by_label("Address").fill("hooks.example")
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts.get_by_label("Address")).to_have_accessible_description(
+            "Enter an address that begins with https://."
+        )
+        alerts.get_by_label("Address").fill(receiver.url)
+        alerts.get_by_label("Secret").fill("short")
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts.get_by_label("Secret")).to_have_accessible_description("Enter at least 16 characters.")
+        alerts.get_by_role("button", name="Make one up").click()
+        alerts.get_by_label("cold").uncheck()
+        alerts.get_by_role("button", name="Save").click()
+        host = receiver.url.removeprefix("http://")
+        expect(alerts).to_contain_text(f"{host}: warm")
+        alerts.get_by_role("button", name=f"Send a test to {host}").click()
+        expect(alerts.get_by_role("status").filter(has_text="The test arrived")).to_contain_text("answered 200 after")
+        sent = json.loads(receiver.next().body)
+        assert (sent["test"], sent["event"]) == (True, "warm")
+        receiver.answers.put(status(410))
+        alerts.get_by_role("button", name=f"Send a test to {host}").click()
+        expect(alerts).to_contain_text("The test did not arrive: the receiver responded with status 410.")
+
+        # A change that does not touch the secret keeps it.
+        alerts.get_by_role("button", name=f"Change: {host}").click()
+        alerts.get_by_label("cold").check()
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts).to_contain_text(f"{host}: all alerts")
+    (hook,) = settings_of(open_service, "hooked")["webhooks"]
+    assert hook["events"] is None
+    page.get_by_role("button", name=f"Remove: {host}").click()
+    expect(alerts).to_contain_text("Alerts are no longer sent there.")
+    assert settings_of(open_service, "hooked")["webhooks"] == []
+
+
+def test_settings_are_changed_without_losing_others_and_a_place_is_deleted(
+    opened: Opened, open_service: httpx.Client
+) -> None:
+    events = [{"name": "warm", "above": 24.0, "within": 3}]
+    hooks = [{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]
+    source = {"file": {"url": "https://data.example/buoy.txt"}}
+    kept = {"units": "celsius", "horizon": 4, "model": "gru", "source": source, "events": events, "webhooks": hooks}
+    _, page = opened("settled", spring(20), name="The <pier>", baseline=None, **kept)
+    before = settings_of(open_service, "settled")
+    page.get_by_text("Settings", exact=True).click()
+    form = page.locator(".settings")
+    form.get_by_label("Use the weather that is coming").check()
+    form.get_by_role("button", name="Save settings").click()
+    expect(form.get_by_label("Use the weather")).to_have_accessible_description(
+        "Weather is that of a position: enter the latitude and longitude too."
+    )
+    form.get_by_label("Latitude").fill("43,6; 190")
+    form.get_by_label("Latitude").fill("91")
+    form.get_by_label("Longitude").fill("9.1")
+    form.get_by_role("button", name="Save settings").click()
+    expect(form.get_by_label("Latitude")).to_have_accessible_description("Enter degrees from −90 to 90.")
+    expect(form.get_by_label("Latitude")).to_be_focused()
+    form.get_by_label("Latitude").fill("43.6, −9.1")
+    form.get_by_label("Longitude").fill("")
+    form.get_by_label("Use the weather that is coming").uncheck()
+    form.get_by_label("Name").fill("Quay")
+    form.get_by_role("button", name="Save settings").click()
+    expect(form.get_by_role("status")).to_have_text("Saved.")
+    after = settings_of(open_service, "settled")
+    assert (after["name"], after["latitude"], after["longitude"]) == ("Quay", 43.6, -9.1)
+    same = ("step", "units", "model", "horizon", "source", "weather", "baseline", "webhooks")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert after["events"][0]["settings"] == before["events"][0]["settings"]
+
+    form.get_by_text("Delete this place").first.click()
+    confirmation = form.get_by_label("to delete it")
+    confirmation.fill("The")
+    form.get_by_role("button", name="Delete this place").click()
+    expect(confirmation).to_be_focused()
+    confirmation.fill("The <pier>")
+    form.get_by_role("button", name="Delete this place").click()
+    expect(page).to_have_url(f"{str(open_service.base_url).rstrip('/')}/")
+    assert open_service.get("/stations/settled").status_code == 404
+
+
+def test_without_a_key_that_may_write_there_are_values_and_no_controls(
+    visitor: Visitor, seas: Path, tmp_path: Path
+) -> None:
+    made = {name: new_key(name, role) for name, role in (("pier", Role.STATION), ("boat", Role.STATION))}
+    keys = SecretStr("\n".join(key.line for _, key in made.values()))
+    with serve(Settings(artifacts=seas, keys=keys, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))) as client:
+        client.headers["Authorization"] = f"Bearer {made['pier'][0]}"
+        add(client, "pier", spring(20), events=[{"name": "warm", "above": 24.0}])
+        visit = visitor(str(client.base_url).rstrip("/"), new=True)
+        page = visit.open("place/station/pier")
+        readings = card(page, "Readings")
+        expect(readings).to_contain_text("To change anything here, enter the key that created this place")
+        expect(readings.get_by_role("row", name=day())).to_be_visible()
+        expect(card(page, "Alerts")).to_contain_text("Tell me when the water is")
+        page.get_by_text("Settings", exact=True).click()
+        expect(page.locator(".settings")).to_contain_text("not given")
+        controls = page.get_by_role("button", name="Edit").or_(page.get_by_role("button", name="Remove"))
+        forms = page.locator("form")
+        assert (controls.count(), forms.count()) == (0, 0)
+        # What the bar at the top covers a part of would count as too small.
+        page.evaluate("scrollTo(0, 0)")
+        assert visit.accessibility_violations() == []
+
+        readings.get_by_role("button", name="Enter a key").click()
+        enter_key(page, made["boat"][0])
+        expect(readings).to_contain_text("This place belongs to another key.")
+        assert (controls.count(), forms.count()) == (0, 0)
+        readings.get_by_role("button", name="Use another key").click()
+        enter_key(page, made["pier"][0])
+        readings.get_by_label("Temperature, °C").fill("15")
+        readings.get_by_role("button", name="Add reading").click()
+        expect(readings.get_by_role("status")).to_contain_text("Replaced: now 15")
+        expect(card(page, "Alerts").get_by_role("button", name="Remove: ")).to_be_visible()
+        expect(page.locator(".settings form").first).to_be_visible()
+
+
+def enter_key(page: Page, key: str) -> None:
+    page.get_by_role("textbox", name="API key").fill(key)
+    page.get_by_role("button", name="Use key").click()
+
+
+def test_the_forms_are_accessible_and_fit_a_phone(opened: Opened) -> None:
+    hooks = [{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]
+    events = [{"name": "heat", "kind": "marine_heatwave"}]
+    visit, page = opened("small", [*spring(30), 26.9], events=events, webhooks=hooks, latitude=0, longitude=-140)
+    for details in page.locator(".readings details, .settings, .settings details").all():
+        details.locator("> summary").click()
+    readings, alerts = card(page, "Readings"), card(page, "Alerts")
+    readings.get_by_role("button", name=f"Edit the reading of {day(1)}").click()
+    for opener in ("Add an alert", "Send alerts to an address"):
+        alerts.get_by_role("button", name=opener).click()
+        for width, scheme in (*LOOKS, (SMALL, "light")):
+            visit.resize(width, scheme)
+            page.evaluate("scrollTo(0, 0)")
+            assert visit.accessibility_violations() == []
+            assert visit.content_width() <= width
