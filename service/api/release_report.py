@@ -29,7 +29,9 @@ POLICY: Final = (
 Loaded = LoadedRelease | LoadedUniversal
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_THEME: Final = re.compile(r'<label class="theme">.*?</label>', re.DOTALL)
+_CONTROL: Final = re.compile(r"<label.*?</label>", re.DOTALL)
+"""A control of the page's header, which needs script."""
+
 _WIDEST: Final = 3
 """Errors of a model that are this many times those of the best one at most are drawn."""
 
@@ -77,7 +79,7 @@ def report_page(loaded: Loaded, assets: Assets) -> str:
     sections = _universal(loaded) if isinstance(loaded, LoadedUniversal) else _place(loaded)
     frame = {
         "assets": assets.page.folder,
-        "header": Template(_THEME.sub("", element("header", index))).substitute(assets=assets.page.folder),
+        "header": Template(_CONTROL.sub("", element("header", index))).substitute(assets=assets.page.folder),
         "footer": element("footer", index),
     }
     card = None if loaded.card is None else _card(loaded.card.decode())

@@ -22,7 +22,7 @@ DATE = re.compile(r"^(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec
 
 
 def test_a_tap_reads_the_values_and_leaves_the_zoom_alone(visitor: Visitor) -> None:
-    page = visitor(width=PHONE).open("?view=compare&dataset=nino12&from=2002-01-01T00:00&to=2005-01-01T00:00")
+    page = visitor(width=PHONE).open("report/nino12?from=2002-01-01T00:00&to=2005-01-01T00:00")
     surface = page.locator(".plot .surface").first
     for _ in range(2):
         surface.tap()
@@ -36,18 +36,19 @@ def test_a_tap_reads_the_values_and_leaves_the_zoom_alone(visitor: Visitor) -> N
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
 def test_no_two_labels_of_an_axis_are_the_same(shown: Shown, dataset: str) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
-    seeds = page.locator("section.card", has_text="Effect of the seed").locator(".plot")
+    errors = (
+        shown(f"report/{dataset}").page.locator("section.card", has_text="Errors by how far ahead").locator(".plot")
+    )
     # Labels of the horizontal axis are centred.
     for anchor in ("middle", "end"):
-        labels = seeds.locator(f"text[text-anchor={anchor}]").all_text_contents()
+        labels = errors.locator(f"text[text-anchor={anchor}]").all_text_contents()
         assert len(labels) > 1
         assert len(labels) == len(set(labels))
 
 
 def test_the_lines_of_any_two_models_differ_in_colour_and_in_dashes(visitor: Visitor) -> None:
     kinds = ["rnn", "lstm", "gru", "persistence", "climatology", "damped", "linear"]
-    page = visitor().open(f"?view=compare&dataset=nino12&models={','.join(kinds)}")
+    page = visitor().open(f"report/nino12?models={','.join(kinds)}")
     styles = page.locator(".toggle .swatch line").evaluate_all(
         "lines => lines.map(line => getComputedStyle(line)).map(style => [style.stroke, style.strokeDasharray])"
     )
@@ -63,7 +64,7 @@ def channels(colour: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "query",
-    ["?view=compare&dataset=nino12", "?view=compare&dataset=neracoos-b01", "?view=forecast&dataset=neracoos-b01"],
+    ["report/nino12", "report/neracoos-b01", "?view=forecast&dataset=neracoos-b01"],
 )
 def test_a_chart_and_its_page_write_times_in_one_way(shown: Shown, query: str) -> None:
     page = shown(query).page
@@ -89,7 +90,7 @@ def test_no_view_writes_times_as_files_do(visitor: Visitor, view: str) -> None:
 
 
 def test_zooming_out_and_panning_stay_within_the_period(visitor: Visitor) -> None:
-    page = visitor().open("?view=compare&dataset=nino12")
+    page = visitor().open("report/nino12")
     plot = page.locator(".plot").first
     zoom = page.get_by_role("group", name="Zoom").first
 
@@ -120,7 +121,7 @@ def test_zooming_out_and_panning_stay_within_the_period(visitor: Visitor) -> Non
 
 @pytest.mark.parametrize("years", ["0200-01-01T00:00&to=9800-01-01T00:00", "1998-01-01T00:00&to=2600-01-01T00:00"])
 def test_an_axis_over_centuries_has_labels_apart(visitor: Visitor, years: str) -> None:
-    page = visitor().open(f"?view=compare&dataset=nino12&from={years}")
+    page = visitor().open(f"report/nino12?from={years}")
     labels = page.locator(".plot").first.locator("text[text-anchor=middle]").all_text_contents()
     assert 2 <= len(labels) <= 20
 
@@ -141,7 +142,7 @@ def test_the_arrow_keys_speak_the_value_that_a_thinned_chart_shows(visitor: Visi
 
 def test_a_chart_follows_the_width_of_the_window(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=compare&dataset=nino12")
+    page = visit.open("report/nino12")
     for width in (1440, 820, PHONE):
         visit.resize(width, "light")
         plot, drawing = (box_of(page.locator(selector).first) for selector in (".plot", ".plot > svg"))
@@ -205,7 +206,7 @@ def test_a_chart_is_saved_in_light_colours_with_title_legend_period_and_source(v
 
 
 def test_a_table_is_saved_with_units_plain_numbers_and_times_of_iso_8601(shown: Shown) -> None:
-    page = shown("?view=compare&dataset=nino12").page
+    page = shown("report/nino12").page
     name = "Observed and forecast SST for nino12"
     page.locator("section.card", has_text="Observed and forecast").get_by_text("View as table").first.click()
     with page.expect_download() as download:

@@ -30,14 +30,14 @@ def open_view(visit: Visit, view: str) -> Page:
     return page
 
 
-TERMS = ["Lead", "Horizon", "Anomaly", "Climatology", "Persistence", "Damped persistence", "Skill", "Calibrated"]
+TERMS = ["Lead", "Horizon", "Anomaly", "Usual", "RNN", "LSTM", "GRU", "Mixture", "Typical error", "80% range", "Skill"]
 
 
 @pytest.mark.parametrize("view", ["compare", "forecast", "data-read", "operate"])
 def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view: str) -> None:
     page = open_view(visitor(width=PHONE), view)
     glossary = page.locator("details", has_text="Glossary")
-    definition = glossary.get_by_text("The difference between a temperature and climatology.")
+    definition = glossary.get_by_text("The difference between a temperature and what is usual.")
     expect(definition).not_to_be_visible()
     glossary.locator("summary").click()
     expect(definition).to_be_visible()
@@ -52,7 +52,7 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
 
 def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
     page = visitor().open("place/sea/nino12")
-    for name, heading in (("Add a place", "Your data"), ("Models", "Operate"), ("Places", "Stations")):
+    for name, heading in (("Add a place", "Your data"), ("Models", "Models"), ("Places", "Stations")):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
@@ -76,7 +76,7 @@ def test_colours_follow_the_system_until_a_theme_is_chosen(visitor: Visitor) -> 
 
 def test_the_keyboard_alone_skips_to_content_toggles_a_model_and_reads_a_chart(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=compare&dataset=nino12")
+    page = visit.open("report/nino12")
     expect(page.get_by_role("checkbox", name="GRU").first).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
@@ -134,7 +134,7 @@ def test_tab_reaches_every_control_in_order_with_a_visible_focus(shown: Shown, q
 
 
 def test_a_first_visit_loads_only_small_files_of_the_page_before_its_charts(visitor: Visitor) -> None:
-    page = visitor(new=True).open("?view=compare&dataset=nino12")
+    page = visitor(new=True).open("report/nino12")
     files = page.evaluate(
         "performance.getEntriesByType('resource').filter(entry => entry.name.includes('/assets/'))"
         ".map(entry => [new URL(entry.name).pathname, entry.encodedBodySize])"
@@ -146,7 +146,7 @@ def test_a_first_visit_loads_only_small_files_of_the_page_before_its_charts(visi
 def test_a_failure_is_explained_and_can_be_retried(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.route("**/compare?*horizon=*", lambda route: route.abort("connectionrefused"))
-    page = visit.open("?view=compare&dataset=nino12")
+    page = visit.open("report/nino12")
     expect(page.get_by_role("alert")).to_contain_text("The service is not responding")
     page.unroute("**/compare?*horizon=*")
     page.get_by_role("button", name="Try again").click()

@@ -33,9 +33,9 @@ def edges(page: Page, element: Locator) -> list[bool]:
 @pytest.mark.parametrize("scheme", get_args(Scheme))
 def test_an_edge_has_a_shadow_while_there_is_more_content_beyond_it(visitor: Visitor, scheme: Scheme) -> None:
     visit = visitor(width=PHONE, scheme=scheme)
-    page = visit.open("?view=compare&dataset=nino12&horizon=3")
-    page.locator("section.card", has_text="Loss by epoch").get_by_text("View as table").click()
-    table = page.get_by_role("group", name="Loss by epoch", exact=True)
+    page = visit.open("report/nino12?horizon=3")
+    page.locator("section.card", has_text="Errors by how far ahead").get_by_text("View as table").click()
+    table = page.get_by_role("group", name="Typical error by how far ahead, °C", exact=True)
     assert edges(page, table) == [False, True]
     table.evaluate("box => box.scrollLeft = box.scrollWidth / 2 - box.clientWidth / 2")
     assert edges(page, table) == [True, True]
@@ -49,7 +49,7 @@ def test_an_edge_has_a_shadow_while_there_is_more_content_beyond_it(visitor: Vis
     assert edges(page, code) == [True, False]
 
 
-@pytest.mark.parametrize("query", ["?view=compare", "?view=forecast&model=all", "?view=operate"])
+@pytest.mark.parametrize("query", ["report/nino12", "?view=forecast&model=all"])
 def test_tab_stops_at_elements_that_scroll_and_only_at_those(visitor: Visitor, query: str) -> None:
     visit = visitor()
     page = visit.open(query)

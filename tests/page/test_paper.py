@@ -55,13 +55,13 @@ def test_paper_has_light_colours_and_keeps_bars_and_keys_of_bands(visitor: Visit
     assert page.locator(".mark.band").first.evaluate(adjust) == "exact"
     page.emulate_media(media="screen")
     page.get_by_label("Theme").select_option("")
-    page = visitor().open("?view=compare&dataset=nino12")
+    page = visitor().open("report/nino12")
     page.emulate_media(media="print")
     assert page.locator(".bars .fill").first.evaluate(adjust) == "exact"
 
 
 def test_forced_colours_keep_the_lines_and_bars_of_models_apart(visitor: Visitor) -> None:
-    page = visitor(new=True).open("?view=compare&dataset=nino12")
+    page = visitor(new=True).open("report/nino12")
     page.emulate_media(forced_colors="active")
     stroke = "elements => elements.map(element => getComputedStyle(element).stroke)"
     colour = "bars => bars.map(bar => getComputedStyle(bar).backgroundColor)"

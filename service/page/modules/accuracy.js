@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { definitionList } from "./glossary.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
+import { capitalised, modelPhrase } from "./record.js";
 import { dataTable } from "./table.js";
 import { formatSteps } from "./times.js";
 
@@ -13,7 +14,7 @@ const DECIMALS = { mae: 4, rmse: 4, mape: 2 };
 /** @type {[string, string][]} */
 const DEFINITIONS = [
   ["MAE", "Mean absolute error, °C: how far off a forecast is on average."],
-  ["RMSE", "Root-mean-square error, °C: like MAE, but large errors count for more."],
+  ["RMSE", "Root-mean-square error, °C, called the typical error on this page: like MAE, but large errors count for more."],
   ["MAPE", "Mean absolute percentage error: the error as a percentage of the temperature in °C. It depends on where 0 °C lies, so compare it only between models for the same location."],
 ];
 
@@ -21,15 +22,15 @@ const DEFINITIONS = [
  * The table Model | MAE | RMSE | MAPE.
  * @param {any} comparison the answer of /compare
  * @param {string} caption
- * @param {{markBest?: boolean}} [options] markBest: tag the network that the service calls best
+ * @param {{markChosen?: boolean}} [options] markChosen: tag the network that was chosen
  */
-export function accuracyTable(comparison, caption, { markBest = false } = {}) {
+export function accuracyTable(comparison, caption, { markChosen = false } = {}) {
   const rows = comparison.models.map((/** @type {any} */ model) => [
     h(
       "span",
       { class: "label" },
       modelLabel(kindOf(model.model)),
-      markBest && model.model === comparison.best && h("span", { class: "tag" }, "best"),
+      markChosen && model.model === comparison.best && h("span", { class: "tag" }, "chosen"),
       model.caveat && h("span", { class: "tag" }, model.caveat),
     ),
     ...METRICS.map((metric) => fixed(model[metric], /** @type {any} */ (DECIMALS)[metric])),
@@ -40,16 +41,16 @@ export function accuracyTable(comparison, caption, { markBest = false } = {}) {
   return element;
 }
 
-/** A note on which network is called best, and which model has the lowest RMSE over the test period. @param {any} comparison */
-export function bestNote(comparison) {
+/** Why a network was chosen, and which model has the lowest typical error over the test period. @param {any} comparison */
+export function choiceNote(comparison) {
   const lowestRmse = lowest(comparison.models, "rmse");
   const leaders = comparison.models.filter((/** @type {any} */ model) => fixed(model.rmse, DECIMALS.rmse) === lowestRmse);
-  const names = joinWords(leaders.map((/** @type {any} */ model) => (model.kind === "baseline" ? modelTitle(model.model).toLowerCase() : modelTitle(kindOf(model.model)))));
-  const best = `${modelTitle(kindOf(comparison.best))} is called best because it has the lowest one-step RMSE over the validation period, before the test period`;
-  const bestLeads = leaders.length === 1 && leaders[0].model === comparison.best;
+  const names = joinWords(leaders.map((/** @type {any} */ model) => (model.kind === "baseline" ? modelPhrase(model.model) : modelTitle(kindOf(model.model)))));
+  const chosen = `${modelTitle(kindOf(comparison.best))} was chosen for its typical error one step ahead before the test period, over the validation period`;
+  const leads = leaders.length === 1 && leaders[0].model === comparison.best;
   const lead = `${formatSteps(comparison.horizon, comparison.step)} ahead over the test period`;
-  const lowestOnTest = bestLeads ? `It also has the lowest RMSE ${lead}` : `${names[0].toUpperCase()}${names.slice(1)} ${leaders.length > 1 ? "have" : "has"} the lowest RMSE ${lead}`;
-  return h("p", { class: "note" }, `${best}. ${lowestOnTest}.`);
+  const lowestOnTest = leads ? `It also has the lowest typical error ${lead}` : `${capitalised(names)} ${leaders.length > 1 ? "have" : "has"} the lowest typical error ${lead}`;
+  return h("p", { class: "note" }, `${chosen}. ${lowestOnTest}.`);
 }
 
 /** Which networks may know the test period, in a sentence; empty if none does. @param {any[]} models entries with `model` and `caveat` */

@@ -30,7 +30,7 @@ export function coverageCard(leads, signal) {
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h2", {}, "Do the intervals hold?"), h("p", {}, "Share of observations inside, over the test period")),
+    h("header", {}, h("h2", {}, "Do the intervals hold?"), h("p", {}, "Share of observations inside")),
     h("p", { class: "answer" }, text),
     chart.element,
     h("div", { class: "row legend" }, networks.map((/** @type {any} */ model) => modelLabel(kindOf(model.model)))),
@@ -45,18 +45,18 @@ export function coverageCard(leads, signal) {
   );
 }
 
-/** Whether the intervals of the best network hold, in a sentence. @param {any} leads @param {any[]} networks @param {string[]} levels */
+/** Whether the intervals of the chosen network hold, in a sentence. @param {any} leads @param {any[]} networks @param {string[]} levels */
 function verdict(leads, networks, levels) {
-  const best = networks.find((model) => model.model === leads.best) ?? networks[0];
+  const chosen = networks.find((model) => model.model === leads.best) ?? networks[0];
   const parts = levels.map((level) => {
-    const { share } = best.coverage[level];
+    const { share } = chosen.coverage[level];
     const [low, high] = [Math.min(...share), Math.max(...share)].map((value) => Math.round(value * 100));
-    const kept = share.filter((/** @type {number} */ value, /** @type {number} */ i) => Math.abs(value - Number(level) / 100) <= allowance(best.coverage[level], i)).length;
+    const kept = share.filter((/** @type {number} */ value, /** @type {number} */ i) => Math.abs(value - Number(level) / 100) <= allowance(chosen.coverage[level], i)).length;
     const range = low === high ? `${low}%` : `${low} to ${high}%`;
     return `${level}% intervals contained ${range} of the observations${closenessInWords(level, kept, share.length)}`;
   });
   const [first, ...others] = parts;
-  return [`${modelTitle(kindOf(best.model))}'s ${first}.`, ...others.map((part) => `Its ${part}.`)].join(" ");
+  return [`${modelTitle(kindOf(chosen.model))}'s ${first}.`, ...others.map((part) => `Its ${part}.`)].join(" ");
 }
 
 /** At how many leads coverage is close to its level, in words. @param {string} level @param {number} close @param {number} n leads */
@@ -74,12 +74,12 @@ function allowance({ error }, i) {
 
 /** @param {any} leads @param {any[]} networks @param {string[]} levels @returns {import("./chart.js").Figure} */
 function coverageFigure(leads, networks, levels) {
-  const best = networks.find((model) => model.model === leads.best) ?? networks[0];
+  const chosen = networks.find((model) => model.model === leads.best) ?? networks[0];
   /** @type {any[]} */
-  const steps = best.rmse.map((/** @type {number} */ _, /** @type {number} */ i) => i + 1);
+  const steps = chosen.rmse.map((/** @type {number} */ _, /** @type {number} */ i) => i + 1);
   const shares = (/** @type {any} */ model, /** @type {string} */ level) => model.coverage[level].share.map((/** @type {number} */ share) => share * 100);
   const allowed = levels.flatMap((level) => {
-    const margins = steps.map((_, i) => allowance(best.coverage[level], i) * 100);
+    const margins = steps.map((_, i) => allowance(chosen.coverage[level], i) * 100);
     const [lower, upper] = [margins.map((margin) => Number(level) - margin), margins.map((margin) => Math.min(Number(level) + margin, 100))];
     return bandTraces("persistence", steps, lower, upper, 0.18);
   });

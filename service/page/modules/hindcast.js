@@ -1,5 +1,5 @@
 // @ts-check
-/** "What would we have forecast?": the forecast of a day in the test period, then what happened, with a running score. */
+/** "What would we have said?": the forecast of a day in the test period, what happened then, and how right it was. */
 
 import { readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
@@ -9,8 +9,7 @@ import { fanFigure } from "./fan-figure.js";
 import { bandLabel, isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { fixed } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
-import { runningScore, scoreOf } from "./running-score.js";
-import { scorePanel } from "./score-panel.js";
+import { scorePanel } from "./past-score.js";
 import { svg } from "./svg.js";
 import { errorNotice, latestOnly, runTask } from "./task.js";
 import { formatSteps, formatTime } from "./times.js";
@@ -27,13 +26,14 @@ const LOAD_DELAY_MS = 40;
 /**
  * @param {HTMLElement} card
  * @param {import("./comparison-chart.js").Predictions & {dataset: string, best: string, caveats: Record<string, string>}} results the response of /compare/predictions
+ * @param {any} leads the response of /compare/leads
  * @param {AbortSignal} signal
  */
-export function showHindcast(card, results, signal) {
+export function showHindcast(card, results, leads, signal) {
   const cells = Object.keys(results.predictions).filter(isNetwork).map(kindOf);
-  const best = kindOf(results.best);
+  const standard = kindOf(results.best);
   const { network } = readState();
-  const chosen = cells.includes(network) ? network : best;
+  const chosen = cells.includes(network) ? network : standard;
   const body = h("div", { class: "hindcast" });
   const nextSignal = latestOnly(signal);
   /** @type {Hindcast | undefined} */
@@ -41,18 +41,18 @@ export function showHindcast(card, results, signal) {
   const choose = (/** @type {string} */ cell) => {
     const stop = nextSignal();
     const load = (/** @type {AbortSignal} */ abort) => PastForecasts.load(results.dataset, cell, readState().day, abort);
-    return runTask(body, "Loading past forecasts", stop, load, (source) => (shown = new Hindcast(body, source, results, stop)).start());
+    return runTask(body, "Loading past forecasts", stop, load, (source) => (shown = new Hindcast(body, source, results, leads, stop)).start());
   };
   const options = cells.map((/** @type {string} */ value) => ({ value, text: modelLabel(value) }));
   fill(
     card,
-    h("header", {}, h("div", {}, h("h2", {}, "What would we have forecast?"), h("p", {}, `Pick a time in the test period, which these networks ${Object.keys(results.caveats).length ? "may have seen in training" : "have not seen"}.`))),
+    h("header", {}, h("div", {}, h("h2", {}, "What would we have said?"), h("p", {}, `Pick a time in the test period, which these networks ${Object.keys(results.caveats).length ? "may have seen in training" : "have not seen"}.`))),
     h(
       "div",
       { class: "controls" },
       toggleGroup("Network", options, [chosen], ([cell]) => {
         // The URL may not have the day yet.
-        updateState({ network: cell === best ? null : cell, day: shown?.moved ?? readState().day });
+        updateState({ network: cell === standard ? null : cell, day: shown?.moved ?? readState().day });
         choose(cell);
       }, { single: true }),
     ),
@@ -62,17 +62,17 @@ export function showHindcast(card, results, signal) {
 }
 
 class Hindcast {
-  /** @param {HTMLElement} body @param {PastForecasts} source @param {import("./comparison-chart.js").Predictions} results @param {AbortSignal} signal */
-  constructor(body, source, results, signal) {
+  /** @param {HTMLElement} body @param {PastForecasts} source @param {import("./comparison-chart.js").Predictions} results @param {any} leads @param {AbortSignal} signal */
+  constructor(body, source, results, leads, signal) {
     this.body = body;
     this.source = source;
     this.signal = signal;
     this.results = results;
+    this.leads = leads;
     this.index = source.initial;
     this.came = true;
     /** The day that the user has chosen. @type {string | undefined} */
     this.moved = undefined;
-    this.scoreUntil = runningScore(results, source.model);
     this.nextSignal = latestOnly(signal);
     /** @type {ReturnType<PastForecasts["at"]>} */
     this.shown = null;
@@ -184,8 +184,7 @@ class Hindcast {
     const text = this.#saidInWords(shown.forecast);
     this.sentence.textContent = text;
     this.slider.setAttribute("aria-valuetext", `${this.day.textContent}. ${text}`);
-    const score = came ? scoreOf(shown.forecast) : null;
-    fill(this.score, score && scorePanel(score, this.scoreUntil(shown.forecast.timestamps[0]), source));
+    fill(this.score, came && scorePanel(shown.forecast, this.leads, source));
   }
 
   /** The observations of the whole test period, above the slider. */

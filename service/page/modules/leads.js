@@ -1,5 +1,5 @@
 // @ts-check
-/** A chart of how errors grow with lead. */
+/** A chart of how errors grow with how far ahead a forecast looks. */
 
 import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
@@ -19,7 +19,7 @@ import { formatSteps } from "./times.js";
 export function leadErrorsCard(leads, horizon, signal) {
   /** @type {[string, number[]][]} */
   const errors = leads.models.map((/** @type {any} */ model) => [kindOf(model.model), model.rmse]);
-  const chart = new Chart(`RMSE by lead over the test period, ${leads.dataset}`, signal, { height: "18rem" });
+  const chart = new Chart(`Typical error by how far ahead, ${leads.dataset}`, signal, { height: "18rem" });
   let shown = comparableKinds(errors);
   const shownErrors = () => errors.filter(([kind]) => shown.includes(kind));
   chart.draw(() => leadFigure(shownErrors(), leads.step, horizon));
@@ -27,17 +27,15 @@ export function leadErrorsCard(leads, horizon, signal) {
     shown = selection;
     chart.redraw();
   };
-  return h(
-    "section",
-    { class: "card" },
-    h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "How errors grow with lead")),
+  return [
+    h("header", {}, h("h2", {}, "Errors by how far ahead"), h("p", {}, "Typical error (RMSE)")),
     h("div", { class: "controls" }, toggleGroup("Show", errors.map(([kind]) => ({ value: kind, text: modelLabel(kind) })), shown, choose)),
     chart.element,
-    tableDisclosure("RMSE by lead over the test period, °C", () => ({
+    tableDisclosure("Typical error by how far ahead, °C", () => ({
       head: ["Steps ahead", ...errors.map(([kind]) => modelTitle(kind))],
       rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(values[i], 4))]),
     })),
-  );
+  ];
 }
 
 /** The models whose errors fit on one scale: at most three times the largest error of the best model. @param {[string, number[]][]} errors */
@@ -56,7 +54,7 @@ function leadFigure(errors, step, horizon) {
       xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})` }, nticks: 8 },
       yaxis: { nticks: 5, rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
-      annotations: [panelTitle("RMSE by lead, °C", 1)],
+      annotations: [panelTitle("Typical error, °C", 1)],
       shapes: [verticalLine(horizon)],
     },
     extent: [0, leads.length],

@@ -5,6 +5,7 @@ import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { classOf, kindOf, modelTitle } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
+import { modelPhrase } from "./record.js";
 
 const REFERENCES = ["persistence", "climatology", "damped", "linear", "usual_change"];
 /** Candidate ends of the axis, as fractions. */
@@ -110,15 +111,15 @@ function scale(low, high, position) {
 
 /** @param {any} comparison @param {string} reference */
 function summary(comparison, reference) {
-  const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
-  const skill = best?.skill[reference];
+  const chosen = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
+  const skill = chosen?.skill[reference];
   if (skill === null || skill === undefined) return null;
-  const interval = best.skill_interval?.[reference] ?? null;
-  const difference = `${fixed(Math.abs(skill) * 100, 1)}% ${skill >= 0 ? "lower" : "higher"}`;
-  const text = `The RMSE of ${modelTitle(kindOf(best.model))} is ${difference} than that of ${modelTitle(reference).toLowerCase()}`;
+  const interval = chosen.skill_interval?.[reference] ?? null;
+  const difference = `${fixed(Math.abs(skill) * 100, 1)}% ${skill >= 0 ? "smaller" : "larger"}`;
+  const text = `The typical error of ${modelTitle(kindOf(chosen.model))} is ${difference} than that of ${modelPhrase(reference)}`;
   const doubt = mayBeChance(interval) ? ", a difference that may be chance: its 95% interval includes zero" : "";
   return [
     h("p", { class: "note" }, `${text}${doubt}.`),
-    interval && h("p", { class: "note" }, "Thin lines are 95% intervals of the skill, from resampling the period in blocks, because errors of neighbouring steps are alike."),
+    interval && h("p", { class: "note" }, "Thin lines are 95% intervals, from resampling the period in blocks, because errors of neighbouring steps are alike."),
   ];
 }

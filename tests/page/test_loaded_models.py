@@ -8,7 +8,7 @@ from tests.page.titles import title_of
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
 def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Shown, url: str, dataset: str) -> None:
-    page = shown("?view=operate").page
+    page = shown("about/models").page
     models = [model for model in httpx.get(f"{url}/models").json()["models"] if model["dataset"] == dataset]
     card = page.locator("section.card", has=page.get_by_role("heading", name=dataset))
     expect(card.get_by_role("heading")).to_contain_text(title_of(url, dataset))
@@ -19,42 +19,38 @@ def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Sh
         assert model["sha256"] in card.locator("table").text_content().replace("\n", "")  # type: ignore[union-attr]
 
 
-def test_universal_releases_are_listed_and_point_to_your_data(shown: Shown, url: str) -> None:
-    page = shown("?view=operate").page
+def test_universal_releases_are_listed_and_point_to_a_place_to_try_them(shown: Shown, url: str) -> None:
+    page = shown("about/models").page
     models = [model for model in httpx.get(f"{url}/models").json()["models"] if model["kind"] == "universal"]
     part = page.locator("section.part", has=page.get_by_role("heading", name="Any sea"))
     assert part.get_by_role("heading", level=3).all_inner_texts() == sorted(
         {model["dataset"] for model in models},
         key=["ocean-hourly", "ocean-daily", "ocean-weekly", "ocean-monthly"].index,
     )
-    expect(part.get_by_role("link", name="Add a place")).to_have_attribute("href", "/add")
+    expect(part.get_by_role("link", name="add a place")).to_have_attribute("href", "/add")
     for model in models:
         card = part.locator("section.card", has=page.get_by_role("heading", name=model["dataset"], exact=True))
         expect(card).to_contain_text(model["version"])
         assert model["sha256"] in (card.locator("table").text_content() or "").replace("\n", "")
+        if model["best"]:
+            expect(card).to_contain_text(f"{model['cell'].upper()} was chosen on seas that it had not seen")
 
 
-def test_metadata_and_model_cards_open_on_click(shown: Shown, url: str) -> None:
-    visit = shown("?view=operate")
-    page = visit.page
-    universal, gru = (
-        httpx.get(f"{url}/models/{name}").json()["metadata"] for name in ("ocean-daily-gru", "nino12-gru")
-    )
-    title, *_ = httpx.get(f"{url}/models/nino12-gru/card").raise_for_status().text.splitlines()
-    for summary, texts in (
-        ("About ocean-daily-gru", [f"needs {universal['minimum']} values, uses up to {universal['maximum']}"]),
-        ("About nino12-gru", [gru["data_sha256"], f"{gru['training_range']['maximum']:.2f} °C", "A GRU with"]),
-        ("About nino12-rnn", ["An RNN with"]),
-        ("Model card for nino12", [title.removeprefix("# ")]),
-    ):
-        page.get_by_text(summary).click()
-        visit.settle()
-        for text in texts:
-            expect(page.locator("details", has_text=summary)).to_contain_text(text)
+def test_each_release_links_to_its_report_and_that_of_a_place_to_its_comparison(shown: Shown, url: str) -> None:
+    page = shown("about/models").page
+    reports = page.get_by_role("link", name="Report and model card")
+    assert reports.count() == 6
+    for link in reports.all():
+        answer = httpx.get(f"{url}{link.get_attribute('href')}")
+        assert (answer.status_code, "Model card" in answer.text) == (200, True)
+    card = page.locator("section.card", has=page.get_by_role("heading", name="nino12"))
+    expect(card.get_by_role("link", name="Comparison of the networks")).to_have_attribute("href", "/report/nino12")
+    expect(card.get_by_role("link", name="The forecast")).to_have_attribute("href", "/place/sea/nino12")
+    expect(card.get_by_text("Device")).not_to_be_visible()
 
 
 def test_the_view_shows_readiness_and_links_to_more(shown: Shown, url: str) -> None:
-    page = shown("?view=operate").page
+    page = shown("about/models").page
     count = len(httpx.get(f"{url}/models").json()["models"])
     expect(page.get_by_text(f"{count} models are loaded, verified and warmed up.")).to_be_visible()
     for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):

@@ -7,13 +7,15 @@ from playwright.sync_api import Route, expect
 
 from tests.page.browser import box_of
 from tests.page.conftest import Shown, Visitor
+from tests.page.titles import title_of
 
 DATASETS = ["nino12", "neracoos-b01"]
+PERIODS = {"nino12": "Oct 1998 – Dec 2010", "neracoos-b01": "31 Dec 2016, 19:30 – 22 Mar 2017, 00:00 UTC"}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_table_matches_the_api_and_marks_only_the_best_network(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
+def test_the_table_matches_the_api_and_marks_only_the_chosen_network(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"report/{dataset}").page
     rows = page.get_by_role("table", name="Errors over the test period").get_by_role("row").all()[1:]
     answer = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()
     models = answer["models"]
@@ -21,43 +23,41 @@ def test_the_table_matches_the_api_and_marks_only_the_best_network(shown: Shown,
     for row, model in zip(rows, models, strict=True):
         cells = row.get_by_role("cell").all_inner_texts()
         assert cells == [f"{model['mae']:.4f}", f"{model['rmse']:.4f}", f"{model['mape']:.2f}"]
-    best = answer["best"].rpartition("-")[2].upper()
+    chosen = answer["best"].rpartition("-")[2].upper()
     marked = [row for row in rows if row.locator(".tag, strong").count()]
-    assert [row.get_by_role("rowheader").inner_text().split() for row in marked] == [[best, "best"]]
+    assert [row.get_by_role("rowheader").inner_text().split() for row in marked] == [[chosen, "chosen"]]
 
 
 @pytest.mark.parametrize(
     ("dataset", "horizon"), [("nino12", 1), ("nino12", 6), ("neracoos-b01", 1), ("neracoos-b01", 48)]
 )
-def test_the_note_tells_the_best_network_from_the_one_with_the_lowest_error(
+def test_the_note_tells_the_chosen_network_from_the_one_with_the_lowest_error(
     shown: Shown, url: str, dataset: str, horizon: int
 ) -> None:
-    page = shown(f"?view=compare&dataset={dataset}&horizon={horizon}").page
+    page = shown(f"report/{dataset}?horizon={horizon}").page
     answer = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": horizon}).json()
     table = page.get_by_role("table", name="Errors over the test period")
-    best = answer["best"].rpartition("-")[2].upper()
-    expect(table.get_by_role("row").filter(has_text="best")).to_contain_text(best)
+    chosen = answer["best"].rpartition("-")[2].upper()
+    expect(table.get_by_role("row").filter(has_text="chosen")).to_contain_text(chosen)
     lowest = min(f"{model['rmse']:.4f}" for model in answer["models"])
     first = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == lowest]
-    names = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in first]
-    note = page.locator(".card", has=table).locator("p.note", has_text="is called best")
-    expect(note).to_contain_text(
-        f"{best} is called best because it has the lowest one-step RMSE over the validation period, before the test "
-        "period"
-    )
+    labels = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in first]
+    names = [{"Usual": "the usual temperature"}.get(label, label) for label in labels]
+    note = page.locator(".card", has=table).locator("p.note", has_text="was chosen for")
+    expect(note).to_contain_text(f"{chosen} was chosen for its typical error one step ahead before the test period")
     lead = ".* ahead over the test period"
-    if names == [best]:
-        expect(note).to_contain_text(re.compile(f"It also has the lowest RMSE {lead}"))
+    if names == [chosen]:
+        expect(note).to_contain_text(re.compile(f"It also has the lowest typical error {lead}"))
     else:
-        expect(note).to_contain_text(re.compile(f"{names[0]}.* (has|have) the lowest RMSE {lead}", re.I))
-        expect(note).to_contain_text(re.compile(rf"\b{names[-1]} (has|have) the lowest RMSE", re.I))
+        expect(note).to_contain_text(re.compile(f"{names[0]}.* (has|have) the lowest typical error {lead}", re.I))
+        expect(note).to_contain_text(re.compile(rf"\b{names[-1]} (has|have) the lowest typical error", re.I))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_one_plot_shows_observed_and_forecast_values_with_errors_and_differences_below(
     shown: Shown, url: str, dataset: str
 ) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
+    page = shown(f"report/{dataset}").page
     drawn, (low, high) = page.locator(".plot").first.evaluate(
         "plot => [plot.data.map(trace => [trace.yaxis ?? 'y', trace.name, trace.y]), plot.layout.yaxis3.range]"
     )
@@ -83,7 +83,7 @@ def test_one_plot_shows_observed_and_forecast_values_with_errors_and_differences
 
 
 def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
-    page = visitor().open("?view=compare&models=rnn,lstm,gru,climatology")
+    page = visitor().open("report/nino12?models=rnn,lstm,gru,climatology")
     page.locator(".plot .surface").first.hover()
     label = page.locator(".plot .readout").first
     for name in ("Observed", "RNN", "LSTM", "GRU", "Usual", "GRU error"):
@@ -92,7 +92,7 @@ def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
 
 def test_models_are_toggled_and_the_url_keeps_the_choice(visitor: Visitor) -> None:
     first = visitor()
-    page = first.open("?view=compare&dataset=nino12")
+    page = first.open("report/nino12")
     page.get_by_role("checkbox", name="LSTM").first.uncheck()
     page.get_by_role("checkbox", name="Persistence", exact=True).first.check()
     names = "plot => plot.data.map(trace => trace.name)"
@@ -103,7 +103,7 @@ def test_models_are_toggled_and_the_url_keeps_the_choice(visitor: Visitor) -> No
 
 
 def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
-    page = visitor().open("?view=compare&dataset=nino12")
+    page = visitor().open("report/nino12")
     page.get_by_role("button", name="Zoom in").first.click()
     page.wait_for_url("**from=**")
     shown = "plot => plot.layout.xaxis.range.map(time => time.slice(0, 10))"
@@ -115,7 +115,7 @@ def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
 
 
 def test_dragging_zooms(visitor: Visitor) -> None:
-    page = visitor().open("?view=compare&dataset=nino12")
+    page = visitor().open("report/nino12")
     box = box_of(page.locator(".plot .surface").first)
     page.mouse.move(box["x"] + 200, box["y"] + 60)
     page.mouse.down()
@@ -136,7 +136,7 @@ def test_dragging_zooms(visitor: Visitor) -> None:
 
 
 def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?view=compare&dataset=nino12")
+    page = visitor().open("report/nino12")
     page.get_by_label("Steps ahead in the table").fill("6")
     expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
     six = httpx.get(f"{url}/compare", params={"dataset": "nino12", "horizon": 6}).json()["models"][0]
@@ -149,7 +149,7 @@ def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None
 
 def test_a_lead_that_cannot_be_loaded_leaves_no_figures_of_the_last_one(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=compare&dataset=nino12")
+    page = visit.open("report/nino12")
     path = re.compile(r"/compare\?.*horizon=6")
     page.route(path, lambda route: route.abort("connectionrefused"))
     page.get_by_label("Steps ahead in the table").fill("6")
@@ -157,11 +157,12 @@ def test_a_lead_that_cannot_be_loaded_leaves_no_figures_of_the_last_one(visitor:
     expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
     expect(page.get_by_label("Steps ahead in the table")).to_be_focused()
     expect(page.get_by_role("heading", name="Errors, 1 month ahead")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Skill")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Better than a simple forecast?")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Errors by how far ahead")).to_be_hidden()
     page.unroute(path)
     card.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
-    expect(page.get_by_role("heading", name="Skill", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Better than a simple forecast?")).to_be_visible()
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
     visit.console_errors.clear()
 
@@ -170,7 +171,7 @@ def test_a_lead_that_cannot_be_loaded_leaves_no_figures_of_the_last_one(visitor:
 def test_bars_show_the_skill_against_a_reference_with_its_interval_and_whether_it_may_be_chance(
     shown: Shown, url: str, dataset: str
 ) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
+    page = shown(f"report/{dataset}").page
     networks = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"][:3]
     for reference, name in (("linear", "Linear autoregression"), ("persistence", "Persistence")):
         page.get_by_label("Reference").select_option(reference)
@@ -186,7 +187,7 @@ def test_bars_show_the_skill_against_a_reference_with_its_interval_and_whether_i
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_coverage_of_the_intervals_is_shown_by_lead(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
+    page = shown(f"report/{dataset}").page
     leads = httpx.get(f"{url}/compare/leads", params={"dataset": dataset}).json()
     card = page.locator("section.card", has=page.get_by_role("heading", name="Do the intervals hold?"))
     best = next(model for model in leads["models"] if model["model"] == leads["best"])
@@ -201,65 +202,33 @@ def test_the_coverage_of_the_intervals_is_shown_by_lead(shown: Shown, url: str, 
     assert row == [f"{share * 100:.1f}" for share in shares]
 
 
-def test_the_memory_of_each_cell_is_shown_with_and_without_its_companion(shown: Shown, url: str) -> None:
-    page = shown("?view=compare&dataset=nino12").page
-    models = httpx.get(f"{url}/compare", params={"dataset": "ocean-monthly"}).json()["models"]
-    card = page.locator("section.card", has=page.get_by_role("heading", name="Error by length of context"))
-    lead = models[0]["held_out"][-1]["lead"]
-    card.get_by_role("radio", name=f"{lead} months").check()
-    card.get_by_role("radio", name="Unknown").check()
-    card.get_by_text("View as table").click()
-    expect(card.get_by_role("row")).not_to_have_count(0)
-    cells = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
-
-    def shortest(rows: list[dict[str, float]]) -> str:
-        rows = [row for row in rows if row["lead"] == lead and not row["positioned"]]
-        return f"{min(rows, key=lambda row: row['context'])['relative_rmse']:.3f}"
-
-    assert cells == [shortest(model[kind]) for model in models for kind in ("held_out", "held_out_without_companion")]
-    drawn = card.locator(".plot").evaluate_all("plots => plots.map(plot => plot.data.map(trace => trace.y))")
-    for lines, model in zip(drawn, models, strict=True):
-        for line, kind in zip(lines, ("held_out_without_companion", "held_out"), strict=True):
-            rows = [row for row in model[kind] if row["lead"] == lead and not row["positioned"]]
-            assert line == [row["relative_rmse"] for row in sorted(rows, key=lambda row: row["context"])]
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_one_test_period_and_one_typical_error_are_stated(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"report/{dataset}").page
+    answer = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()
+    chosen = next(model for model in answer["models"] if model["model"] == answer["best"])
+    intro = page.locator(".intro")
+    expect(intro.get_by_role("heading")).to_have_text(f"Report on {title_of(url, dataset)}")
+    expect(intro).to_contain_text(f"one test period, {PERIODS[dataset]}, which was not used for training or tuning")
+    expect(intro).to_contain_text(f"is {chosen['rmse']:.{2 if chosen['rmse'] > 0.1 else 3}f} °C")
+    text = page.locator("main").inner_text()
+    assert [term for term in ("Climatology", "best", "skill", "off by") if term in text] == []
+    links = {link.inner_text(): link.get_attribute("href") for link in page.locator(".controls a").all()}
+    assert links["The forecast"] == f"/place/sea/{dataset}"
+    assert httpx.get(f"{url}{links['How the networks were trained']}").status_code == 200
 
 
 def test_metric_definitions_open_on_click(shown: Shown) -> None:
-    page = shown("?view=compare&dataset=nino12").page
+    page = shown("report/nino12").page
     definition = page.get_by_text("Root-mean-square error")
     expect(definition).not_to_be_visible()
     page.get_by_text("What the columns mean").click()
     expect(definition).to_be_visible()
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_the_training_is_shown_as_recorded_and_the_first_fit_told_from_the_final_one(
-    shown: Shown, url: str, dataset: str
-) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
-    networks = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()["networks"]
-    losses, seeds = (page.locator("section.card", has_text=title) for title in ("Loss by epoch", "Effect of the seed"))
-    traces = "plot => Object.fromEntries(plot.data.map(trace => [trace.name, [trace.x, trace.y]]))"
-    loss_lines, seed_dots = (card.locator(".plot").evaluate(traces) for card in (losses, seeds))
-    for network in networks:
-        name = network["model"].rpartition("-")[2].upper()
-        assert loss_lines[f"{name} validation"][1] == network["validation_loss"]
-        assert loss_lines[f"{name} training"][1] == network["train_loss"]
-        assert seed_dots[name][0] == [run["rmse"] for run in network["seeds"]]
-        assert len(network["seeds"]) == 5
-    expect(losses).to_contain_text("of a first fit to the training period alone")
-    expect(losses).to_contain_text(
-        "The number of epochs is set in advance. The validation period selects the best network"
-    )
-    expect(seeds.get_by_role("columnheader").nth(2)).to_have_text("Epochs final fit")
-    epochs = [row.get_by_role("cell").nth(1).inner_text() for row in seeds.get_by_role("row").all()[1:]]
-    assert epochs == [str(network["epochs"]) for network in networks]
-    expect(seeds).to_contain_text("learns from more data than the first")
-
-
 def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=compare")
+    page = visit.open("report/nino12")
     page.get_by_label("Dataset").select_option("neracoos-b01")
     expect(page.get_by_role("heading", name="Errors, 30 minutes ahead")).to_be_visible()
     assert page.url.endswith("/report/neracoos-b01")
@@ -268,7 +237,7 @@ def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
 
 
 def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
-    page = shown("?view=compare&dataset=nino12").page
+    page = shown("report/nino12").page
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     text = download.value.path().read_text()
@@ -278,7 +247,7 @@ def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
 
 def test_an_outdated_response_is_not_shown(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=compare&dataset=nino12")
+    page = visit.open("report/nino12")
     pending: list[Route] = []
     page.route(re.compile(r"/compare\?.*horizon=6"), lambda route: pending.append(route))
     lead = page.get_by_label("Steps ahead in the table")
