@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.api.dependencies import SettingsDep, app_state
+from service.middleware.access import forecasts_are_open
 from service.middleware.browsers import ALWAYS, PAGE_POLICY
 
 MEDIA_TYPES: Final = {
@@ -35,6 +36,10 @@ MEDIA_TYPES: Final = {
 
 PAGE: Final = Path(__file__).parents[1] / "page"
 
+BUNDLE: Final = "bundle.js"
+"""All modules of the page in one file, which wheels have if a bundler was there when they were built."""
+
+_STYLES: Final = re.compile(r' *<link rel="stylesheet" href="\$assets/(.*?)">\n')
 _IMPORT: Final = re.compile(rb'^(?:import|export) [^"]*"\./([^"]+)";', re.MULTILINE)
 
 _COMPRESSION_LEVEL: Final = 6
@@ -43,19 +48,23 @@ _COMPRESSION_LEVEL: Final = 6
 
 @dataclass(frozen=True)
 class Asset:
-    """A file, read and compressed on the first request, then kept in memory."""
+    """A file, read and compressed on the first request, then kept in memory.
 
-    path: Path
+    Attributes:
+        paths: one, or those that are joined.
+    """
+
+    paths: tuple[Path, ...]
 
     @property
     def media_type(self) -> str:
         """The media type of the file, by its suffix."""
-        return MEDIA_TYPES[self.path.suffix]
+        return MEDIA_TYPES[self.paths[0].suffix]
 
     @cached_property
     def content(self) -> bytes:
         """The bytes of the file."""
-        return self.path.read_bytes()
+        return b"".join(path.read_bytes() for path in self.paths)
 
     @cached_property
     def compressed(self) -> bytes:
@@ -63,7 +72,7 @@ class Asset:
         return gzip.compress(self.content, _COMPRESSION_LEVEL, mtime=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
     """The files under one folder.
 
@@ -112,11 +121,16 @@ class Assets:
 
 def _page() -> Bundle:
     paths = sorted(path for path in PAGE.rglob("*") if path.suffix in MEDIA_TYPES)
-    files = {path.relative_to(PAGE).as_posix(): Asset(path) for path in paths}
+    files = {path.relative_to(PAGE).as_posix(): Asset((path,)) for path in paths}
+    files["page.css"] = Asset(tuple(PAGE / name for name in _STYLES.findall(_index())))
     digest = sha256()
     for name, asset in files.items():
         digest.update(b"%s\0%d\0" % (name.encode(), len(asset.content)) + asset.content)
     return Bundle(f"/assets/page-{digest.hexdigest()[:12]}", files)
+
+
+def _index() -> str:
+    return (PAGE / "index.html").read_text(encoding="utf-8")
 
 
 def _swagger() -> Bundle | None:
@@ -125,7 +139,7 @@ def _swagger() -> Bundle | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     folder = Path(spec.submodule_search_locations[0]) / "dist"
-    files = {name: Asset(folder / name) for name in ("swagger-ui-bundle.js", "swagger-ui.css")}
+    files = {name: Asset((folder / name,)) for name in ("swagger-ui-bundle.js", "swagger-ui.css")}
     return Bundle(f"/assets/flask-swagger-ui-{version('flask-swagger-ui')}", files)
 
 
@@ -158,7 +172,7 @@ def _page_of(path: str) -> Callable[..., Response]:
         if path == HOME and not {"view", "dataset"}.isdisjoint(request.query_params):
             return _moved(dict(request.query_params), settings.default_dataset)
         modules = tuple(assets.page.modules_of("main", *VIEWS[path]))
-        html = _page_html(assets.page.folder, modules, settings.max_body_bytes)
+        html = _page_html(assets.page, modules, settings.max_body_bytes, forecasts_are_open(settings))
         return HTMLResponse(html, headers=_REVALIDATE | {"Content-Security-Policy": PAGE_POLICY})
 
     return page
@@ -206,12 +220,20 @@ def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Respons
     return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
 
 
-@lru_cache
-def _page_html(folder: str, modules: tuple[str, ...], max_bytes: int) -> str:
-    """Return the HTML, which preloads these modules."""
-    preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
-    text = (PAGE / "index.html").read_text(encoding="utf-8")
-    return Template(text).substitute(assets=folder, preloads=preloads, largest=max_bytes)
+@lru_cache(maxsize=64)
+def _page_html(page: Bundle, modules: tuple[str, ...], max_bytes: int, is_open: bool) -> str:
+    """Return the HTML with one style sheet, and a link to each thing that a browser should load at once.
+
+    These are the modules, unless they are bundled, and the releases, if the view shows them and nobody needs a key.
+    """
+    style, *others = _STYLES.finditer(text := _index())
+    text = text[: style.start()] + style[0].replace(style[1], "page.css") + text[others[-1].end() :]
+    preloads = [f'<link rel="modulepreload" href="{page.folder}/{name}">' for name in modules]
+    if BUNDLE in page.files:
+        preloads, text = [], text.replace("modules/main.js", BUNDLE)
+    if is_open and "modules/datasets.js" in modules:
+        preloads.append('<link rel="preload" href="/models" as="fetch" crossorigin="anonymous">')
+    return Template(text).substitute(assets=page.folder, preloads="\n  ".join(preloads), largest=max_bytes)
 
 
 DOCS_PATH: Final = "/docs"
@@ -240,7 +262,7 @@ def install_docs(app: FastAPI, assets: Assets) -> None:
 
 
 def _docs_html(app: FastAPI, assets: Assets) -> str:
-    page = (PAGE / "index.html").read_text(encoding="utf-8")
+    page = _index()
     template = (PAGE / "docs" / "docs.html").read_text(encoding="utf-8")
     if assets.swagger is None:
         template = "\n".join(line for line in template.splitlines() if "$swagger" not in line)

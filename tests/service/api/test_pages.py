@@ -1,6 +1,9 @@
 """The page, its files, and ``/docs``."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +11,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.pages import DOCS_PATH, PAGE, Assets, install_docs
+from service.api.pages import BUNDLE, DOCS_PATH, PAGE, Asset, Assets, install_docs, router
 from service.middleware.browsers import PAGE_POLICY
 from service.settings import Settings
+from tests.conftest import ROOT
 from tests.serving import serve
 
 LOADED = re.compile(r'(?:href|src)="(/assets/[^"]+)"')
@@ -47,6 +51,50 @@ def test_each_address_is_the_page_and_preloads_its_modules_and_no_others(
             pending += re.findall(r'from "\./(.*?)"', (PAGE / "modules" / name).read_text())
     assert set(preloaded) == needed
     assert len(preloaded) < len(list(PAGE.glob("modules/*.js")))
+
+
+def test_the_style_sheets_are_one_file_in_their_order(client: httpx.Client) -> None:
+    html = client.get("/").text
+    (sheet,) = re.findall(r'rel="stylesheet" href="(.*?)"', html)
+    names = re.findall(r'rel="stylesheet" href="\$assets/(.*?)"', (PAGE / "index.html").read_text())
+    assert len(names) > 1
+    assert client.get(sheet).text == "".join((PAGE / name).read_text() for name in names)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.anyio
+async def test_a_bundle_takes_the_place_of_the_modules(tmp_path: Path, is_open: bool) -> None:
+    assets, file = Assets.find(), tmp_path / BUNDLE
+    file.write_text("show()")
+    page = replace(assets.page, files={**assets.page.files, BUNDLE: Asset((file,))})
+    app = FastAPI()
+    app.include_router(router)
+    app.state.assets, app.state.settings = replace(assets, page=page), Settings(allow_anonymous=is_open)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        html = (await client.get("/place/sea/nino12")).text
+        (script,) = re.findall(r'<script type="module" src="(.*?)"', html)
+        assert (await client.get(script)).text == "show()"
+    assert "modulepreload" not in html
+    # What every view of a sea asks for first; with a key, a browser cannot ask before it knows the key.
+    assert re.findall(r'rel="preload" href="(.*?)"', html) == ["/models"] * is_open
+
+
+@pytest.mark.parametrize(("deno", "bundle"), [
+    (None, None), ("for last; do :; done; cat $last > ${out#--output=}", (PAGE / "modules" / "main.js").read_text()),
+    ("echo half > ${out#--output=}; exit 1", None),
+])  # fmt: skip
+def test_a_wheel_has_a_bundle_if_deno_makes_one(tmp_path: Path, deno: str | None, bundle: str | None) -> None:
+    if deno is not None:
+        program = tmp_path / "bin" / "deno"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\nfor each; do case $each in --output=*) out=$each;; esac; done\n{deno}\n")
+        program.chmod(0o755)
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "lib")]
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    subprocess.run(build, cwd=ROOT, env=os.environ | {"PATH": path}, check=True, capture_output=True)
+    page = tmp_path / "lib" / "service" / "page"
+    assert (page / "modules" / "main.js").exists()
+    assert ((page / BUNDLE).read_text() if bundle is not None else (page / BUNDLE).exists() or None) == bundle
 
 
 @pytest.mark.parametrize(("old", "new"), [
@@ -92,6 +140,7 @@ def test_modules_import_only_existing_modules() -> None:
 
 def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Assets.find().page.folder
+    (tmp_path / "index.html").write_text("<!doctype html>")
     (tmp_path / "icon.svg").write_text("<svg/>")
     monkeypatch.setattr("service.api.pages.PAGE", tmp_path)
     assert Assets.find().page.folder != before
