@@ -167,18 +167,14 @@ class Baseline:
         """
         if np.isnan(position).any():
             raise SeriesError('the baseline "position" needs a position: send latitude and longitude')
-        climatology = GlobalClimatology.load()
-        coefficients = climatology.coefficients(*position).astype(np.float64)
-        if np.isnan(coefficients[0]):
+        if isinstance(percentile, str):
+            percentile = PERCENTILES[percentile]
+        (usual,), (threshold,) = baselines_of_positions(np.asarray([position]), percentile)
+        if np.isnan(usual[0]):
             raise SeriesError(
                 f"the baseline cannot be that of the position {in_degrees(*position)}, which is on land, far "
                 "from the sea: correct the position, or send a climatology and a threshold for each of 366 days"
             )
-        if isinstance(percentile, str):
-            percentile = PERCENTILES[percentile]
-        usual, days = evaluate(coefficients, _LEAP_YEAR), annual_terms(_LEAP_YEAR)[:, :SPREAD_COEFFICIENTS]
-        spread = np.exp(days @ climatology.spread(*position).astype(np.float64))
-        threshold = usual + NormalDist().inv_cdf(percentile / 100) * spread
         return cls(usual, threshold, None, percentile, position=True)
 
     @classmethod
@@ -255,6 +251,26 @@ class Baseline:
     def is_short(self) -> bool:
         """Whether it was computed from fewer than thirty years."""
         return self.period is not None and round(self.period.years) < WHOLE_BASELINE_YEARS
+
+
+def baselines_of_positions(positions: Floats, percentile: float) -> tuple[Floats, Floats]:
+    """Return climatology and threshold of :meth:`Baseline.of_position`, °C ``(n, 366)`` each; NaN on land.
+
+    Args:
+        positions: degrees north and east, ``(n, 2)``; NaN where they are not known.
+        percentile: of the threshold, from 0 to 100.
+
+    Raises:
+        RequestError: if a coordinate is out of range.
+    """
+    climatology, known = GlobalClimatology.load(), ~np.isnan(positions).any(axis=1)
+    usual, threshold = np.full((2, len(positions), DAYS), np.nan)
+    coefficients = climatology.coefficients(*positions[known].T).astype(np.float64)
+    usual[known] = evaluate(coefficients, _LEAP_YEAR)
+    days = annual_terms(_LEAP_YEAR)[:, :SPREAD_COEFFICIENTS]
+    spread = np.exp(climatology.spread(*positions[known].T).astype(np.float64) @ days.T)
+    threshold[known] = usual[known] + NormalDist().inv_cdf(percentile / 100) * spread
+    return usual, threshold
 
 
 def _around(series: SstSeries, period: Period) -> Floats:

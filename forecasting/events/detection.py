@@ -5,15 +5,18 @@ marineHeatWaves with its defaults.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.events.baseline import Baseline, Indices, Kind, days_from
 from forecasting.series.shape import runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
+
+Flags = TypeVar("Flags", np.bool_, np.uint64)
 
 Category = Literal["Moderate", "Strong", "Severe", "Extreme"]
 
@@ -129,8 +132,11 @@ def event_days(extreme: Bools) -> list[tuple[int, int]]:
     return [(begin, end - 1) for begin, end in runs(days_in_events(extreme)).tolist()]
 
 
-def days_in_events(extreme: Bools) -> Bools:
-    """Return whether each day is in an event, from whether it is beyond the threshold, both ``(..., n)``."""
+def days_in_events(extreme: npt.NDArray[Flags]) -> npt.NDArray[Flags]:
+    """Return whether each day is in an event, from whether it is beyond the threshold, both ``(..., n)``.
+
+    Of words, each bit is a series.
+    """
     inside = np.zeros_like(extreme)
     whole = extreme.shape[-1] - LEAST_DAYS + 1
     if whole < 1:

@@ -49,10 +49,10 @@ def continued(paths: Floats, past: SstSeries, baseline: Baseline, climatology: F
     known, days = paths.shape[1], len(climatology)
     if known >= days:
         return paths[:, :days]
-    mean, persistence = _memory(past, baseline)
+    mean, persistence = memory_of(past.values, baseline.climatology[days_from(past.start, len(past))])
     later = slice(known, days)
     spread = np.abs(threshold[later] - climatology[later]) / abs(NormalDist().inv_cdf(baseline.percentile / 100))
-    shocks = _noise(len(paths), days - known) * (spread * (1 - persistence**2) ** 0.5)
+    shocks = noise(len(paths), days - known) * (spread * (1 - persistence**2) ** 0.5)
     sst = np.empty((len(paths), days))
     sst[:, :known] = paths
     departure = paths[:, -1] - climatology[known - 1] - mean
@@ -62,27 +62,33 @@ def continued(paths: Floats, past: SstSeries, baseline: Baseline, climatology: F
     return sst
 
 
-def _memory(past: SstSeries, baseline: Baseline) -> tuple[float, float]:
-    """Return the mean anomaly of the past, °C, and the share of a departure from it that remains after a day."""
-    values = past.values[-_LONGEST_PAST:]
-    usual = baseline.climatology[days_from(past.start, len(past))][-_LONGEST_PAST:]
-    anomaly = values - usual
+def memory_of(values: Floats, usual: Floats) -> tuple[Floats, Floats]:
+    """Return the mean anomaly of the past, °C, and the share of a departure from it that remains after a day.
+
+    Args:
+        values: of the past, °C ``(…, days)``; NaN where missing.
+        usual: climatology of these days, °C ``(…, days)``.
+
+    Returns:
+        ``(…)`` each.
+    """
+    anomaly = values[..., -_LONGEST_PAST:] - usual[..., -_LONGEST_PAST:]
     observed = np.isfinite(anomaly)
-    if not observed.any():
-        return 0.0, _PRIOR_PERSISTENCE
-    mean = float(anomaly[observed].mean())
-    departure = np.where(observed, anomaly - mean, 0.0)
-    pairs = observed[1:] & observed[:-1]
-    before, after = departure[:-1] * pairs, departure[1:] * pairs
-    variance = float(((before**2).sum() + (after**2).sum()) / 2)
-    share = float((before * after).sum() / variance) if variance > 0 else _PRIOR_PERSISTENCE
-    count = float(pairs.sum())
+    mean: Floats = np.where(observed, anomaly, 0.0).sum(axis=-1) / np.maximum(observed.sum(axis=-1), 1)
+    departure = np.where(observed, anomaly - mean[..., None], 0.0)
+    pairs = observed[..., 1:] & observed[..., :-1]
+    before, after = departure[..., :-1] * pairs, departure[..., 1:] * pairs
+    variance = np.asarray(((before**2).sum(axis=-1) + (after**2).sum(axis=-1)) / 2)
+    share = np.divide(
+        (before * after).sum(axis=-1), variance, out=np.full(variance.shape, _PRIOR_PERSISTENCE), where=variance > 0
+    )
+    count = pairs.sum(axis=-1)
     persistence = (share * count + _PRIOR_PERSISTENCE * _PRIOR_DAYS) / (count + _PRIOR_DAYS)
-    return mean, min(max(persistence, 0.0), 1.0)
+    return mean, np.clip(persistence, 0.0, 1.0)
 
 
 @lru_cache(maxsize=16)
-def _noise(paths: int, days: int) -> Floats:
+def noise(paths: int, days: int) -> Floats:
     """Return independent standard normal values, ``(paths, days)``; the same ones at each call."""
     noise = np.random.default_rng(_SEED).standard_normal((paths, days))
     noise.setflags(write=False)

@@ -255,7 +255,7 @@ class Coupling:
         """
         if not 1 <= n <= MAX_PATHS:
             raise RequestError(f"{n} paths are out of range: ask for 1 to {MAX_PATHS}", field="paths")
-        values: Floats = np.take_along_axis(quantiles(_middles(n)).T, _ranks(self, n), axis=0)
+        values: Floats = np.take_along_axis(quantiles(middles(n)).T, _ranks(self, n), axis=0)
         return values
 
 
@@ -286,5 +286,6 @@ def _ranks(coupling: Coupling, n: int) -> Ranks:
 
 
 @lru_cache(maxsize=_KEPT)
-def _middles(n: int) -> tuple[float, ...]:
+def middles(n: int) -> tuple[float, ...]:
+    """Return the probabilities of the values of ``n`` paths on each day, ``(n,)``."""
     return tuple(((np.arange(n) + 0.5) / n).tolist())

@@ -155,7 +155,7 @@ def event_probability(event: RunEvent, coupling: Coupling, exceedance: Floats, b
     beyond = exceedance if event.side == "above" else 1 - exceedance
     if event.first == event.last and event.duration == 1:
         return beyond[:, 0]
-    sets = _sets_of(coupling, PATHS)
+    sets = paths_at_least(coupling, PATHS)
     shares = [
         _share(event, sets, exceedance[part], before[part])
         for part in (slice(at, at + _ORIGINS_AT_ONCE) for at in range(0, len(before), _ORIGINS_AT_ONCE))
@@ -193,7 +193,7 @@ def _share(event: RunEvent, sets: Words, exceedance: Floats, before: Steps) -> F
 
 
 @lru_cache(maxsize=8)
-def _sets_of(coupling: Coupling, n: int) -> Words:
+def paths_at_least(coupling: Coupling, n: int) -> Words:
     """Return the paths whose rank at each lead is at least 0, …, n, as bits, ``(n + 1, leads, words)``."""
     ranks: Ranks = coupling.ranks(n)
     leads, words = ranks.shape[1], -(-n // _WORD_BITS)

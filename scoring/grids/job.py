@@ -10,18 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Position
+from forecasting.events.baseline import DAYS, PERCENTILES
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
 from forecasting.qartod import FAIL, MISSING, SUSPECT
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from forecasting.series.units import outside_sea_range
 from forecasting.series.weather import Weather, WeatherReader
 from scoring.errors import kind_of
-from scoring.events import Column, EventRequest, Place, evaluate_events
+from scoring.events import Column, EventRequest
+from scoring.grids.events import Cells
 from scoring.job import Counts, Job, Part, Staged
 from scoring.quality import climatology_of, flags_by_past
 
@@ -96,21 +95,13 @@ class CellBaselines:
         shape = (len(NAMES), DAYS, count)
         return cls(np.array(np.memmap(folder / BASELINES, dtype="<f4", mode="r", shape=shape)[:, :, cells]))
 
-    def of(self, cell: int) -> Baseline:
-        """Return the baseline of a cell; all values are NaN if the file has none there."""
-        climatology, threshold = self.values[:, :, cell].astype(np.float64)
-        return Baseline(climatology, threshold, None, self._percentile)
-
     @cached_property
-    def _percentile(self) -> float:
+    def percentile(self) -> float:
         """The 90th if thresholds are above the climatology, else the 10th; of all cells, as one of them may be land."""
         climatology, threshold = self.values
         is_above = np.nansum(threshold - climatology) >= 0
         return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
 
-
-_PATHS: Final = 100
-"""Sample paths that events of a cell are evaluated by."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -217,24 +208,19 @@ class GridJob(Job):
         counts: Counts,
     ) -> None:
         """Evaluate the events of the cells with these ``forecasts``, whose indices in the chunk are ``cell``."""
-        known = [Position(*pair) for pair in (np.full((len(cell), 2), np.nan) if positions is None else positions)]
-        start = np.datetime64(self.layout.start, "s")
-        places = (
-            Place(
-                forecasts[i],
-                SstSeries(_sea_only(past[:, index]), start, self.model.span.step),
-                self.events.baseline_at(position) if baselines is None else baselines.of(index),
-                forecasts.coefficients[i],
-            )
-            for i, (index, position) in enumerate(zip(cell.tolist(), known, strict=True))
+        cells = Cells(
+            self.events,
+            forecasts,
+            past[:, cell],
+            np.datetime64(self.layout.start, "s"),
+            self.model.span.step,
+            np.full((len(cell), 2), np.nan) if positions is None else positions,
+            None if baselines is None else (baselines.values[:, :, cell], baselines.percentile),
         )
-        evaluated = evaluate_events(self.events, places, len(cell), forecasts.horizon, self.events.paths or _PATHS)
-        for column in self.events.columns:
-            arrays[column.name][..., cell] = evaluated.values[column.name].T
-        counts.add(Counts(unjudged=evaluated.unjudged(self.events)))
-        for kinds in evaluated.warnings:
-            for kind in sorted(kinds):
-                counts.count("warnings", kind)
+        evaluated, unknown = cells.evaluate()
+        for name, values in evaluated.items():
+            arrays[name][..., cell] = values.T
+        counts.add(unknown)
 
     def _baselines(self, chunk: int) -> CellBaselines | None:
         """Return the baselines of the cells of a chunk; None if no file was given."""
@@ -297,13 +283,6 @@ def _missing(
     for column in events.columns:
         arrays[column.name] = np.ascontiguousarray(column.empty(n, horizon).T).astype(stored_type(column))
     return arrays
-
-
-def _sea_only(values: npt.NDArray[np.float32]) -> Floats:
-    """Return °C in float64, with NaN instead of temperatures that no sea has."""
-    celsius = values.astype(np.float64)
-    celsius[outside_sea_range(celsius)] = np.nan
-    return celsius
 
 
 def _to_bytes(arrays: Arrays) -> bytes:
