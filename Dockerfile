@@ -85,6 +85,7 @@ FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
+COPY docs docs
 COPY sst.py ./
 # An empty volume inherits the owner of this folder. It stores the stations, unless SST_STORE names a server.
 RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py && install -d -m 700 -o sst -g sst state

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, models, pages, timeseries
+from service.api import events, health, manual, models, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
@@ -82,6 +82,7 @@ _RESOURCES = (
     inference,
     metrics_route,
     pages,
+    manual,
 )
 """The modules with the routes, in the order in which ``/docs`` lists them."""
 
@@ -179,7 +180,9 @@ def _add_routes(app: FastAPI) -> None:
     # The first that is tried, since most requests are for it.
     app.router.routes.insert(0, forecast.SERIES_ROUTE)
     for resource in _RESOURCES:
-        app.include_router(resource.router, dependencies=[] if resource is pages else [Depends(refuse_unusable)])
+        app.include_router(
+            resource.router, dependencies=[] if resource in (pages, manual) else [Depends(refuse_unusable)]
+        )
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, WithJsonSchema
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
 from forecasting.forecasts.options import DEFAULT_LEVELS
@@ -16,7 +16,7 @@ from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import problems
 from service.api.pages import AssetsDep
-from service.api.release_report import POLICY, report_page
+from service.api.release_report import report_page
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -130,8 +130,7 @@ def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None
 def get_report(catalog: CatalogDep, assets: AssetsDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return a page without script on the release: what was evaluated, its training, and its model card."""
     loaded, _ = catalog.find(model, dataset)
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(report_page(loaded, assets), headers=headers)
+    return report_page(loaded, assets)
 
 
 def _metadata(loaded: LoadedRelease | LoadedUniversal, cell: str) -> CheckpointMetadata | UniversalMetadata:

@@ -7,12 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from string import Template
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader
-from markdown_it import MarkdownIt
+from starlette.responses import HTMLResponse
 
 from forecasting.evaluation.report import ModelReport
 from forecasting.models.universal.report import HeldOutRow, RealRow
@@ -20,17 +17,12 @@ from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import counted
 from service.api.figures import Line, figure, swatch, title_of
-from service.api.pages import PAGE, Assets, element
-
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
+from service.api.pages import Assets
+from service.api.static_pages import markdown_html, static_page
 
 Loaded = LoadedRelease | LoadedUniversal
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_CONTROL: Final = re.compile(r"<label.*?</label>", re.DOTALL)
-"""A control of the page's header, which needs script."""
 
 _WIDEST: Final = 3
 """Errors of a model that are this many times those of the best one at most are drawn."""
@@ -73,27 +65,17 @@ class Section:
     folded: bool = False
 
 
-def report_page(loaded: Loaded, assets: Assets) -> str:
+def report_page(loaded: Loaded, assets: Assets) -> HTMLResponse:
     """Return the report of a release as HTML."""
-    index = (PAGE / "index.html").read_text(encoding="utf-8")
     sections = _universal(loaded) if isinstance(loaded, LoadedUniversal) else _place(loaded)
-    frame = {
-        "assets": assets.page.folder,
-        "header": Template(_CONTROL.sub("", element("header", index))).substitute(assets=assets.page.folder),
-        "footer": element("footer", index),
-    }
-    card = None if loaded.card is None else _card(loaded.card.decode())
-    about = {"title": _title(loaded), "version": loaded.version, "lead": _lead(loaded), "facts": _facts(loaded)}
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(**frame, **about, sections=sections, card=card, swatch=swatch, title_of=title_of)
+    card = (
+        None
+        if loaded.card is None
+        else markdown_html(_TIME.sub(lambda found: _when(found[0]), loaded.card.decode()), 2)
     )
-
-
-@lru_cache
-def _environment() -> Environment:
-    return Environment(loader=FileSystemLoader(PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    about = {"title": f"Report on {_title(loaded)}", "version": loaded.version, "lead": _lead(loaded)}
+    details = {"sections": sections, "card": card, "facts": _facts(loaded)}
+    return static_page("report.html", assets, **about, **details, swatch=swatch, title_of=title_of)
 
 
 def _title(loaded: Loaded) -> str:
@@ -390,17 +372,3 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
 
 def _listed(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _card(text: str) -> str:
-    """Return a model card as HTML below a second-level heading, with times for readers. Its HTML stays text."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(_TIME.sub(lambda found: _when(found[0]), text))
-    for token in tokens:
-        # Cells have their alignment as an inline style, which the policy of the page forbids.
-        token.attrs.pop("style", None)
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
-    html = str(markdown.renderer.render(tokens, markdown.options, {}))
-    opening = '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="values">'
-    return html.replace("<table>", opening).replace("</table>", "</table></div>")

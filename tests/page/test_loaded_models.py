@@ -53,5 +53,5 @@ def test_the_view_shows_readiness_and_links_to_more(shown: Shown, url: str) -> N
     page = shown("about/models").page
     count = len(httpx.get(f"{url}/models").json()["models"])
     expect(page.get_by_text(f"{count} models are loaded, verified and warmed up.")).to_be_visible()
-    for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):
+    for name, href in (("Guides", "/manual/index"), ("API documentation", "/docs"), ("Metrics", "/metrics")):
         expect(page.get_by_role("main").get_by_role("link", name=name)).to_have_attribute("href", href)

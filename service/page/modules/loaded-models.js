@@ -17,6 +17,7 @@ export const heading = "Models";
 
 /** For operators and programs. */
 const LINKS = [
+  ["/manual/index", "Guides", "how to use, run and train all this"],
   ["/docs", "API documentation", "every call, with examples to try"],
   ["/openapi.json", "OpenAPI document", "the same in machine-readable form"],
   ["/metrics", "Metrics", "counts and durations for Prometheus"],
