@@ -164,6 +164,34 @@ def test_a_person_decides_about_a_reading_in_doubt(opened: Opened, open_service:
     assert (found["values"][-1], found["flag"][-1], found["tests"][-1]) == (26.9, 1, ["person"])
 
 
+@pytest.mark.parametrize(
+    ("step", "newest", "label", "typed", "at"),
+    [
+        ("hour", "2026-03-01T05:20:00Z", "When, UTC", "2026-03-01T06:20", "2026-03-01T06:20:00Z"),
+        ("day", "2026-03-01T05:00:00Z", "Date", "2026-03-02", "2026-03-02T05:00:00Z"),
+        ("month", "2026-03-01T00:00:00Z", "Month", "2026-04", "2026-04-01T00:00:00Z"),
+    ],
+)
+def test_a_reading_is_added_at_the_step_of_the_place(
+    opened: Opened, open_service: httpx.Client, step: str, newest: str, label: str, typed: str, at: str
+) -> None:
+    station = f"each-{step}"
+    open_service.put(f"/stations/{station}", json={"step": step}).raise_for_status()
+    path = f"/stations/{station}/observations"
+    open_service.post(path, json={"timestamps": [newest], "values": [3.5]}).raise_for_status()
+    _, page = opened(station, [], step=step, units="fahrenheit" if step == "day" else "celsius")
+    readings = card(page, "Readings")
+    when = readings.get_by_label(label, exact=True)
+    now = datetime.now(UTC)
+    shown = datetime.fromisoformat(when.input_value() + ("-01" if step == "month" else "")).replace(tzinfo=UTC)
+    assert timedelta(0) <= now - shown < timedelta(days=32 if step == "month" else 2 if step == "day" else 0.05)
+    when.fill(typed)
+    readings.get_by_label("Temperature, ").fill("3,4" if step != "day" else "38")
+    page.keyboard.press("Enter")
+    expect(readings.get_by_role("status")).to_contain_text("Added: ")
+    assert stored(open_service, station)["timestamps"][-1] == at
+
+
 def test_a_file_with_a_question_is_added_by_answering_it(opened: Opened, open_service: httpx.Client) -> None:
     visit, page = opened("filed", [])
     readings = card(page, "Readings")
@@ -230,6 +258,20 @@ def test_an_alert_is_set_changed_and_removed_in_words(opened: Opened, open_servi
     assert event["settings"] == {k: v for k, v in expected.items() if k != "above"} | {"below": -1.0}
 
 
+def test_an_alert_that_needs_ten_years_may_rest_on_the_position(opened: Opened, open_service: httpx.Client) -> None:
+    events = [{"name": "heat", "kind": "marine_heatwave"}]
+    _, page = opened("new", spring(30), events=events, latitude=44, longitude=-30)
+    alerts = card(page, "Alerts")
+    expect(alerts).to_contain_text("Ten years of daily readings are needed to know what is usual on each day")
+    alerts.get_by_role("button", name="Use the usual temperatures of the position").click()
+    expect(alerts.get_by_text("Usual is now that of the position.")).to_be_focused()
+    assert settings_of(open_service, "new")["baseline"] == "position"
+    value = card(page, "Readings").get_by_label("Temperature, °C")
+    value.fill("15.2")
+    page.keyboard.press("Enter")
+    expect(alerts).to_contain_text("No marine heatwave")
+
+
 def test_alerts_are_sent_to_an_address_that_is_tested(opened: Opened, open_service: httpx.Client) -> None:
     events = [{"name": "warm", "above": 24.0}, {"name": "cold", "below": 4.0}]
     with receiving() as receiver:
@@ -294,13 +336,13 @@ def test_settings_are_changed_without_losing_others_and_a_place_is_deleted(
     expect(form.get_by_label("Latitude")).to_be_focused()
     form.get_by_label("Latitude").fill("43.6, −9.1")
     form.get_by_label("Longitude").fill("")
-    form.get_by_label("Use the weather that is coming").uncheck()
     form.get_by_label("Name").fill("Quay")
     form.get_by_role("button", name="Save settings").click()
     expect(form.get_by_role("status")).to_have_text("Saved.")
     after = settings_of(open_service, "settled")
     assert (after["name"], after["latitude"], after["longitude"]) == ("Quay", 43.6, -9.1)
-    same = ("step", "units", "model", "horizon", "source", "weather", "baseline", "webhooks")
+    assert after["weather"] == "open-meteo"
+    same = ("step", "units", "model", "horizon", "source", "baseline", "webhooks")
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert after["events"][0]["settings"] == before["events"][0]["settings"]
 

@@ -40,8 +40,9 @@ const KINDS = [
   { kind: "degree_heating_weeks", text: "Heat stress on corals", isDaily: true },
 ];
 
+const NO_BASELINE = "Ten years of daily readings are needed to know what is usual on each day, and this place does not have them yet.";
 const COARSE =
-  "Heatwaves and cold spells need ten years of daily readings, to know what is usual on each day. Until this place has them, the usual temperatures of its position can stand in. They are coarse: near coasts they may be wrong by more than a degree, so take these alerts as a hint.";
+  "Until it has them, the usual temperatures of its position can stand in. They are coarse: near coasts they may be wrong by more than a degree, so take these alerts as a hint.";
 
 /** The events of a station as tags; null if it watches none. @param {import("./station-words.js").Station} station */
 export function eventTags({ events }) {
@@ -151,9 +152,21 @@ function eventItem(station, event, open, card, signal) {
     "li",
     {},
     h("p", {}, words, " ", stateTag(event)),
-    event.error && h("p", { class: "note" }, sentence(event.error)),
+    event.error && unknownNote(station, event, card, signal),
     station.writable && changers(words, change, remove, () => showAgain(station, card, signal, "The alert is removed.")),
   );
+}
+
+/** Why the state of an event is not known, and what would help. @param {Station} station @param {StationEvent} event @param {HTMLElement} card @param {AbortSignal} signal */
+function unknownNote(station, event, card, signal) {
+  const isMarine = event.kind === "marine_heatwave" || event.kind === "marine_cold_spell";
+  if (!isMarine || station.baseline || !station.newest) return h("p", { class: "note" }, sentence(String(event.error)));
+  const use = async () => {
+    await saveSettings(station.id, () => ({ baseline: "position" }));
+    await showAgain(station, card, signal, "Usual is now that of the position. The state is known from the next reading on.");
+  };
+  const canUse = station.writable && station.latitude !== null;
+  return [h("p", { class: "note" }, NO_BASELINE), canUse && h("p", { class: "note" }, COARSE), canUse && h("button", { type: "button", click: use }, "Use the usual temperatures of the position")];
 }
 
 /** What an event is about, as a sentence. @param {any} event as it was sent @param {Station} station */
@@ -238,15 +251,15 @@ function defaultName(event, kind, station) {
 function baselineChoice(station, choose) {
   const part = h("div", { class: "stack" });
   choose(false);
-  if (station.baseline) return station.baseline === "position" ? h("p", { class: "note" }, COARSE.replace("can stand in", "stand in")) : part;
+  if (station.baseline) return station.baseline === "position" ? h("p", { class: "note" }, `${NO_BASELINE} ${COARSE.replace("can stand in", "stand in")}`) : part;
   if (station.latitude === null) {
-    fill(part, h("p", { class: "note" }, "This needs ten years of daily readings, or the position of this place, which you can enter under Settings."));
+    fill(part, h("p", { class: "note" }, `${NO_BASELINE} With a position, which you can enter under Settings, its usual temperatures can stand in.`));
     return part;
   }
   hasTenYears(station).then((has) => {
     if (has) return;
     choose(true);
-    fill(part, h("label", { class: "check" }, h("input", { type: "checkbox", checked: true, change: (/** @type {any} */ event) => choose(event.target.checked) }), " Use the usual temperatures of the position"), h("p", { class: "note" }, COARSE));
+    fill(part, h("p", { class: "note" }, NO_BASELINE, " ", COARSE), h("label", { class: "check" }, h("input", { type: "checkbox", checked: true, change: (/** @type {any} */ event) => choose(event.target.checked) }), " Use the usual temperatures of the position"));
   });
   return part;
 }

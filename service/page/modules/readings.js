@@ -112,8 +112,7 @@ class Readings {
     const doubted = station.writable ? readings.filter(({ flag }) => flag === SUSPECT) : [];
     fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
     if (!readings.length) return fill(this.table, h("p", { class: "note" }, station.writable ? "No readings yet. Add the first one here, or a file with those of the past: the more there are, the better the forecast." : "No readings yet."));
-    const unseen = (/** @type {string} */ text) => h("th", { scope: "col" }, h("span", { class: "hidden" }, text));
-    const head = ["When", `Temperature, ${unitOf(station)}`, unseen("Note"), ...(station.writable ? [unseen("Change")] : [])];
+    const head = ["When", `Temperature, ${unitOf(station)}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
     const rows = readings.slice(0, this.rows);
     const places = Math.min(Math.max(...rows.map(({ value }) => (String(value).split(".")[1] ?? "").length)), MAX_PLACES);
     const csv = () => [["time", "sst", "flag"], ...readings.map(({ time, value, flag }) => [time, value, flag])];
@@ -134,10 +133,10 @@ class Readings {
     const { station } = this;
     const when = formatTime(reading.time, station.step);
     const button = (/** @type {string} */ text, /** @type {() => void} */ click) => h("button", { type: "button", class: "plain", "aria-label": `${text} the reading of ${when}`, "data-key": `${text} ${reading.time}`, click }, text);
-    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, h("th", { scope: "row" }, when), h("td", {}, fixed(reading.value, places)), h("td", { class: "note" }, markOf(reading, station)));
+    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, h("th", { scope: "row" }, when), h("td", {}, fixed(reading.value, places), h("span", { class: "note" }, markOf(reading, station))));
     const edit = () => {
       const form = this.correction(reading, () => this.show());
-      fill(row, h("th", { scope: "row" }, when), h("td", { colspan: 3, class: "edit" }, form));
+      fill(row, h("th", { scope: "row" }, when), h("td", { colspan: 2, class: "edit" }, form));
       form.querySelector("input").select();
     };
     if (station.writable) row.append(h("td", {}, h("div", { class: "row end actions" }, button("Edit", edit), button("Delete", () => this.remove(reading)))));
@@ -216,10 +215,10 @@ class Readings {
 
   /** The form for one reading. */
   addForm() {
-    const { step } = this.station;
+    const { step, newest } = this.station;
     const [type, label] = step === "month" ? ["month", "Month"] : hasClock(step) ? ["datetime-local", "When, UTC"] : ["date", "Date"];
     const time = formField(label, h("input", { type, value: typed(nowAtStep(this.station), step) }));
-    const value = formField(`Temperature, ${unitOf(this.station)}`, textInput({ inputmode: padFor(this.station), size: 7, placeholder: this.station.newest ? shown(this.station.newest.sst) : "" }));
+    const value = formField(`Temperature, ${unitOf(this.station)}`, textInput({ inputmode: padFor(this.station), size: 7, placeholder: newest && newest.flag < SUSPECT ? shown(newest.sst) : "" }));
     const note = () => {
       const [at, { step }] = [timeFrom(time.control.value, this.station), this.station];
       const known = this.readings.find((reading) => milliseconds(reading.time) === milliseconds(at));

@@ -60,7 +60,7 @@ export function permissionNote(station, part) {
   const show = (/** @type {{create_stations: boolean, needs_key: boolean, reason: string}} */ access) => {
     if (access.create_stations) fill(note, h("p", { class: "note" }, "This place belongs to another key. You can look at it, but not change it."), button("Use another key"));
     else if (access.needs_key) fill(note, h("p", { class: "note" }, "To change anything here, enter the key that created this place, or an admin key."), button("Enter a key"));
-    else fill(note, h("p", { class: "note" }, `Nothing can be changed here: ${sentence(access.reason)}`));
+    else fill(note, h("p", { class: "note" }, `Nothing can be changed here. ${sentence(access.reason)}`));
   };
   getJson("/access").then(show, () => part.contains(note) && note.remove());
   return note;
