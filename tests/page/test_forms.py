@@ -160,6 +160,7 @@ def test_a_person_decides_about_a_reading_in_doubt(opened: Opened, open_service:
     readings.get_by_role("button", name="Undo").click()
     question.get_by_role("button", name="It is right").click()
     expect(question).to_have_count(0)
+    expect(readings.get_by_text("You have confirmed")).to_be_focused()
     found = stored(open_service, "doubted")
     assert (found["values"][-1], found["flag"][-1], found["tests"][-1]) == (26.9, 1, ["person"])
 

@@ -160,7 +160,8 @@ function eventItem(station, event, open, card, signal) {
 /** Why the state of an event is not known, and what would help. @param {Station} station @param {StationEvent} event @param {HTMLElement} card @param {AbortSignal} signal */
 function unknownNote(station, event, card, signal) {
   const isMarine = event.kind === "marine_heatwave" || event.kind === "marine_cold_spell";
-  if (!isMarine || station.baseline || !station.newest) return h("p", { class: "note" }, sentence(String(event.error)));
+  // What programs may send, people cannot.
+  if (!isMarine || station.baseline || !station.newest) return h("p", { class: "note" }, sentence(String(event.error).replace(/(: |, or )send .*/s, "")));
   const use = async () => {
     await saveSettings(station.id, () => ({ baseline: "position" }));
     await showAgain(station, card, signal, "Usual is now that of the position. The state is known from the next reading on.");

@@ -195,7 +195,7 @@ class Readings {
     try {
       await work();
       await this.done(words, undo);
-      this.status.querySelector("button")?.focus();
+      /** @type {HTMLElement | null} */ (this.status.querySelector("button") ?? this.status.querySelector("p"))?.focus();
     } catch (error) {
       part.append(h("p", { class: "problem", role: "alert" }, plainProblem(error instanceof Error ? error.message : String(error))));
     }
@@ -204,7 +204,7 @@ class Readings {
   /** Say what was done, and show what it changes. @param {string} words @param {() => Promise<unknown>} [undo] */
   async done(words, undo) {
     const back = () => this.decide(this.status, /** @type {() => Promise<unknown>} */ (undo), "Undone.");
-    fill(this.status, h("p", {}, words), undo && h("button", { type: "button", class: "plain", click: back }, "Undo"));
+    fill(this.status, h("p", { tabindex: -1 }, words), undo && h("button", { type: "button", class: "plain", click: back }, "Undo"));
     await this.reload();
   }
 

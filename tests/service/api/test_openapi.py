@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from service.api.forecast.handler import LinesQuery
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
+from tests.servers.webhook_receiver import receiving
 from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json
 from tests.serving import serve
@@ -44,6 +45,8 @@ IDS = {
     "GET /stations/{id}/verification": "verifyStation",
     "GET /stations/{id}/card.svg": "getStationCard",
     "GET /stations/{id}/alerts": "listStationAlerts",
+    "POST /stations/{id}/webhooks/test": "testWebhooks",
+    "GET /access": "getAccess",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
@@ -301,7 +304,9 @@ EXAMPLES = [
 def operated(seas: Path) -> Iterator[httpx.Client]:
     """A service with releases of places and of any sea, and a client with the key of an admin."""
     text, key = new_key("ops", Role.ADMIN)
-    with serve(Settings(artifacts=seas, keys=SecretStr(key.line), rate_limit=0)) as client:
+    with serve(
+        Settings(artifacts=seas, keys=SecretStr(key.line), rate_limit=0, allow_private_addresses=True)
+    ) as client:
         client.headers["Authorization"] = f"Bearer {text}"
         yield client
 
@@ -310,7 +315,11 @@ def operated(seas: Path) -> Iterator[httpx.Client]:
 def test_every_example_is_answered(example: Example, operated: httpx.Client) -> None:
     # The version is that of the release that is loaded, which a document cannot know.
     version = operated.get("/models/nino12-gru").json()["version"]
-    response = example._replace(path=example.path.replace("{version}", version)).send(operated)
+    with receiving() as receiver:
+        if example.path.endswith("/webhooks/test"):
+            webhooks = [{"url": receiver.url, "secret": "at least 16 characters"}]
+            operated.put("/stations/pier", json={"step": "day", "webhooks": webhooks}).raise_for_status()
+        response = example._replace(path=example.path.replace("{version}", version)).send(operated)
     assert response.is_success, response.text
     assert '"error":"' not in response.text
     if example.method == "delete" and example.path == "/stations/pier":
