@@ -27,11 +27,6 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _WIDEST: Final = 3
 """Errors of a model that are this many times those of the best one at most are drawn."""
 
-_PERIODS: Final = {
-    "train": ("Training", "The networks learn from it."),
-    "validation": ("Validation", "It chooses the network, and helps to set the width of the ranges."),
-    "test": ("Test", "It only measures how far off the forecasts are."),
-}
 _RELATIVE: Final = "Below 1 is better."
 
 
@@ -125,16 +120,25 @@ def _periods(loaded: LoadedRelease) -> Section:
     report = loaded.report
     step = report.step
     rows = [
-        (_PERIODS[name][0], _when(period.start, step), _when(period.end, step), f"{period.n:,}", _PERIODS[name][1])
+        (
+            {"train": "Training"}.get(name, name.capitalize()),
+            _when(period.start, step),
+            _when(period.end, step),
+            f"{period.n:,}",
+        )
         for name, period in report.periods.items()
     ]
     text = [
+        "The networks learn from the training period. The validation period chooses among them, and helps to set the "
+        "width of the ranges. The test period only measures how far off the forecasts are."
+    ]
+    text += [
         f"{title_of(cell)} was trained elsewhere and imported from {origin.file}; "
         + (f"its training data ends {_when(origin.trained_until)}." if origin.trained_until else "")
         + ("" if origin.trained_until else "the end of its training data is not known.")
         for cell, origin in report.imported.items()
     ]
-    table = Table("Parts of the series", ("Part", "From", "To", "Values", "Purpose"), rows)
+    table = Table("Parts of the series", ("Period", "From", "To", "Values"), rows)
     return Section("What was evaluated", text, table=table)
 
 

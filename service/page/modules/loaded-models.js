@@ -8,6 +8,7 @@ import { fill, h } from "./dom.js";
 import { glossary } from "./glossary.js";
 import { modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
+import { capitalised } from "./record.js";
 import { releaseReport } from "./release-report.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
@@ -66,11 +67,13 @@ function releaseCard({ name, title, models, best }, signal) {
   const isPlace = best.kind === "place";
   const typical = isPlace && best.accuracy.rmse !== null ? ` One step ahead, its typical error is ${fixed(best.accuracy.rmse, best.accuracy.rmse < 0.1 ? 3 : 2)} °C.` : "";
   const choice = isPlace ? `${modelTitle(best.cell)} was chosen before the test period.${typical}` : `${modelTitle(best.cell)} was chosen on seas that it had not seen. It forecasts where a series is too short for the mixture.`;
+  const step = stepAdjective(best.step);
+  const subject = isPlace ? title : `${capitalised(step)} forecasts`;
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h3", {}, title, title !== name && [" ", h("code", {}, name)])),
-    h("p", {}, `${stepAdjective(best.step).replace(/^./, (first) => first.toUpperCase())} temperatures up to ${formatSteps(best.horizon, best.step)} ahead. `, choice),
+    h("header", {}, h("h3", {}, subject, subject !== name && [" ", h("code", {}, name)])),
+    h("p", {}, `${isPlace ? `${capitalised(step)} temperatures` : "They reach"} up to ${formatSteps(best.horizon, best.step)} ahead. `, choice),
     h(
       "div",
       { class: "row more" },
