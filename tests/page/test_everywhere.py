@@ -52,7 +52,7 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
 
 def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
     page = visitor().open("place/sea/nino12")
-    for name, heading in (("Add a place", "Your data"), ("Models", "Models"), ("Places", "Stations")):
+    for name, heading in (("Add a place", "Your data"), ("Models", "Models"), ("Places", "Tomorrow")):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text(heading)

@@ -1,16 +1,14 @@
-"""The Stations view: cards, the map, the page of one station, and what it says when something is missing."""
+"""The page of one station."""
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
-from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.page.browser import DESKTOP, LOOKS, Visit, box_of
 from tests.page.conftest import Visitor
@@ -50,9 +48,9 @@ def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.fixture
 def opened(visitor: Visitor, stations: str) -> Callable[..., tuple[Visit, Page]]:
-    def start(query: str = "", width: int = DESKTOP) -> tuple[Visit, Page]:
+    def start(station: str, width: int = DESKTOP) -> tuple[Visit, Page]:
         visit = visitor(stations, width=width)
-        return visit, visit.open(f"?view=stations{query}")
+        return visit, visit.open(f"place/station/{station}")
 
     return start
 
@@ -65,110 +63,10 @@ def newest_forecast(url: str) -> dict[str, list[float]]:
     return forecast
 
 
-def test_a_card_shows_the_last_value_what_is_usual_and_the_next_days_or_what_is_missing(
-    opened: Opened, stations: str
-) -> None:
-    _, page = opened()
-    cards = page.get_by_role("listitem")
-    card = cards.filter(has_text="The <reef>").first
-    for shown in (f"{24.5 + (47 * 7 % 11) / 20:.1f}\N{NO-BREAK SPACE}°C", "Today", "than usual"):
-        expect(card).to_contain_text(shown)
-    tomorrow = TODAY + timedelta(days=1)
-    expect(card.locator("dt").first).to_contain_text(f"{tomorrow:%a} {tomorrow.day}")
-    expect(card.locator("dd strong").first).to_have_text(f"{newest_forecast(stations)['sst'][0]:.1f}")
-    expect(card.locator("svg.sparkline .fan")).to_have_count(1)
-    expect(card.locator("figcaption")).to_contain_text("48 days, ")
-    expect(cards.filter(has_text="buoy").locator("figcaption")).to_contain_text("20 days, ")
-    expect(cards.filter(has_text="buoy")).to_contain_text("The last forecast has expired")
-    expect(cards.filter(has_text="Planned")).to_contain_text("No readings yet")
-
-
-def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(opened: Opened) -> None:
-    _, page = opened()
-    pins = page.locator(".station-pin")
-    expect(pins).to_have_count(2)
-    west, east = (box_of(pins.nth(i)) for i in (0, 1))
-    view = box_of(page.get_by_role("group", name="Map of 2 stations"))
-    # The buoy is 50 degrees to the west of the reef, and the map 80 degrees wide.
-    assert (east["x"] - west["x"]) / view["width"] == pytest.approx(50 / 80, abs=0.01)
-    pins.nth(1).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
-
-
-def test_the_map_shows_the_stations_of_other_pages_as_dots(opened: Opened) -> None:
-    _, page = opened("&after=buoy")
-    expect(page.locator("ul.stations > li")).to_have_count(2)
-    expect(page.get_by_text("The numbers refer to the cards below; dots are stations on other pages.")).to_be_visible()
-    dot, numbered = page.locator(".station-pin").all()
-    expect(dot).to_have_text("")
-    expect(numbered).to_have_text("1")
-    dot.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("buoy")
-
-
-def test_the_arrow_keys_go_from_station_to_station_on_the_map_which_is_one_tab_stop(opened: Opened) -> None:
-    _, page = opened()
-    pins = page.get_by_role("group", name="Map of 2 stations").get_by_role("link")
-    buoy, reef = page.get_by_role("link", name="1: buoy"), page.get_by_role("link", name="2: The <reef>")
-    page.get_by_label("Find").focus()
-    page.keyboard.press("Tab")
-    expect(buoy).to_be_focused()
-    assert "buoy" in buoy.evaluate("pin => getComputedStyle(pin, '::after').content"), "its name is shown"
-    for key, focused in (
-        ("ArrowRight", reef),
-        ("ArrowRight", reef),
-        ("ArrowLeft", buoy),
-        ("End", reef),
-        ("Home", buoy),
-    ):
-        page.keyboard.press(key)
-        expect(focused).to_be_focused()
-    page.keyboard.press("End")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("listitem").get_by_role("link", name="buoy")).to_be_focused()
-    page.keyboard.press("Shift+Tab")
-    expect(reef).to_be_focused()
-    assert [pin.get_attribute("tabindex") for pin in pins.all()] == ["-1", "0"]
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
-
-
-def test_a_focused_pin_keeps_the_focus_when_the_stations_of_other_pages_arrive(opened: Opened) -> None:
-    visit, page = opened("&after=nobody")
-    held: list[Route] = []
-    path = re.compile(r"/stations\?limit=1000")
-    page.route(path, lambda route: held.append(route))
-    move = "history.pushState(null, '', '/?after=buoy'); dispatchEvent(new PopStateEvent('popstate'))"
-    with page.expect_request(path):
-        page.evaluate(move)
-    reef = page.get_by_role("link", name="1: The <reef>")
-    expect(page.locator(".station-pin")).to_have_count(1)
-    page.locator(".station-pin").focus()
-    held.pop().continue_()
-    expect(page.locator(".station-pin")).to_have_count(2)
-    expect(reef).to_be_focused()
-    assert [pin.get_attribute("tabindex") for pin in page.locator(".station-pin").all()] == ["-1", "0"]
-    page.unroute(path)
-    visit.settle()
-
-
-def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Opened) -> None:
-    visit, page = opened()
-    page.get_by_label("Find").fill("reef")
-    page.keyboard.press("Enter")
-    visit.settle()
-    expect(page.locator("ul.stations > li")).to_have_count(1)
-    assert "search=reef" in page.url
-    page = visit.open("?view=stations&search=nowhere")
-    expect(page.get_by_text("No station has “nowhere” in its name or ID.")).to_be_visible()
-    page.get_by_role("link", name="All stations").click()
-    expect(page.locator("ul.stations > li")).to_have_count(3)
-
-
 def test_the_chart_shows_the_forecasts_of_the_chosen_lead_against_the_observations(
     opened: Opened, stations: str
 ) -> None:
-    _, page = opened("&station=reef")
+    _, page = opened("reef")
     chart = page.get_by_role("group", name="Observed and forecast SST of The <reef>")
     chart.focus()
     page.keyboard.press("End")
@@ -185,7 +83,7 @@ def test_the_chart_shows_the_forecasts_of_the_chosen_lead_against_the_observatio
 
 
 def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(opened: Opened) -> None:
-    _, page = opened("&station=reef")
+    _, page = opened("reef")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 688, "height": 1017})
     card = page.locator(".card").filter(has=page.get_by_role("heading", name="Forecasts and observations"))
@@ -198,7 +96,7 @@ def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(
 def test_a_station_has_its_record_its_events_and_their_alerts_and_a_picture_to_embed(
     opened: Opened, stations: str
 ) -> None:
-    visit, page = opened("&station=reef")
+    visit, page = opened("reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
     first = answer["leads"][0]
@@ -227,76 +125,12 @@ def test_a_station_has_its_record_its_events_and_their_alerts_and_a_picture_to_e
     expect(page.get_by_role("group", name="HTML")).to_contain_text(f"{stations}/stations/reef/card.svg")
 
 
-@pytest.mark.parametrize("query", ["", "&station=reef", "&station=planned"])
-def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, query: str) -> None:
-    visit, page = opened(query)
+@pytest.mark.parametrize("station", ["reef", "planned"])
+def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, station: str) -> None:
+    visit, page = opened(station)
     page.evaluate("document.querySelectorAll('main details:not([open]) > summary').forEach(summary => summary.click())")
     visit.settle()
     for width, scheme in (*LOOKS, (NARROW, "light")):
         visit.resize(width, scheme)
         assert visit.accessibility_violations() == []
         assert visit.content_width() <= width
-
-
-@pytest.fixture(scope="module")
-def guarded(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
-    """A service without stations that needs keys; return its URL, a key and the file of the store."""
-    folder = tmp_path_factory.mktemp("guarded")
-    text, key = new_key("operator", Role.STATION)
-    settings = Settings(
-        artifacts=seas,
-        keys=SecretStr(key.line),
-        allow_anonymous=False,
-        store=SecretStr(f"sqlite:///{folder}/sst.db"),
-    )
-    with serve(settings) as client:
-        yield str(client.base_url).rstrip("/"), text, folder / "sst.db"
-
-
-def with_key(visit: Visit, query: str, key: str) -> Page:
-    """Open a view, and enter the key that the page asks for."""
-    page = visit.page
-    page.goto(f"{visit.url}/{query}")
-    page.get_by_role("textbox", name="API key").fill(key)
-    page.get_by_role("button", name="Use key").click()
-    visit.settle()
-    # The first request, without a key, is refused, which Chromium logs.
-    visit.console_errors.clear()
-    return page
-
-
-def test_the_first_station_is_added_with_a_form_that_refuses_a_taken_id(
-    visitor: Visitor, guarded: tuple[str, str, Path]
-) -> None:
-    url, key, _ = guarded
-    page = with_key(visitor(url, new=True), "?view=stations", key)
-    expect(page.get_by_role("heading", name="Add your first station")).to_be_visible()
-    page.get_by_label("Name", exact=True).fill("Søndre Kai")
-    expect(page.get_by_label("ID, in addresses")).to_have_value("sndre-kai")
-    page.get_by_label("ID, in addresses").fill("kai")
-    page.get_by_label("Latitude").fill("60.4")
-    page.get_by_label("Longitude").fill("5.3")
-    page.get_by_role("button", name="Add station").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Søndre Kai")
-    expect(page.get_by_role("button", name="Add reading")).to_be_visible()
-    page.get_by_role("link", name="All stations").click()
-    page.get_by_text("Add a station").click()
-    page.get_by_label("ID, in addresses").fill("kai")
-    page.get_by_role("button", name="Add station").click()
-    expect(page.get_by_role("alert")).to_contain_text("There is a station with the ID kai already. Choose another ID.")
-
-
-def test_an_unreachable_store_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
-    url, key, file = guarded
-    for left in file.parent.glob("sst.db*"):
-        left.unlink()
-    file.write_text("not a database" * 100)
-    visit = visitor(url, new=True)
-    page = with_key(visit, "?view=stations", key)
-    notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("The stations cannot be read")
-    expect(notice).to_contain_text("all other views work without it")
-    file.unlink()
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("heading", name="Add your first station")).to_be_visible()
-    visit.console_errors.clear()

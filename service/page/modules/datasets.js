@@ -7,12 +7,16 @@ import { stepSeconds } from "./series-times.js";
 const DAY_SECONDS = 86_400;
 const MIN_CLIMATOLOGY_MS = 2 * 365 * DAY_SECONDS * 1000;
 
+/** Where the shipped seas are: the middle of Niño 1+2, and the buoy. @type {Record<string, import("./world-map.js").Position>} */
+const POSITIONS = { nino12: { latitude: -5, longitude: -85 }, "neracoos-b01": { latitude: 43.18, longitude: -70.43 } };
+
 /**
  * @typedef {object} Dataset
  * @property {string} name
  * @property {string} title its name for people; the same as its name if the release has none
  * @property {any[]} models entries of the /models response
  * @property {any} best the model that was selected in training
+ * @property {import("./world-map.js").Position | null} position of a shipped sea; null for others
  *
  * @typedef {object} Releases
  * @property {Dataset[]} places the default first
@@ -70,6 +74,6 @@ function grouped(models) {
   return names.map((name) => {
     const own = models.filter((model) => model.dataset === name);
     const best = own.find((model) => model.best) ?? own[0];
-    return { name, title: best.title ?? name, models: own, best };
+    return { name, title: best.title ?? name, models: own, best, position: POSITIONS[name] ?? null };
   });
 }

@@ -1,16 +1,17 @@
 // @ts-check
-/** The position of a series, on a map and in two fields. It gives the models the climatology there. */
+/** A position on a map and in two fields. It gives the models the climatology there. */
 
 import { readState, updateState } from "./address.js";
 import { announce, h, uniqueId } from "./dom.js";
-import { locatorMap, positionInWords } from "./locator-map.js";
+import { locatorMap } from "./locator-map.js";
+import { positionInWords } from "./world-map.js";
 
 /**
- * @typedef {object} Position
- * @property {number} latitude degrees north
- * @property {number} longitude degrees east
+ * @typedef {import("./world-map.js").Position} Position
+ * @typedef {{element: Element, setProblem: (problem: string | null) => void}} Picker its explanation is what setProblem replaces
  */
 
+/** @type {{name: "latitude" | "longitude", label: string, least: number, most: number}[]} */
 const FIELDS = [
   { name: "latitude", label: "Latitude, °N", least: -90, most: 90 },
   { name: "longitude", label: "Longitude, °E", least: -180, most: 360 },
@@ -35,22 +36,36 @@ export function clearPosition() {
 }
 
 /**
- * The map and the fields, with an explanation that setProblem replaces.
+ * The map and the fields for a series, which keep the position in the URL.
  * @param {any} series from POST /series @param {() => void} change called after the position changes
- * @returns {{element: Element, setProblem: (problem: string | null) => void}}
+ * @returns {Picker}
  */
 export function positionFields(series, change) {
+  const inherited = typeof series.latitude === "number" ? { latitude: series.latitude, longitude: series.longitude } : null;
+  const purpose = inherited ? `The file says ${positionInWords(series)}. ${PURPOSE}` : PURPOSE;
+  const { latitude = "", longitude = "" } = readState();
+  return positionPicker({ purpose, entered: [latitude, longitude], inherited }, (latitude, longitude) => {
+    updateState({ latitude, longitude });
+    change();
+  });
+}
+
+/**
+ * A map and two fields for a position.
+ * @param {{purpose: string, entered?: string[], inherited?: Position | null}} about purpose: why to give one; inherited: the position if the fields are empty
+ * @param {(latitude: string, longitude: string) => void} change called with degrees, or with two empty texts
+ * @returns {Picker}
+ */
+export function positionPicker({ purpose, entered = ["", ""], inherited = null }, change) {
   const id = uniqueId("position");
-  const known = typeof series.latitude === "number";
-  const purpose = known ? `The file says ${positionInWords(series)}. ${PURPOSE}` : PURPOSE;
   const note = h("p", { class: "note", id: `${id}-note` });
-  const inputs = FIELDS.map(({ name, label }) =>
+  const inputs = FIELDS.map(({ name, label }, i) =>
     h("input", {
       id: `${id}-${name}`,
       type: "text",
       inputmode: "text",
-      value: readState()[name] ?? "",
-      placeholder: known ? String(series[name]) : "",
+      value: entered[i],
+      placeholder: inherited ? String(inherited[name]) : "",
       spellcheck: "false",
       autocomplete: "off",
       "aria-label": label,
@@ -58,9 +73,13 @@ export function positionFields(series, change) {
       change: () => enter(),
     }),
   );
-  const map = locatorMap(positionOf(series), ({ latitude, longitude }) => {
+  const current = () => {
+    const [latitude, longitude] = FIELDS.map((field, i) => parse(field, inputs[i].value));
+    return latitude !== null && longitude !== null ? { latitude, longitude } : inherited;
+  };
+  const map = locatorMap(current(), ({ latitude, longitude }) => {
     inputs.forEach((input, i) => (input.value = String([latitude, longitude][i])));
-    apply(String(latitude), String(longitude));
+    apply();
   });
   const setProblem = (/** @type {string | null} */ problem, /** @type {boolean[]} */ wrong = [problem !== null, problem !== null]) => {
     note.textContent = problem ?? purpose;
@@ -69,25 +88,25 @@ export function positionFields(series, change) {
   };
   const enter = () => {
     splitPair(inputs);
-    const texts = inputs.map((input) => input.value.trim().replace("−", "-"));
+    const texts = inputs.map((input) => input.value.trim());
     const wrong = texts.map((text, i) => text !== "" && parse(FIELDS[i], text) === null);
     if (wrong.includes(true)) return setProblem(NOT_DEGREES, wrong);
     setProblem(null);
-    if (texts.every((text) => text === "") || !texts.includes("")) apply(texts[0], texts[1]);
+    if (texts.every((text) => text === "") || !texts.includes("")) apply();
   };
-  const apply = (/** @type {string} */ latitude, /** @type {string} */ longitude) => {
-    updateState({ latitude, longitude });
+  const apply = () => {
+    const [latitude, longitude] = inputs.map((input) => input.value.trim().replace("−", "-"));
+    const position = current();
     setProblem(null);
-    const position = positionOf(series);
     map.show(position);
     if (position) warnOfLand(position);
-    change();
+    change(latitude, longitude);
   };
   // The outlines on the map know it before the service answers.
   const warnOfLand = async (/** @type {Position} */ position) => {
     const isLand = await map.isLand(position);
-    const current = positionOf(series);
-    if (!isLand || current?.latitude !== position.latitude || current.longitude !== position.longitude) return;
+    const now = current();
+    if (!isLand || now?.latitude !== position.latitude || now.longitude !== position.longitude) return;
     const problem = `${positionInWords(position)} is on land, so the forecast does not use it. Move the pin to the sea.`;
     setProblem(problem);
     announce(problem);

@@ -1,8 +1,7 @@
 // @ts-check
-/** The card of a station in the list. */
+/** What a station shows of now and of the next steps. */
 
 import { stationPath } from "./address.js";
-import { eventTags } from "./alerts.js";
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { sparkline } from "./sparkline.js";
@@ -14,23 +13,6 @@ import { formatTime } from "./times.js";
 /** Steps ahead on a card; fewer if their ranges are long. */
 const COLUMNS = 4;
 const LONG_RANGE = 9;
-
-/** @param {Station} station @param {Date} now @param {number | null} number of its pin on the map */
-export function stationCard(station, now, number) {
-  return h(
-    "li",
-    { class: "card station", id: `station-${station.id}` },
-    h(
-      "header",
-      {},
-      h("h2", {}, h("a", { href: stationPath(station.id) }, titleOf(station))),
-      number !== null && h("span", { class: "pin-number" }, h("span", { class: "hidden" }, "On the map: "), number),
-    ),
-    lastValue(station, now),
-    nextSteps(station, now, COLUMNS),
-    eventTags(station),
-  );
-}
 
 /** The last value, its age, and how far it is from usual, beside the last days. @param {Station} station @param {Date} now */
 export function lastValue(station, now) {

@@ -4,12 +4,12 @@
 import { HOME, openAddress } from "./address.js";
 import { request } from "./api.js";
 import { announce, fill, h } from "./dom.js";
-import { positionInWords } from "./locator-map.js";
 import { modelPhrase } from "./record.js";
 import { sentence } from "./sentence.js";
 import { dataForm, FieldProblem, formField, numberFrom, onChange, saveSettings, tellChange, textInput } from "./station-changes.js";
 import { titleOf, unitOf } from "./station-words.js";
 import { formatSteps, stepAdjective } from "./times.js";
+import { positionInWords } from "./world-map.js";
 
 /** @typedef {import("./station-changes.js").Station & {weather_fetch?: any}} Station */
 

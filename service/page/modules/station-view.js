@@ -8,7 +8,6 @@ import { Chart } from "./chart.js";
 import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
-import { positionInWords } from "./locator-map.js";
 import { readingsCard } from "./readings.js";
 import { modelPhrase } from "./record.js";
 import { sentence } from "./sentence.js";
@@ -23,6 +22,7 @@ import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
 import { formatSteps, formatTime, milliseconds, stepAdjective } from "./times.js";
 import { isWorthless, weatherPanel, weatherWords } from "./weather.js";
+import { positionInWords } from "./world-map.js";
 
 /** @typedef {import("./station-words.js").Station} Station */
 

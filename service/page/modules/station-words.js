@@ -23,6 +23,7 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {string | null} category
  * @property {number | null} probability
  * @property {string | null} error
+ * @property {{alert_at?: number} | null} [settings]
  *
  * @typedef {object} Station
  * @property {string} id

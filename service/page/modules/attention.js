@@ -1,0 +1,124 @@
+// @ts-check
+/** Stations as home lists them: with what needs attention, and the most pressing first. */
+
+import { stationPath } from "./address.js";
+import { difference, inUnit, temperature } from "./degrees.js";
+import { CATEGORIES, KINDS } from "./event-kinds.js";
+import { percent } from "./event-words.js";
+import { fixed } from "./numbers.js";
+import { ageInWords, validPhrase } from "./spoken-times.js";
+import { eventName, observedInWords, placesOf, stepLength, stepsAhead, SUSPECT, titleOf } from "./station-words.js";
+import { columnTime, milliseconds } from "./times.js";
+
+/**
+ * @typedef {import("./station-words.js").Station} Station
+ * @typedef {import("./station-words.js").StationEvent} StationEvent
+ *
+ * @typedef {object} Reason why a place needs attention
+ * @property {number} rank the most pressing first
+ * @property {string} words
+ * @property {string} mark of its marker: the kind and category of an event, such as heat-2, or "alert" for all else
+ *
+ * @typedef {object} Listed a place in the list and on the map
+ * @property {string} id
+ * @property {string} href
+ * @property {string} title
+ * @property {import("./world-map.js").Position | null} position
+ * @property {number | null} anomaly °C
+ * @property {Reason[]} reasons
+ * @property {string} value with its unit; empty if there is none
+ * @property {string} when the value was observed, and its age
+ * @property {string} difference from usual; empty if it is unknown
+ * @property {string} next value with its range; empty if there is none
+ */
+
+const RANKS = { active: 0, expected: 1, silent: 2, doubt: 3, fetch: 4, none: 5 };
+
+/** A reading is late after this many steps, but not within hours. */
+const LATE_STEPS = 3;
+const LATE_MS = 3 * 3_600_000;
+
+/** An event that is at least as likely is expected, unless the station says otherwise. */
+const EXPECTED = 0.5;
+
+/** A smaller difference from usual is not said, in °C. */
+const LEAST_DIFFERENCE = 0.05;
+
+/** What a station's values have to be divided by to be in °C, after the first is taken off. @type {Record<string, [number, number]>} */
+const SCALES = { celsius: [0, 1], kelvin: [273.15, 1], fahrenheit: [32, 1.8] };
+
+/** @param {Station} station @param {Date} now @returns {Listed} */
+export function listedStation(station, now) {
+  const { id, latitude, longitude, newest, units, step } = station;
+  const [zero, scale] = SCALES[units];
+  const celsius = (/** @type {number} */ value) => (value - zero) / scale;
+  // A reading in doubt says nothing about the sea.
+  const anomaly = newest && newest.flag < SUSPECT && station.anomaly !== null ? station.anomaly / scale : null;
+  const [next] = stepsAhead(station, now);
+  const edge = (/** @type {number | null} */ value) => (value === null ? null : celsius(value));
+  return {
+    id,
+    href: stationPath(id),
+    title: titleOf(station),
+    position: latitude === null || longitude === null ? null : { latitude, longitude },
+    anomaly,
+    reasons: reasonsOf(station, now),
+    value: newest ? temperature(celsius(newest.sst), 1) : "",
+    when: newest ? observedInWords(station, now) : "No readings yet",
+    difference: differenceInWords(anomaly),
+    next: next ? nextInWords(celsius(next.sst), edge(next.lower), edge(next.upper), validPhrase(next.time, step, now)) : "",
+  };
+}
+
+/** The places in the order of the list. @param {Listed[]} places */
+export function byAttention(places) {
+  const rank = ({ reasons }) => reasons[0]?.rank ?? RANKS.none;
+  const size = ({ anomaly }) => (anomaly === null ? -1 : Math.abs(anomaly));
+  return [...places].sort((a, b) => rank(a) - rank(b) || size(b) - size(a) || a.title.localeCompare(b.title, "en", { numeric: true }));
+}
+
+/** @param {Station} station @param {Date} now @returns {Reason[]} */
+function reasonsOf(station, now) {
+  const { newest, step, fetch } = station;
+  const isSilent = newest && now.getTime() - milliseconds(newest.time) > Math.max(LATE_STEPS * stepLength(step), LATE_MS);
+  const reasons = [
+    ...(station.events ?? []).map((event) => eventReason(event, now)),
+    isSilent && reason("silent", `No reading for ${ageInWords(newest.time, now)}`),
+    newest && newest.flag >= SUSPECT && reason("doubt", "Last reading in doubt"),
+    fetch?.error && reason("fetch", "Readings cannot be fetched"),
+  ];
+  return /** @type {Reason[]} */ (reasons.filter(Boolean)).sort((a, b) => a.rank - b.rank);
+}
+
+/** @param {keyof typeof RANKS} kind @param {string} words @param {string} [mark] @returns {Reason} */
+function reason(kind, words, mark = "alert") {
+  return { rank: RANKS[kind], words, mark };
+}
+
+/** Why an event needs attention; null if it does not. @param {StationEvent} event @param {Date} now */
+function eventReason(event, now) {
+  const { kind, state, category, since, probability, settings } = event;
+  if (state === "active") {
+    const level = Math.max(CATEGORIES.indexOf(category ?? ""), 0);
+    const palette = KINDS.find((other) => other.kind === kind)?.palette;
+    const words = [eventName(event), category?.toLowerCase(), since && `since ${columnTime(since, "day").replace(` ${now.getUTCFullYear()}`, "")}`];
+    // The strongest first.
+    return { ...reason("active", words.filter(Boolean).join(", "), palette && `${palette}-${level + 1}`), rank: RANKS.active - level / 10 };
+  }
+  if (probability === null || probability < (settings?.alert_at ?? EXPECTED)) return null;
+  return reason("expected", `${eventName(event)}: ${percent(probability)} likely`);
+}
+
+/** A difference from usual; empty if it is not known. @param {number | null} anomaly °C */
+export function differenceInWords(anomaly) {
+  if (anomaly === null) return "";
+  if (Math.abs(anomaly) < LEAST_DIFFERENCE) return "Normal for the time of year";
+  return `${difference(Math.abs(anomaly), 1)} ${anomaly > 0 ? "warmer" : "colder"} than usual`;
+}
+
+/** The next value and its range. @param {number} sst °C @param {number | null} lower @param {number | null} upper @param {string} when */
+export function nextInWords(sst, lower, upper, when) {
+  const places = placesOf([{ time: "", sst, lower, upper }]);
+  const range = lower === null || upper === null ? "" : ` (80%: ${fixed(inUnit(lower), places)} to ${fixed(inUnit(upper), places)})`;
+  return `${temperature(sst, places)} ${when}${range}`;
+}
