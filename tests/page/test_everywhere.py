@@ -226,3 +226,22 @@ def test_datasets_are_chosen_by_their_title(shown: Shown, url: str, view: str) -
     options = page.get_by_label("Dataset").get_by_role("option").all_inner_texts()
     places = ["nino12", "neracoos-b01"]
     assert [option.rpartition(" (")[0] for option in options] == [title_of(url, name) for name in places]
+
+
+SHIFTS = """window.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shift += entry.value; }))
+  .observe({type: "layout-shift", buffered: true});"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("path", ["", "add", "place/sea/nino12", "report/nino12", "about/models"])
+def test_nothing_moves_while_a_view_loads_over_a_slow_network(visitor: Visitor, path: str, width: int) -> None:
+    visit = visitor(width=width, new=True)
+    network = visit.page.context.new_cdp_session(visit.page)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 200_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    visit.page.add_init_script(SHIFTS)
+    page = visit.open(path)
+    expect(page.locator("footer")).to_be_visible()
+    assert page.evaluate("window.shift") < 0.1

@@ -24,6 +24,12 @@ const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelect
 
 let viewController = new AbortController();
 
+/** In a fresh view, what follows a part that loads is hidden until that is done, so that nothing moves; but no longer than this. */
+const FRESH_MS = 8000;
+let isComposed = false;
+const settle = () => isComposed && !root.querySelector("[aria-busy]") && root.classList.remove("fresh");
+new MutationObserver(settle).observe(root, { subtree: true, attributeFilter: ["aria-busy"] });
+
 /** The options of the file that stays open. */
 let fileOptions = "";
 
@@ -32,6 +38,9 @@ async function show() {
   viewController = new AbortController();
   const { signal } = viewController;
   markCurrent();
+  isComposed = false;
+  root.classList.add("fresh");
+  setTimeout(() => signal.aborted || root.classList.remove("fresh"), FRESH_MS);
   root.setAttribute("aria-busy", "true");
   try {
     const module = await VIEWS[readAddress().module]();
@@ -45,6 +54,8 @@ async function show() {
     root.removeAttribute("aria-busy");
     fill(root, errorNotice(error, show));
   }
+  isComposed = !signal.aborted;
+  settle();
 }
 
 function markCurrent() {
