@@ -25,6 +25,22 @@ _HALFWAY_TOLERANCE: Final = 0.01
 _PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
 
 
+def parse_span(text: str) -> Span:
+    """Return a span, from one number or two as in ``43.5:44``.
+
+    Raises:
+        ValueError: if the text is not that, or in the wrong order.
+    """
+    try:
+        low, _, high = text.partition(":")
+        span = float(low), float(high or low)
+    except ValueError:
+        raise ValueError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
+    if not span[0] <= span[1]:
+        raise ValueError(f"{text!r} is in the wrong order: write the lower number first")
+    return span
+
+
 @dataclass(frozen=True)
 class SeriesQuery:
     """The part of a dataset to request; None requests all of an axis.
@@ -56,6 +72,7 @@ class DatasetInfo:
         variables: names of the variables, without axes.
         attributes: the attributes by variable (``NC_GLOBAL`` for those of the dataset) and name.
         even: axes whose values are evenly spaced.
+        descending: axes whose values decrease.
     """
 
     server: str
@@ -64,6 +81,7 @@ class DatasetInfo:
     variables: tuple[str, ...]
     attributes: dict[str, dict[str, str]]
     even: frozenset[str] = frozenset()
+    descending: frozenset[str] = frozenset()
 
     @property
     def protocol(self) -> str:
@@ -102,18 +120,22 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
     dimensions: dict[str, int] = {}
     variables: list[str] = []
     attributes: dict[str, dict[str, str]] = {}
-    even: set[str] = set()
+    even, descending = set[str](), set[str]()
     for kind, variable, attribute, _, value in (row for row in rows if len(row) == 5):
         if kind == "dimension":
             count = re.search(r"nValues=(\d+)", value)
             dimensions[variable] = int(count[1]) if count else 0
             if "evenlySpaced=true" in value:
                 even.add(variable)
+            if "averageSpacing=-" in value:
+                descending.add(variable)
         elif kind == "variable":
             variables.append(variable)
         elif kind == "attribute":
             attributes.setdefault(variable, {})[attribute] = value
-    return DatasetInfo(server, dataset, dimensions, tuple(variables), attributes, frozenset(even))
+    return DatasetInfo(
+        server, dataset, dimensions, tuple(variables), attributes, frozenset(even), frozenset(descending)
+    )
 
 
 def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
@@ -123,9 +145,31 @@ def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
         SourceError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
     """
     for name in query.variables:
-        if name not in info.variables:
-            raise SourceError(f"{info.name} has no variable {name!r}; its variables: {', '.join(info.variables)[:400]}")
+        _require(info, name)
     return _address(info, _grid_query(info, query) if info.dimensions else "&".join(_table_query(info, query)))
+
+
+def grid_url(info: DatasetInfo, query: SeriesQuery, days: int) -> str:
+    """Return the address of the last ``days`` times of a box of a grid, as NetCDF.
+
+    Raises:
+        SourceError: if the dataset is a table, lacks the variable, or needs another choice; says what to add.
+    """
+    if not info.dimensions:
+        raise SourceError(f"{info.name} is a table, not a grid; fetch a series of it with sst fetch")
+    for name in query.variables:
+        _require(info, name)
+    lon = _longitudes(info, query.lon)
+    if lon is not None and lon[0] > lon[1]:
+        raise SourceError(
+            f"the box crosses the edge of the longitudes of {info.name}; choose a box on one side of it, or a dataset "
+            "with longitudes from 0 to 360"
+        )
+    indices = _indices(info, query)
+    if "time" in indices:
+        indices["time"] = f"[{'0' if info.dimensions['time'] <= days else f'last-{days - 1}'}:1:last]"
+    index = "".join(indices.values())
+    return _address(info, quote(",".join(name + index for name in query.variables), safe=",():"), "nc")
 
 
 def axis_url(info: DatasetInfo, query: SeriesQuery, axis: str) -> str:
@@ -188,8 +232,13 @@ def axis_range(info: DatasetInfo, name: str) -> Span | None:
     return low, high
 
 
-def _address(info: DatasetInfo, query: str) -> str:
-    return f"{info.server}/{info.protocol}/{quote(info.name, safe='')}.csv?{query}"
+def _require(info: DatasetInfo, name: str) -> None:
+    if name not in info.variables:
+        raise SourceError(f"{info.name} has no variable {name!r}; its variables: {', '.join(info.variables)[:400]}")
+
+
+def _address(info: DatasetInfo, query: str, form: str = "csv") -> str:
+    return f"{info.server}/{info.protocol}/{quote(info.name, safe='')}.{form}?{query}"
 
 
 def _grid_query(info: DatasetInfo, query: SeriesQuery) -> str:
@@ -217,7 +266,8 @@ def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
             if not option:
                 raise SourceError(f"{message}, and no option here selects one of them")
             raise SourceError(message, remedy=Remedy.of(": choose with {}", option))
-        indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
+        low, high = (span or (0.0, 0.0))[:: -1 if name in info.descending else 1]
+        indices[name] = "[0]" if span is None else f"[({low:.10g}):1:({high:.10g})]"
     return indices
 
 

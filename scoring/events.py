@@ -213,7 +213,7 @@ def _likely_alert(outcome: HeatStressOutcome) -> Values:
 _HEAT_STRESS_DAYS: Final = 84 + 14
 """Days that degree heating weeks are summed over, and some more in which the last values may be missing."""
 
-_DAYS_WITH_BASELINE: Final = 1_096
+DAYS_WITH_BASELINE: Final = 1_096
 """Past days that are read if the baseline is given: an ongoing event is counted from there at the earliest."""
 
 
@@ -249,6 +249,12 @@ class EventRequest:
         return [column for definition, name in pairs for column in columns_of(definition, name)]
 
     @property
+    def needs_warmest_month(self) -> bool:
+        """Whether the maximum monthly mean comes from the file of baselines."""
+        heat = [event for event in self.definitions if isinstance(event, HeatStress)]
+        return self.baseline_file is not None and any(event.maximum_monthly_mean is None for event in heat)
+
+    @property
     def sha256(self) -> str | None:
         """Digest of the definitions; None if there are none."""
         identity = (self.definitions, self.names, self.paths)
@@ -273,9 +279,10 @@ class EventRequest:
 
     def _steps_of(self, definition: EventDefinition) -> int | None:
         if isinstance(definition, HeatStress):
-            return None if definition.maximum_monthly_mean is None else _HEAT_STRESS_DAYS
+            is_given = definition.maximum_monthly_mean is not None or self.baseline_file is not None
+            return _HEAT_STRESS_DAYS if is_given else None
         if needs_baseline(definition):
-            return _DAYS_WITH_BASELINE if self.baseline_file or self.of_position else None
+            return DAYS_WITH_BASELINE if self.baseline_file or self.of_position else None
         assert isinstance(definition, ThresholdEvent)
         return definition.duration
 

@@ -171,16 +171,14 @@ class _Ahead:
         going_on = np.bitwise_and.accumulate(inside, axis=-1)
         going_on[~active] = 0
         new = np.bitwise_or.accumulate(inside & ~going_on, axis=-1)
-        from_category = [self._share(inside & words.transpose(0, 2, 1)[..., :horizon]) for words in beyond]
-        probability = self._share(inside)
         # In a gap, a day is in an event without being beyond the threshold: it has the first category.
-        higher = [probability, *from_category[1:], np.zeros_like(probability)]
-        shares = np.stack([1 - probability, *(one - above for one, above in pairwise(higher))])
+        counts = [_count(inside), *(_count(inside & words.transpose(0, 2, 1)[..., :horizon]) for words in beyond[1:])]
+        by_category = [one - above for one, above in pairwise([*counts, np.zeros_like(counts[0])])]
         return {
-            "probability": probability,
-            "likely_category": shares.argmax(axis=0),
-            "onset_within": self._share(new),
-            "ends_within": np.where(active[:, None], 1 - self._share(going_on), np.nan),
+            "probability": counts[0] / paths,
+            "likely_category": np.stack([paths - counts[0], *by_category]).argmax(axis=0),
+            "onset_within": _count(new) / paths,
+            "ends_within": np.where(active[:, None], 1 - _count(going_on) / paths, np.nan),
         }
 
     def _beyond(self, values: Floats, at_least: Words) -> list[Words]:
@@ -213,10 +211,11 @@ class _Ahead:
             extreme[:, i] = sign * (sst - limit[:, day, None]) > 0
         return _packed(extreme)
 
-    def _share(self, words: Words) -> Floats:
-        """Return the share of paths in each set ``(rows, words, leads)``, ``(rows, leads)``."""
-        share: Floats = np.bitwise_count(words).sum(axis=1, dtype=np.int64) / self.futures.paths
-        return share
+
+def _count(words: Words) -> npt.NDArray[np.int64]:
+    """Return the number of paths in each set ``(rows, words, leads)``, ``(rows, leads)``."""
+    count: npt.NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+    return count
 
 
 def _packed(flags: npt.NDArray[np.bool_]) -> Words:

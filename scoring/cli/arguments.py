@@ -20,6 +20,7 @@ from forecasting.console import (
     parsed_by,
     positive,
 )
+from forecasting.erddap import parse_span
 from forecasting.series.timestep import TimeStep
 
 SCORE: Final = Program("score")
@@ -89,8 +90,9 @@ def add_outlook_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``sst outlook``."""
     add_version(parser)
     parser.add_argument(
-        "input", type=Path, nargs="+", metavar="GRID",
-        help="NetCDF or Zarr: one or more files, a folder, or a pattern such as 'sst/*.nc'",
+        "input", nargs="+", metavar="GRID",
+        help="NetCDF or Zarr: one or more files, a folder, or a pattern such as 'sst/*.nc'; or a dataset of an ERDDAP "
+        "server, as in https://HOST/erddap/griddap/DATASET",
     )  # fmt: skip
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER",
@@ -99,6 +101,12 @@ def add_outlook_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=GRIDS, help="of the forecasts (default: zarr for a Zarr store, else netcdf)"
+    )
+    group = parser.add_argument_group("ERDDAP", "of a dataset on a server; a span is as in 30:46, or --lon=-80:-60")
+    group.add_argument("--lat", type=parsed_by(parse_span), metavar="SPAN", help="latitudes of the box (default: all)")
+    group.add_argument("--lon", type=parsed_by(parse_span), metavar="SPAN", help="longitudes of the box (default: all)")
+    group.add_argument(
+        "--days", type=positive, default=90, metavar="N", help="last days to download (default: %(default)s)"
     )
     group = parser.add_argument_group("forecast")
     _add_model(group, "; best is the network that did best on held-out seas", horizon=7)

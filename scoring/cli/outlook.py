@@ -25,6 +25,7 @@ from scoring.outlook.folder import DESCRIPTION, LATEST, OutlookFolder
 from scoring.outlook.grid import OutlookInput, Usual, axes_of, events_of, require_days, usual_of
 from scoring.outlook.page import PAGE, page
 from scoring.outlook.pictures import draw_all
+from scoring.outlook.source import download, is_address
 from scoring.run import Result, Run, execute, summary_of
 from scoring.source import Source, find_source, is_grid, named
 from scoring.work import Fingerprint, WorkFolder, locked, remove
@@ -39,6 +40,7 @@ def outlook(options: argparse.Namespace) -> int:
         ForecastError: if the input, the model or the folder cannot be used.
     """
     begun = time.perf_counter()
+    options.input = [_local(given, options) for given in options.input]
     source = find_source(options.input, grid=True)
     source.refuse(options.output / LATEST)
     kind = options.format or ("zarr" if source.files[0].is_dir() else "netcdf")
@@ -70,6 +72,15 @@ def outlook(options: argparse.Namespace) -> int:
     result.seconds = time.perf_counter() - begun
     tell(run, result, place, OUTLOOK)
     return DONE if is_whole else INCOMPLETE
+
+
+def _local(given: str, options: argparse.Namespace) -> Path:
+    """Return the path of an input, which is downloaded into the folder of outlooks if it is on a server."""
+    if not is_address(given):
+        return Path(given)
+    folder = OutlookFolder.open(options.output)
+    box = (options.lat, options.lon)
+    return download(given, box, options.days, options.value_column, folder.path / ".downloads", OUTLOOK.say)
 
 
 def _identity(run: Run) -> str:

@@ -39,7 +39,7 @@ def processes_for(options: argparse.Namespace) -> int:
         return int(options.processes)
     grid = _is_grid(options)
     try:
-        size = find_source(options.input, grid=grid).size
+        size = find_source([Path(given) for given in options.input], grid=grid).size
     except (FileError, OSError):
         return 0  # reported later, after the imports
     return cores() if size >= (_LARGE_GRID if grid else _LARGE_TABLE) and cores() > 1 else 0

@@ -57,7 +57,8 @@ class Cells:
         past: all staged steps, °C ``(steps, n)``, float32.
         start: time of the first of them.
         positions: degrees north and east, ``(n, 2)``; NaN where they are not known.
-        given: climatology and threshold from a file, °C ``(2, 366, n)``, and their percentile; None without one.
+        given: climatology and threshold from a file, and perhaps that of cold spells, °C ``(2 or 3, 366, n)``, and the
+            percentile of the first threshold; None without a file.
         warmest: maximum monthly means from a file, °C ``(n,)``; None without one.
     """
 
@@ -98,14 +99,26 @@ class Cells:
         """Return why no cell can have an event: the baselines of the file are for the other kind; None if not."""
         if not isinstance(definition, MarineEvent) or self.given is None:
             return None
-        values, percentile = self.given
-        usual = Baseline(values[0, :, 0].astype(np.float64), values[1, :, 0].astype(np.float64), None, percentile)
+        usual = self._given(0, PERCENTILES[definition.kind])
         nothing = SstSeries(np.full(1, np.nan), self.start, self.step)
         try:
             baseline_for(nothing, usual, PERCENTILES[definition.kind])
         except SeriesError as error:
             return in_one_line(error)
         return None
+
+    def _threshold(self, percentile: float) -> int:
+        """Return which of the given variables is the threshold: that of cold spells for them, if there is one."""
+        assert self.given is not None
+        return 2 if len(self.given[0]) == 3 and percentile < 50 else 1
+
+    def _given(self, row: int, percentile: float) -> Baseline:
+        """Return the given baseline of a cell for events of a percentile, which may be for the other kind."""
+        assert self.given is not None
+        values, first = self.given
+        which = self._threshold(percentile)
+        climatology, threshold = values[[0, which], :, row].astype(np.float64)
+        return Baseline(climatology, threshold, None, first if which == 1 else percentile)
 
     @cached_property
     def _together(self) -> list[tuple[Rows, Futures]]:
@@ -160,8 +173,8 @@ class Cells:
         Also which of them have a warning, by its kind.
         """
         if self.given is not None:
-            climatology, threshold = self.given[0][:, :, rows].astype(np.float64)
-            return climatology.T, threshold.T, {}
+            values = self.given[0][:, :, rows].astype(np.float64)
+            return values[0].T, values[self._threshold(PERCENTILES[kind])].T, {}
         if not self.events.of_position:
             return self._fitted(kind, past)
         climatology, threshold = baselines_of_positions(self.positions[rows], PERCENTILES[kind])
@@ -212,7 +225,7 @@ class Cells:
             return
         one = replace(self.events, definitions=(definition,), names=(name,))
         paths = self.events.paths or _PATHS
-        evaluated = evaluate_events(one, self._places(rows), len(rows), self.forecasts.horizon, paths)
+        evaluated = evaluate_events(one, self._places(definition, rows), len(rows), self.forecasts.horizon, paths)
         for column, values in evaluated.values.items():
             arrays[column][rows] = values
         counts.add(Counts(unjudged=evaluated.unjudged(one)))
@@ -220,13 +233,11 @@ class Cells:
             for kind in sorted(kinds):
                 counts.count("warnings", kind)
 
-    def _places(self, rows: Rows) -> Iterator[Place]:
+    def _places(self, definition: EventDefinition, rows: Rows) -> Iterator[Place]:
         for row in rows.tolist():
             baseline: Any = self.events.baseline_at(Position(*self.positions[row]))
             if self.given is not None:
-                values, percentile = self.given
-                climatology, threshold = values[:, :, row].astype(np.float64)
-                baseline = Baseline(climatology, threshold, None, percentile)
+                baseline = self._given(row, PERCENTILES[definition.kind] if isinstance(definition, MarineEvent) else 90)
             past = SstSeries(_sea_only(self.past[:, row]), self.start, self.step)
             yield Place(self.forecasts[row], past, baseline, self.forecasts.coefficients[row])
 

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Self
@@ -23,7 +24,19 @@ from forecasting.series.units import parse_units, to_celsius
 from forecasting.series.weather import WIND, WindUnits, parse_wind_units, to_metres_per_second
 from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, members_of, open_files, step_of
-from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, WEATHER, GridJob, Layout, Positions, Values
+from scoring.grids.job import (
+    BASELINES,
+    CELLS,
+    COLD,
+    LAYOUT,
+    NAMES,
+    POSITIONS,
+    WARMEST,
+    WEATHER,
+    GridJob,
+    Layout,
+    Positions,
+)
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
 from scoring.models import Span
 from scoring.run import Input
@@ -67,37 +80,81 @@ def cells_between_evaluated(places: Positions) -> int:
     return int(np.clip(2 * _NEAR_DEGREES / np.median(known) + 0.01, 1, _FARTHEST_CELLS)) if len(known) else 1
 
 
+_DAYS_TOGETHER: Final = 32
+"""Days in a chunk of a file from which it is read by cells, not day by day."""
 _DAY_NAMES: Final = ("dayofyear", "doy", "day_of_year", "day")
 _SAME_DEGREES: Final = 1e-3
 
 
-def stage_baselines(path: Path, field: Field, folder: Path) -> None:
-    """Write climatology and threshold of each cell of ``field`` to ``folder``, °C as float32 ``(2, 366, cells)``.
+def check_baselines(path: Path, field: Field) -> None:
+    """Refuse a file that does not have climatology and threshold for each day of a leap year, on the grid of ``field``.
 
     Raises:
-        ScoringError: if the file does not have them for each day of a leap year, on the grid of ``field``.
+        ScoringError: if that is so.
     """
+    with _baselines(path, field):
+        pass
+
+
+def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, warmest: bool) -> Layout:
+    """Write climatology and thresholds of each cell to ``folder``, °C as float32 ``(variables, days, cells)``.
+
+    Args:
+        path: the file.
+        field: the grid.
+        layout: what is staged so far; says which days are needed.
+        folder: of the staged input.
+        warmest: whether to write maximum monthly means too.
+
+    Returns:
+        What is staged.
+
+    Raises:
+        ScoringError: see :func:`check_baselines`.
+    """
+    months = np.arange("2016-01-01", "2017-01-01", dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    with _baselines(path, field) as given, (folder / BASELINES).open("wb") as file:
+        for i, variable in enumerate(given):
+            every = warmest and i == 0
+            days = np.arange(DAYS) if every else layout.days
+            sums = np.zeros((12, field.cells), dtype=np.float32) if every else None
+            at = {day: (i * len(layout.days) + j) * field.cells for j, day in enumerate(layout.days.tolist())}
+            for day, cells, values in _slabs(variable, field, days):
+                if sums is not None:
+                    sums[months[day], cells] += values
+                if day in at:
+                    file.seek(4 * (at[day] + cells.start))
+                    file.write(values.astype("<f4").data)
+            if sums is not None:
+                means = sums / np.bincount(months, minlength=12)[:, None].astype(np.float32)
+                (folder / WARMEST).write_bytes(means.max(axis=0).astype("<f4").tobytes())
+        return replace(layout, baselines=len(given))
+
+
+@contextmanager
+def _baselines(path: Path, field: Field) -> Iterator[list[xr.DataArray]]:
+    """Open a file of baselines; yields its variables, which are on the grid of ``field``."""
     try:
-        _stage(path, field, folder)
+        kind = sniff_binary(path)
+        if kind not in ("netcdf", "zarr"):
+            raise FileError("is not NetCDF or Zarr; a baseline of a grid is a grid, or a period such as 1983/2012")
+        with opened(path, kind) as data, readable(kind):
+            names = [*NAMES, *([COLD] if COLD in data.data_vars else [])]
+            for name in names:
+                if name not in data.data_vars:
+                    raise FileError(f"has no variable {name}; it needs climatology and threshold (dayofyear, …)")
+                _check_grid(data[name], field)
+            yield [data[name] for name in names]
     except FileError as error:
         raise ScoringError(f"{path}: {in_one_line(error)}") from None
 
 
-def _stage(path: Path, field: Field, folder: Path) -> None:
-    kind = sniff_binary(path)
-    if kind not in ("netcdf", "zarr"):
-        raise FileError("is not NetCDF or Zarr; a baseline of a grid is a grid, or a period such as 1983/2012")
-    with opened(path, kind) as data, readable(kind), (folder / BASELINES).open("wb") as file:
-        for name in NAMES:
-            if name not in data.data_vars:
-                raise FileError(f"has no variable {name}; it needs climatology and threshold (dayofyear, …)")
-            file.write(_values(data[name], field).astype("<f4").data)
+def _along(given: xr.DataArray) -> str | None:
+    return next((name for name in _DAY_NAMES if given.sizes.get(name) == DAYS), None)
 
 
-def _values(given: xr.DataArray, field: Field) -> Values:
-    """Return °C ``(366, cells)`` in the order of the cells of ``field``."""
-    along = next((name for name in _DAY_NAMES if given.sizes.get(name) == DAYS), None)
-    if along is None:
+def _check_grid(given: xr.DataArray, field: Field) -> None:
+    if _along(given) is None:
         sizes = ", ".join(f"{dim} ({size})" for dim, size in given.sizes.items())
         raise FileError(f"variable {given.name} has dimensions {sizes}, but needs dayofyear with {DAYS} days")
     for dim in field.dims:
@@ -105,9 +162,28 @@ def _values(given: xr.DataArray, field: Field) -> Values:
             raise FileError(f"variable {given.name} has another number of points along {dim} than the input; regrid it")
         if dim in given.coords and dim in field.value.coords:
             _check_axis(given, field, dim)
-    units, _, _ = find_units(given, ReadingOptions())
-    values = np.asarray(given.transpose(along, *field.dims).values, dtype=np.float64).reshape(DAYS, -1)
-    return to_celsius(values, units).astype(np.float32)
+    find_units(given, ReadingOptions())
+
+
+def _slabs(
+    given: xr.DataArray, field: Field, days: npt.NDArray[np.int64]
+) -> Iterator[tuple[int, slice, npt.NDArray[np.float32]]]:
+    """Yield a day, some cells in the order of ``field``, and their °C ``(cells,)``, as the chunks of the file are."""
+    along, units = _along(given), find_units(given, ReadingOptions())[0]
+    assert along is not None
+    chunks = given.encoding.get("chunksizes") or given.encoding.get("chunks") or (1,) * given.ndim
+    by_day = chunks[given.dims.index(along)] < _DAYS_TOGETHER
+    rows, width = _rows(field), _width(field)
+    at_once = rows if by_day else max(1, _SLAB // (DAYS * width))
+    wanted = days if by_day else np.arange(DAYS)
+    kept = set(days.tolist())
+    for begin in range(0, rows, at_once):
+        part = given if not field.dims else given.isel({field.dims[0]: slice(begin, begin + at_once)})
+        cells = slice(begin * width, min(begin + at_once, rows) * width)
+        for some in wanted[:, None] if by_day else (wanted,):
+            values = part.isel({along: some}).transpose(along, *field.dims).values.reshape(len(some), -1)
+            celsius = to_celsius(np.asarray(values, dtype=np.float64), units).astype(np.float32)
+            yield from ((day, cells, row) for day, row in zip(some.tolist(), celsius, strict=True) if day in kept)
 
 
 def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
@@ -306,11 +382,15 @@ class GridInput(Input):
         """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
             self.check(field)
-            if self.events.baseline_file is not None:
-                stage_baselines(Path(self.events.baseline_file), field, folder)
+            baselines = self.events.baseline_file
+            if baselines is not None:
+                check_baselines(Path(baselines), field)
             layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=self.options.resample)
             layout = stage_weather(field, self.files, self.options, layout, self.model.span.step, folder)
             layout = replace(layout, references=self.references)
+            if baselines is not None:
+                warmest = self.events.needs_warmest_month
+                layout = stage_baselines(Path(baselines), field, layout, folder, warmest=warmest)
             bare = skeleton(field, layout, self.model, self.path.absolute().name)
             variables = forecast_variables(field, bare, self.levels, self.model, layout)
             variables |= event_variables(self.events, self.model, variables["sst"].attributes)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.events.baseline import DAYS, PERCENTILES
+from forecasting.events.baseline import DAYS, PERCENTILES, days_from
+from forecasting.events.detection import DAYS_AFTER
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
@@ -29,8 +30,11 @@ WEATHER: Final = "{}.f4"
 """The file of a covariate, by its name: °C or m/s, as that of the cells, with the steps ahead."""
 POSITIONS: Final = "positions.f4"
 BASELINES: Final = "baselines.f4"
+WARMEST: Final = "warmest.f4"
+"""Maximum monthly means, °C."""
 NAMES: Final = ("climatology", "threshold")
-"""The variables of the file for each day, in this order."""
+COLD: Final = "cold_threshold"
+"""The variables of the file of baselines for each day, in this order; the last may be absent."""
 
 Values = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.float32]
@@ -53,6 +57,7 @@ class Layout(Staged):
         averaged: whether the steps are means that this run computed.
         weather: covariates that are staged too, for the same steps and those ahead.
         references: names of the references to forecast too.
+        baselines: number of variables that are staged from a file of baselines.
     """
 
     steps: int
@@ -68,6 +73,13 @@ class Layout(Staged):
     averaged: bool = False
     weather: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    baselines: int = 0
+
+    @property
+    def days(self) -> npt.NDArray[np.int64]:
+        """The days of the year that baselines are staged for: of the past, of the leads, and of those that decide."""
+        count = self.steps + len(self.valid_times) + DAYS_AFTER
+        return np.unique(days_from(np.datetime64(self.start, "s"), min(count, 2 * DAYS)))
 
     @property
     def width(self) -> int:
@@ -84,21 +96,31 @@ class CellBaselines:
     """Climatology and threshold of some cells.
 
     Attributes:
-        values: °C, ``(2, 366, n)``.
+        values: °C, ``(2 or 3, 366, n)``: climatology, threshold, and perhaps that of cold spells; NaN on days that are
+            not needed.
+        warmest: maximum monthly means, °C ``(n,)``; None if they are not needed.
     """
 
     values: Values
+    warmest: Floats | None
 
     @classmethod
-    def read(cls, folder: Path, cells: slice, count: int) -> "CellBaselines":
-        """Read those of some of ``count`` cells from the folder of the staged input."""
-        shape = (len(NAMES), DAYS, count)
-        return cls(np.array(np.memmap(folder / BASELINES, dtype="<f4", mode="r", shape=shape)[:, :, cells]))
+    def read(cls, folder: Path, cells: slice, layout: Layout) -> "CellBaselines":
+        """Read those of some cells from the folder of the staged input."""
+        days, count = layout.days, layout.bounds[-1]
+        shape = (layout.baselines, len(days), count)
+        known = np.memmap(folder / BASELINES, dtype="<f4", mode="r", shape=shape)[:, :, cells]
+        values = np.full((len(known), DAYS, known.shape[2]), np.nan, dtype=np.float32)
+        values[:, days] = known
+        warmest = None
+        if (folder / WARMEST).exists():
+            warmest = np.memmap(folder / WARMEST, dtype="<f4", mode="r", shape=(count,))[cells].astype(np.float64)
+        return cls(values, warmest)
 
     @cached_property
     def percentile(self) -> float:
         """The 90th if thresholds are above the climatology, else the 10th; of all cells, as one of them may be land."""
-        climatology, threshold = self.values
+        climatology, threshold = self.values[:2]
         is_above = np.nansum(threshold - climatology) >= 0
         return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
 
@@ -216,6 +238,7 @@ class GridJob(Job):
             self.model.span.step,
             np.full((len(cell), 2), np.nan) if positions is None else positions,
             None if baselines is None else (baselines.values[:, :, cell], baselines.percentile),
+            None if baselines is None or baselines.warmest is None else baselines.warmest[cell],
         )
         evaluated, unknown = cells.evaluate()
         for name, values in evaluated.items():
@@ -226,7 +249,7 @@ class GridJob(Job):
         """Return the baselines of the cells of a chunk; None if no file was given."""
         if self.events.baseline_file is None:
             return None
-        return CellBaselines.read(self.folder, slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
+        return CellBaselines.read(self.folder, slice(self.bounds[chunk], self.bounds[chunk + 1]), self.layout)
 
     def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, int]:
         """Return the series of some cells with their weather, and how many of them have some that cannot be used.

@@ -19,11 +19,12 @@ from forecasting.readers.grid.fields import Field
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from scoring.errors import NothingToForecastError
-from scoring.events import EventRequest
+from scoring.events import DAYS_WITH_BASELINE, EventRequest
 from scoring.grids.field import last_steps
 from scoring.grids.input import GridInput, positions_of
 from scoring.grids.job import Arrays
 from scoring.grids.output import Output, Variable
+from scoring.models import Span
 
 HEATWAVE: Final = "heatwave"
 COLD_SPELL: Final = "cold_spell"
@@ -114,6 +115,21 @@ class OutlookInput(GridInput):
     """The grid of an outlook."""
 
     references = REFERENCES
+
+    @property
+    def chunk_size(self) -> int:
+        """See :class:`~scoring.run.Input`; only baselines from the grid need the whole past."""
+        return self.model.cells_per_chunk if self._is_given else super().chunk_size
+
+    @property
+    def _span(self) -> Span:
+        if not self._is_given:
+            return super()._span
+        return replace(self.model.span, longest=max(self.model.span.longest, DAYS_WITH_BASELINE))
+
+    @property
+    def _is_given(self) -> bool:
+        return self.events.of_position or self.events.baseline_file is not None
 
     def check(self, field: Field) -> None:
         """Refuse a grid that maps cannot be drawn of, or whose sea is under ice.

@@ -14,7 +14,8 @@ import numpy as np
 
 from forecasting.bundled import default_artifacts
 from forecasting.console import Command, add_reading_options, in_command_line, parsed_by
-from forecasting.erddap import SeriesQuery, Span
+from forecasting.downloads import ERDDAP, Downloader
+from forecasting.erddap import SeriesQuery, parse_span
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, ReadingOptions, ReadStation, describe, read
@@ -31,7 +32,7 @@ from forecasting.wording import counted
 from training.cli import FETCH, INSPECT
 from training.config import TrainingConfig
 from training.data.dataset import Dataset, commonest_step, usable_series
-from training.data.fetch import ERDDAP, Downloader, fetch
+from training.data.fetch import fetch
 from training.data.fetch_weather import OPEN_METEO_SERVER, fetch_weather
 
 if TYPE_CHECKING:
@@ -262,9 +263,11 @@ def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="start", type=parsed_by(parse_time), metavar="TIME", help="first time, ISO 8601")
     parser.add_argument("--to", dest="end", type=parsed_by(parse_time), metavar="TIME", help="last time, ISO 8601")
-    parser.add_argument("--lat", type=parsed_by(_span), metavar="SPAN", help="degrees north")
-    parser.add_argument("--lon", type=parsed_by(_span), metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
-    parser.add_argument("--depth", type=parsed_by(_span), metavar="SPAN", help="in the units of the dataset")
+    parser.add_argument("--lat", type=parsed_by(parse_span), metavar="SPAN", help="degrees north")
+    parser.add_argument(
+        "--lon", type=parsed_by(parse_span), metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360"
+    )
+    parser.add_argument("--depth", type=parsed_by(parse_span), metavar="SPAN", help="in the units of the dataset")
     parser.add_argument("--station", metavar="NAME", help="station in a table")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write; replaced if it exists"
@@ -355,17 +358,6 @@ def _position(options: argparse.Namespace) -> Position:
             field="lat",
         )
     return latitude, longitude
-
-
-def _span(text: str) -> Span:
-    try:
-        low, _, high = text.partition(":")
-        span = float(low), float(high or low)
-    except ValueError:
-        raise ValueError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
-    if not span[0] <= span[1]:
-        raise ValueError(f"{text!r} is in the wrong order: write the lower number first")
-    return span
 
 
 INSPECT_COMMAND: Final = Command(

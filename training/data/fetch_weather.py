@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
+from forecasting.downloads import Downloader, ServerKind, write_whole
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
 from forecasting.series.times import Floats, Times, iso
@@ -32,7 +33,6 @@ from forecasting.weather_sources import (
     open_meteo_weather,
     weather_at,
 )
-from training.data.fetch import Downloader, ServerKind, write_whole
 
 OPEN_METEO_SERVER: Final = ServerKind("--weather-url", "https://HOST", "an Open-Meteo server")
 

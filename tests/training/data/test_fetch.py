@@ -9,12 +9,13 @@ import pytest
 
 import sst
 from forecasting.console import in_command_line
+from forecasting.downloads import Downloader, FetchError
 from forecasting.erddap import SeriesQuery, server_address
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
 from forecasting.releases.catalog import load_forecaster
 from tests.servers.erddap import GRID, TABLE, Answer, Erddap, error, serving
-from training.data.fetch import Downloader, Fetched, FetchError, fetch
+from training.data.fetch import Fetched, fetch
 
 GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import sst
+from forecasting.downloads import Downloader, FetchError
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
 from forecasting.readers.weather import read_weather
@@ -19,7 +20,6 @@ from forecasting.series.timestep import TimeStep
 from forecasting.weather_sources import ATTRIBUTION, OpenMeteo
 from tests.servers.erddap import Answer, Erddap, error, running, serving
 from tests.servers.open_meteo import DAILY, HOURLY, JSON, MINUTELY, OpenMeteoServer, air, refusal, wind
-from training.data.fetch import Downloader, FetchError
 from training.data.fetch_weather import OPEN_METEO_SERVER, FetchedWeather, fetch_weather
 
 DAY, HOUR = TimeStep.parse("day"), TimeStep.parse("hour")
