@@ -12,7 +12,7 @@ import { dataForm, FieldProblem, formField, numberFrom, onChange, permissionNote
 import { degrees, stepLength, SUSPECT, unitOf } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
-import { formatTime, hasClock, milliseconds } from "./times.js";
+import { columnTime, formatTime, hasClock, milliseconds } from "./times.js";
 
 /**
  * @typedef {import("./station-changes.js").Station} Station
@@ -112,7 +112,7 @@ class Readings {
     const doubted = station.writable ? readings.filter(({ flag }) => flag === SUSPECT) : [];
     fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
     if (!readings.length) return fill(this.table, h("p", { class: "note" }, station.writable ? "No readings yet. Add the first one here, or a file with those of the past: the more there are, the better the forecast." : "No readings yet."));
-    const head = ["When", `Temperature, ${unitOf(station)}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
+    const head = [hasClock(station.step) ? "When, UTC" : "When", `Temperature, ${unitOf(station)}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
     const rows = readings.slice(0, this.rows);
     const places = Math.min(Math.max(...rows.map(({ value }) => (String(value).split(".")[1] ?? "").length)), MAX_PLACES);
     const csv = () => [["time", "sst", "flag"], ...readings.map(({ time, value, flag }) => [time, value, flag])];
@@ -132,11 +132,12 @@ class Readings {
   row(reading, places) {
     const { station } = this;
     const when = formatTime(reading.time, station.step);
+    const heading = h("th", { scope: "row" }, columnTime(reading.time, station.step).split(", ").map((part, i) => [i > 0 && ", ", h("span", {}, part)]));
     const button = (/** @type {string} */ text, /** @type {() => void} */ click) => h("button", { type: "button", class: "plain", "aria-label": `${text} the reading of ${when}`, "data-key": `${text} ${reading.time}`, click }, text);
-    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, h("th", { scope: "row" }, when), h("td", {}, fixed(reading.value, places), h("span", { class: "note" }, markOf(reading, station))));
+    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, heading, h("td", {}, fixed(reading.value, places), h("span", { class: "note" }, markOf(reading, station))));
     const edit = () => {
       const form = this.correction(reading, () => this.show());
-      fill(row, h("th", { scope: "row" }, when), h("td", { colspan: 2, class: "edit" }, form));
+      fill(row, heading, h("td", { colspan: 2, class: "edit" }, form));
       form.querySelector("input").select();
     };
     if (station.writable) row.append(h("td", {}, h("div", { class: "row end actions" }, button("Edit", edit), button("Delete", () => this.remove(reading)))));
