@@ -345,18 +345,22 @@ def test_archives_are_examples_below_the_places_of_today(opened: Opened) -> None
 
 
 @pytest.fixture(scope="module")
-def guarded(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
-    """A service without stations that needs keys; return its URL, a key and the file of the store."""
+def guarded(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str, Path]]:
+    """A service without stations that needs keys; return its URL, two keys and the file of the store.
+
+    The first key may add stations, the second may not.
+    """
     folder = tmp_path_factory.mktemp("guarded")
     text, key = new_key("operator", Role.STATION)
+    other, reader = new_key("reader", Role.FORECAST)
     settings = Settings(
         artifacts=seas,
-        keys=SecretStr(key.line),
+        keys=SecretStr(f"{key.line}\n{reader.line}"),
         allow_anonymous=False,
         store=SecretStr(f"sqlite:///{folder}/sst.db"),
     )
     with serve(settings) as client:
-        yield str(client.base_url).rstrip("/"), text, folder / "sst.db"
+        yield str(client.base_url).rstrip("/"), text, other, folder / "sst.db"
 
 
 def with_key(visit: Visit, query: str, key: str) -> Page:
@@ -431,12 +435,17 @@ def test_home_and_the_form_are_accessible_and_fit_a_phone(opened: Opened, query:
 
 
 def test_a_place_is_added_with_its_name_and_a_position_from_the_map(
-    visitor: Visitor, guarded: tuple[str, str, Path]
+    visitor: Visitor, guarded: tuple[str, str, str, Path]
 ) -> None:
-    url, key, _ = guarded
+    url, key, reader, _ = guarded
     visit = visitor(url, new=True)
-    page = with_key(visit, "", key)
+    page = with_key(visit, "", reader)
     page.get_by_role("link", name="Add your place").click()
+    # A key that may only forecast cannot add places, and is not offered to.
+    page.get_by_role("button", name="Enter a key").click()
+    expect(page.get_by_text("Name a place without a file")).to_have_count(0)
+    page.get_by_role("textbox", name="API key").fill(key)
+    page.get_by_role("button", name="Use key").click()
     page.get_by_text("Name a place without a file").click()
     page.get_by_role("button", name="Add this place").click()
     name, short = page.get_by_label("Name", exact=True), page.get_by_label("Short name in its address")
@@ -466,9 +475,9 @@ def test_a_place_is_added_with_its_name_and_a_position_from_the_map(
 
 
 def test_without_a_store_home_offers_the_file_and_the_examples(
-    visitor: Visitor, guarded: tuple[str, str, Path]
+    visitor: Visitor, guarded: tuple[str, str, str, Path]
 ) -> None:
-    url, key, file = guarded
+    url, key, _, file = guarded
     for left in file.parent.glob("sst.db*"):
         left.unlink()
     file.write_text("not a database" * 100)
@@ -479,6 +488,7 @@ def test_without_a_store_home_offers_the_file_and_the_examples(
     expect(page.get_by_role("list", name="Examples").get_by_role("listitem").first).to_be_visible()
     assert not re.search("database|sqlite|store|503", page.locator("main").inner_text(), re.IGNORECASE)
     page.get_by_role("link", name="Open a file of readings").click()
+    expect(page.get_by_text("Drop a file here")).to_be_visible()
     page.get_by_text("Name a place without a file").click()
     page.get_by_label("Name", exact=True).fill("Pier")
     page.get_by_role("button", name="Add this place").click()
