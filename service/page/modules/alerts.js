@@ -193,7 +193,7 @@ function eventForm(station, before, done) {
   const side = before?.below !== undefined ? "below" : "above";
   const limited = typeof (before?.[side] ?? 0) === "number";
   let kind = before === null ? "above" : before.kind === "threshold" ? side : before.kind;
-  const kinds = KINDS.filter((each) => (isDaily || !each.isDaily) && (!before || (before.kind === "threshold") === !each.isDaily));
+  const kinds = KINDS.filter((each) => (isDaily || !each.isDaily) && (!before || (before.kind === "threshold") === !each.isDaily) && (limited || each.kind === kind));
   const limit = formField(`Limit, ${unitOf(station)}`, textInput({ size: 7, value: before?.[side] ?? "", inputmode: "text" }));
   const run = formField(`For how many ${formatSteps(2, station.step).replace(/^2 /, "")} in a row`, textInput({ size: 4, value: before?.for ?? 1, inputmode: "numeric" }));
   const at = before?.alert_at ?? 0.5;
@@ -204,9 +204,10 @@ function eventForm(station, before, done) {
   let usesPosition = false;
   const showKind = () => fill(place, ["above", "below"].includes(kind) ? limited && h("div", { class: "controls" }, limit.element, run.element) : kind !== "degree_heating_weeks" && baselineChoice(station, (uses) => (usesPosition = uses)));
   const submit = async () => {
-    const event = { ...before, alert_at: alertAt, name: name.control.value.trim() };
+    // Heat stress has fields that heatwaves have not.
+    const event = { ...(before?.kind === "threshold" || before?.kind === kind ? before : {}), alert_at: alertAt, name: name.control.value.trim() };
     if (["above", "below"].includes(kind)) {
-      if (limited) Object.assign(event, { above: undefined, below: undefined, [kind]: numberFrom("limit", limit.control.value, "24"), for: wholeFrom(run.control.value) });
+      if (limited) Object.assign(event, { above: undefined, below: undefined, [kind]: numberFrom(kind, limit.control.value, "24"), for: wholeFrom(run.control.value) });
     } else event.kind = kind;
     event.name ||= before?.name ?? defaultName(event, kind, station);
     await saveSettings(station.id, ({ events, webhooks, baseline }) => {
@@ -219,7 +220,7 @@ function eventForm(station, before, done) {
   };
   showKind();
   return dataForm(
-    { limit, for: run, name },
+    { above: limit, below: limit, for: run, name },
     submit,
     h("h3", {}, before ? "Change the alert" : "New alert"),
     h(
@@ -331,11 +332,7 @@ function hookForm(station, before, done) {
     if ((!before || password || address) && password.length < LEAST_SECRET) throw new FieldProblem("secret", `Enter at least ${LEAST_SECRET} characters.`);
     const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
     const hook = { url: address || before.url, ...(password ? { secret: password } : {}), events: chosen.length === names.length ? null : chosen };
-    await saveSettings(station.id, ({ webhooks }) => ({ webhooks: [...webhooks.filter((/** @type {any} */ each) => each.url !== before?.url), hook] })).catch((error) => {
-      // The service names its place in the list.
-      for (const detail of error.details ?? []) detail.location = detail.location.replace(/webhooks\[\d+\]\./, "");
-      throw error;
-    });
+    await saveSettings(station.id, ({ webhooks }) => ({ webhooks: [...webhooks.filter((/** @type {any} */ each) => each.url !== before?.url), hook] }));
     await done(before ? "The address is changed. Send a test to see whether it works." : "Alerts are sent there from now on. Send a test to see whether it works.");
   };
   const which = h("fieldset", { class: "field" }, h("legend", {}, "Which alerts"), boxes.map((box, i) => h("label", { class: "check" }, box, ` ${names[i]}`)));

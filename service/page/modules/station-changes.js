@@ -132,7 +132,8 @@ function showProblems(error, fields, rest) {
   if (!(error instanceof ApiError) && !(error instanceof FieldProblem)) console.error(error);
   const places = error instanceof FieldProblem ? [{ location: error.field, message: error.message }] : error instanceof ApiError ? error.details : [];
   const found = places.flatMap(({ location, message }) => {
-    const name = location.replace(/^(body|query)\./, "");
+    // Of an entry of a list, such as events[0].above, there is one form at a time.
+    const name = location.replace(/^(body|query)\./, "").replace(/^\w+\[\d+\]\./, "");
     const field = Object.keys(fields).find((key) => name === key || name.startsWith(`${key}.`) || name.startsWith(`${key}[`));
     return field ? [{ field: fields[field], message }] : [];
   });
@@ -143,7 +144,8 @@ function showProblems(error, fields, rest) {
 
 /** A message of the service for people: without names of fields, and without calls to make. @param {string} message */
 export function plainProblem(message) {
-  return sentence(message.replace(/^[a-z_]+(?:\[\d+\]|\.[a-z_]+)*: (?=\S)/, (found) => (found === "the file: " ? found : "")).replace(/[:;,] (?:see|create it with) (?:GET|PUT|POST|DELETE) .*$/, ""));
+  const named = message.replace(/^[a-z_]+(?:\[\d+\]|\.[a-z_]+)*: (?=\S)/, (found) => (found === "the file: " ? found : "")).replace(/^[a-z_]+\[\d+\]\.[a-z_]+ (?=is )/, "this ");
+  return sentence(named.replace(/; the values look like .*$/, "").replace(/[:;,] (?:see|create it with) (?:GET|PUT|POST|DELETE) .*$/, ""));
 }
 
 /** The error, with what it means for the page if the stations cannot be read. @param {unknown} error */

@@ -14,7 +14,7 @@ import { positionInWords } from "./world-map.js";
 /** @typedef {import("./station-changes.js").Station & {weather_fetch?: any}} Station */
 
 const OPEN_METEO = "open-meteo";
-const WEATHER_STEPS = /^(hour|day|PT\d+[HM])$/;
+const WEATHER_STEPS = ["hour", "day"];
 const SENT = "The position, rounded to 0.01°, is sent to Open-Meteo, which gives the wind and air temperature of the days ahead. Weather data by Open-Meteo.com.";
 
 /** The card of a station's settings. @param {Station} station @param {AbortSignal} signal */
@@ -70,7 +70,7 @@ function settingsForm(station, card) {
     await tellChange(id, card);
     fill(said, "Saved.");
   };
-  return dataForm({ name, latitude, longitude, weather }, submit, name.element, h("div", { class: "controls" }, latitude.element, longitude.element), (WEATHER_STEPS.test(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
+  return dataForm({ name, latitude, longitude, weather }, submit, name.element, h("div", { class: "controls" }, latitude.element, longitude.element), (WEATHER_STEPS.includes(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
 }
 
 /** The position in two fields, or in the first as people copy it. @param {HTMLInputElement} north @param {HTMLInputElement} east */
