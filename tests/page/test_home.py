@@ -197,6 +197,19 @@ def test_colours_go_from_cold_to_warm_and_every_one_is_readable(opened: Opened, 
         assert visit.accessibility_violations() == []
 
 
+def test_temperatures_and_colours_are_in_the_unit_that_the_reader_chose(visitor: Visitor, places: str) -> None:
+    visit = visitor(places, new=True)
+    page = visit.open()
+    station = stations_of(places)["plain"]
+    page.get_by_label("Unit of temperatures").select_option("°F")
+    visit.settle()
+    row = rows(page).nth(4)
+    expect(row).to_contain_text(f"{station['newest']['sst'] * 1.8 + 32:.1f}\N{NO-BREAK SPACE}°F")
+    expect(row).to_contain_text(f"{abs(station['anomaly']) * 1.8:.1f}\N{NO-BREAK SPACE}°F")
+    expect(page.get_by_text("Difference from usual, °F")).to_be_visible()
+    expect(page.get_by_role("list", name="Colours, from colder to warmer")).to_contain_text("−5−4−20+2+4+5")
+
+
 def test_near_places_form_a_group_that_says_its_count_and_its_most_pressing_state_and_opens(opened: Opened) -> None:
     _, page = opened()
     expect(pins(page)).to_have_count(2)
