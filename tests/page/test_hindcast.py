@@ -113,7 +113,7 @@ def test_the_score_of_a_forecast_stands_beside_that_of_all_and_persistence(shown
         mine = fmean((p - o) ** 2 for p, o in zip(predicted, came, strict=True)) ** 0.5
         always = fmean(error**2 for error in rmse[column]) ** 0.5
         assert row.get_by_role("rowheader").inner_text().strip() == name
-        assert row.get_by_role("cell").all_inner_texts() == [f"{mine:.2f} °C", f"{always:.2f} °C"]
+        assert row.get_by_role("cell").all_inner_texts() == [f"{mine:.2f}\u00a0°C", f"{always:.2f}\u00a0°C"]
     closer = sum(abs(p - o) < abs(q - o) for p, q, o in zip(forecast["sst"], persistence, came, strict=True))
     expect(card).to_contain_text(f"GRU was closer than persistence at {closer} of 12 steps")
     inside = sum(

@@ -54,6 +54,17 @@ def test_a_report_is_accessible_and_fits_without_script(visitor: Visitor, model:
     assert all(page.locator("figure svg").evaluate_all("all => all.map(svg => svg.ariaLabel)"))
 
 
+def test_a_guide_is_accessible_and_fits(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("manual/guides/stations")
+    for width, scheme in LOOKS:
+        visit.resize(width, scheme)
+        assert visit.accessibility_violations() == []
+        assert visit.content_width() <= width
+    page.get_by_role("link", name="All guides").click()
+    expect(page.get_by_role("heading", name="Glossary")).to_be_visible()
+
+
 def test_the_report_of_a_place_gives_its_errors_losses_and_seeds(shown: Shown, url: str) -> None:
     page = shown("models/nino12-gru/report").page
     query = {"dataset": "nino12"}

@@ -210,12 +210,26 @@ def test_one_test_period_and_one_typical_error_are_stated(shown: Shown, url: str
     intro = page.locator(".intro")
     expect(intro.get_by_role("heading")).to_have_text(f"Report on {title_of(url, dataset)}")
     expect(intro).to_contain_text(f"one test period, {PERIODS[dataset]}, which was not used for training or tuning")
-    expect(intro).to_contain_text(f"is {chosen['rmse']:.{2 if chosen['rmse'] > 0.1 else 3}f} °C")
+    expect(intro).to_contain_text(f"is {chosen['rmse']:.{2 if chosen['rmse'] > 0.1 else 3}f}\u00a0°C")
     text = page.locator("main").inner_text()
     assert [term for term in ("Climatology", "best", "skill", "off by") if term in text] == []
     links = {link.inner_text(): link.get_attribute("href") for link in page.locator(".controls a").all()}
     assert links["The forecast"] == f"/place/sea/{dataset}"
     assert httpx.get(f"{url}{links['How the networks were trained']}").status_code == 200
+
+
+def test_the_report_follows_the_unit_that_was_chosen(visitor: Visitor, url: str) -> None:
+    page = visitor(new=True).open("report/nino12?day=2009-12-01&network=gru")
+    page.get_by_label("Unit of temperatures").select_option("°F")
+    answer = httpx.get(f"{url}/compare", params={"dataset": "nino12"}).json()
+    chosen = next(model for model in answer["models"] if model["model"] == answer["best"])
+    expect(page.locator(".intro")).to_contain_text(f"is {chosen['rmse'] * 1.8:.2f}\u00a0°F")
+    row = page.get_by_role("table", name="Errors over the test period").get_by_role("row").nth(1)
+    expect(row).to_contain_text(f"{answer['models'][0]['rmse'] * 1.8:.4f}")
+    expect(page.locator(".hindcast .said")).to_contain_text("°F")
+    expect(page.locator(".plot").first).to_contain_text("SST, °F")
+    texts = page.locator(".plot text, .said, .score, .intro > p").all_text_contents()
+    assert [text for text in texts if "°C" in text] == []
 
 
 def test_metric_definitions_open_on_click(shown: Shown) -> None:

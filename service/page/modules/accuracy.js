@@ -1,6 +1,7 @@
 // @ts-check
 /** Model accuracy: the error table, and definitions of the metrics. */
 
+import { inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
 import { definitionList } from "./glossary.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
@@ -13,8 +14,8 @@ const METRICS = ["mae", "rmse", "mape"];
 const DECIMALS = { mae: 4, rmse: 4, mape: 2 };
 /** @type {[string, string][]} */
 const DEFINITIONS = [
-  ["MAE", "Mean absolute error, °C: how far off a forecast is on average."],
-  ["RMSE", "Root-mean-square error, °C, called the typical error on this page: like MAE, but large errors count for more."],
+  ["MAE", "Mean absolute error: how far off a forecast is on average."],
+  ["RMSE", "Root-mean-square error, called the typical error on this page: like MAE, but large errors count for more."],
   ["MAPE", "Mean absolute percentage error: the error as a percentage of the temperature in °C. It depends on where 0 °C lies, so compare it only between models for the same location."],
 ];
 
@@ -33,9 +34,9 @@ export function accuracyTable(comparison, caption, { markChosen = false } = {}) 
       markChosen && model.model === comparison.best && h("span", { class: "tag" }, "chosen"),
       model.caveat && h("span", { class: "tag" }, model.caveat),
     ),
-    ...METRICS.map((metric) => fixed(model[metric], /** @type {any} */ (DECIMALS)[metric])),
+    ...METRICS.map((metric) => fixed(metric === "mape" ? model.mape : inUnit(model[metric], "difference"), /** @type {any} */ (DECIMALS)[metric])),
   ]);
-  const element = dataTable(caption, ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
+  const element = dataTable(caption, ["Model", headed("MAE", unit()), headed("RMSE", unit()), headed("MAPE", "%")], rows);
   const firstReference = comparison.models.findIndex((/** @type {any} */ model) => model.kind === "baseline");
   if (firstReference > 0) element.querySelectorAll("tbody tr")[firstReference].classList.add("first-reference");
   return element;
@@ -77,6 +78,6 @@ function joinWords(names) {
 }
 
 /** @param {string} name @param {string} text */
-function unit(name, text) {
+function headed(name, text) {
   return [name, h("span", { class: "unit" }, ` ${text}`)];
 }

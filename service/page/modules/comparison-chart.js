@@ -1,6 +1,7 @@
 // @ts-check
 /** A chart of observed and forecast SST, with the errors and the differences between the networks below. */
 
+import { inUnit, unit } from "./degrees.js";
 import { columnTime, formatTime, hoverFormat } from "./times.js";
 import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
@@ -54,14 +55,14 @@ export function comparisonFigure(results, shown, range) {
         showgrid: false,
         range: timeExtent(results.timestamps),
       },
-      yaxis: panel(panels.sst, axisRange(temperatures, slice), { nticks: 6 }),
-      yaxis2: panel(panels.errors, axisRange([...errors, [0]], slice), { zeroline: true, nticks: 4 }),
-      ...(panels.differences && { yaxis3: panel(panels.differences, axisRange([...differences, [0]], slice), { zeroline: true, nticks: 4 }) }),
+      yaxis: panel(panels.sst, axisRange(temperatures, slice), { nticks: 6, unit: "temperature" }),
+      yaxis2: panel(panels.errors, axisRange([...errors, [0]], slice), { zeroline: true, nticks: 4, unit: "difference" }),
+      ...(panels.differences && { yaxis3: panel(panels.differences, axisRange([...differences, [0]], slice), { zeroline: true, nticks: 4, unit: "difference" }) }),
       margin: { l: 44, r: 12, t: 30, b: 40 },
       annotations: [
-        { ...panelTitle("SST, °C", 1), yshift: 12 },
-        panelTitle("Error: forecast minus observed, °C", panels.errors[1]),
-        ...(panels.differences ? [panelTitle("Each network minus their mean, °C", panels.differences[1])] : []),
+        { ...panelTitle(`SST, ${unit()}`, 1), yshift: 12 },
+        panelTitle(`Error: forecast minus observed, ${unit()}`, panels.errors[1]),
+        ...(panels.differences ? [panelTitle(`Each network minus their mean, ${unit()}`, panels.differences[1])] : []),
       ],
     },
     extent: slice,
@@ -69,8 +70,8 @@ export function comparisonFigure(results, shown, range) {
     describe: (i) =>
       [
         formatTime(results.timestamps[i], results.step),
-        `observed ${fixed(results.observed[i], 2)}`,
-        ...models.map(([kind, values]) => `${modelTitle(kind)} ${fixed(values[i], 2)}`),
+        `observed ${fixed(inUnit(results.observed[i]), 2)}`,
+        ...models.map(([kind, values]) => `${modelTitle(kind)} ${fixed(inUnit(values[i]), 2)}`),
       ].join(", "),
     pointsAt: (i) => data.map((_, curveNumber) => ({ curveNumber, pointNumber: drawnPosition(indices, i) })),
   };
@@ -85,7 +86,7 @@ export function comparisonRows(results, shown, range) {
   const [first, end] = indexRange(results.timestamps, range);
   const rows = results.timestamps
     .slice(first, end)
-    .map((time, i) => [columnTime(time, results.step), ...[results.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
+    .map((time, i) => [columnTime(time, results.step), ...[results.observed, ...models.map(([, values]) => values)].map((values) => fixed(inUnit(values[first + i]), 2))]);
   return { head: ["Time (UTC)", "Observed", ...models.map(([kind]) => modelTitle(kind))], rows };
 }
 

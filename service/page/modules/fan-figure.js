@@ -1,6 +1,7 @@
 // @ts-check
 /** The fan of a past forecast: what was observed before, what was forecast, and what was observed then. */
 
+import { inUnit, unit } from "./degrees.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
@@ -49,22 +50,22 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
     data,
     layout: {
       xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: [past.timestamps[0], x[x.length - 1]] },
-      yaxis: { nticks: LINES + 1, ...fixedRange(valueRange(past.values, forecast)) },
+      yaxis: { nticks: LINES + 1, unit: "temperature", ...fixedRange(valueRange(past.values, forecast)) },
       margin: { l: 44, r: 12, t: 30, b: 40 },
-      annotations: [{ ...panelTitle("SST, °C", 1), yshift: 12 }],
+      annotations: [{ ...panelTitle(`SST, ${unit()}`, 1), yshift: 12 }],
       shapes: [verticalLine(forecast.origin)],
     },
     extent: [0, n + forecast.timestamps.length],
-    describe: (i) => (i < n ? `${formatTime(past.timestamps[i], step)}, observed ${fixed(past.values[i], 2)}` : describeLead(forecast, model, step, i - n, came)),
+    describe: (i) => (i < n ? `${formatTime(past.timestamps[i], step)}, observed ${fixed(inUnit(past.values[i]), 2)}` : describeLead(forecast, model, step, i - n, came)),
     pointsAt: (i) => curve(i).map((curveNumber) => ({ curveNumber, pointNumber: i < n ? i : i - n + 1 })),
   };
 }
 
 /** @param {import("./past-forecasts.js").PastForecast} forecast @param {string} model @param {string} step @param {number} i @param {boolean} came */
 function describeLead({ timestamps, sst, intervals, observed, baselines }, model, step, i, came) {
-  const bands = intervals.map(({ level, lower, upper }) => `${level}% ${fixed(lower[i], 2)} to ${fixed(upper[i], 2)}`);
-  const parts = [formatTime(timestamps[i], step), `${modelTitle(kindOf(model))} forecast ${fixed(sst[i], 2)}`, ...bands, `persistence ${fixed(baselines.persistence[i], 2)}`];
-  return [...parts, ...(came ? [observed[i] === null ? "nothing was observed" : `observed ${fixed(observed[i], 2)}`] : [])].join(", ");
+  const bands = intervals.map(({ level, lower, upper }) => `${level}% ${fixed(inUnit(lower[i]), 2)} to ${fixed(inUnit(upper[i]), 2)}`);
+  const parts = [formatTime(timestamps[i], step), `${modelTitle(kindOf(model))} forecast ${fixed(inUnit(sst[i]), 2)}`, ...bands, `persistence ${fixed(inUnit(baselines.persistence[i]), 2)}`];
+  return [...parts, ...(came ? [observed[i] === null ? "nothing was observed" : `observed ${fixed(inUnit(observed[i]), 2)}`] : [])].join(", ");
 }
 
 /** The observations up to the origin. @param {{timestamps: string[], values: (number | null)[]}} history @param {import("./past-forecasts.js").PastForecast} forecast */

@@ -4,6 +4,7 @@
 import { readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
+import { inUnit, temperature } from "./degrees.js";
 import { fill, h, uniqueId } from "./dom.js";
 import { fanFigure } from "./fan-figure.js";
 import { bandLabel, isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
@@ -209,11 +210,11 @@ class Hindcast {
     const { model, step } = this.source;
     const band = intervals.find(({ level }) => level === 80) ?? intervals[0];
     const places = band && band.upper[0] - band.lower[0] < NARROW_CELSIUS ? 2 : 1;
-    const range = band ? ` (${band.level}%: ${fixed(band.lower[0], places)} to ${fixed(band.upper[0], places)})` : "";
-    const said = `${modelTitle(kindOf(model))} would have forecast ${fixed(sst[0], places)}\u00a0°C for ${formatTime(timestamps[0], step)}${range}.`;
+    const range = band ? ` (${band.level}%: ${fixed(inUnit(band.lower[0]), places)} to ${fixed(inUnit(band.upper[0]), places)})` : "";
+    const said = `${modelTitle(kindOf(model))} would have forecast ${temperature(sst[0], places)} for ${formatTime(timestamps[0], step)}${range}.`;
     const doubt = intervals.some(({ calibrated }) => !calibrated) ? " The values until then are unlike the training data, so the intervals are uncalibrated." : "";
     if (!this.came) return `${said}${doubt}`;
-    const came = observed[0] === null ? "No value was observed then." : `It was ${fixed(observed[0], places)}\u00a0°C.`;
+    const came = observed[0] === null ? "No value was observed then." : `It was ${temperature(observed[0], places)}.`;
     return `${said} ${came}${doubt}`;
   }
 

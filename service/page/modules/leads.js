@@ -3,6 +3,7 @@
 
 import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
+import { inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
 import { panelTitle, verticalLine } from "./layout.js";
 import { lineTrace } from "./traces.js";
@@ -31,9 +32,9 @@ export function leadErrorsCard(leads, horizon, signal) {
     h("header", {}, h("h2", {}, "Errors by how far ahead"), h("p", {}, "Typical error (RMSE)")),
     h("div", { class: "controls" }, toggleGroup("Show", errors.map(([kind]) => ({ value: kind, text: modelLabel(kind) })), shown, choose)),
     chart.element,
-    tableDisclosure("Typical error by how far ahead, °C", () => ({
+    tableDisclosure(`Typical error by how far ahead, ${unit()}`, () => ({
       head: ["Steps ahead", ...errors.map(([kind]) => modelTitle(kind))],
-      rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(values[i], 4))]),
+      rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(inUnit(values[i], "difference"), 4))]),
     })),
   ];
 }
@@ -52,13 +53,13 @@ function leadFigure(errors, step, horizon) {
     data: ordered.map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { hovertemplate: "%{y:.3f} °C" })),
     layout: {
       xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})` }, nticks: 8 },
-      yaxis: { nticks: 5, rangemode: "tozero" },
+      yaxis: { nticks: 5, unit: "difference", rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
-      annotations: [panelTitle("Typical error, °C", 1)],
+      annotations: [panelTitle(`Typical error, ${unit()}`, 1)],
       shapes: [verticalLine(horizon)],
     },
     extent: [0, leads.length],
-    describe: (i) => [`${formatSteps(i + 1, step)} ahead`, ...errors.map(([kind, values]) => `${modelTitle(kind)} ${fixed(values[i], 3)}`)].join(", "),
+    describe: (i) => [`${formatSteps(i + 1, step)} ahead`, ...errors.map(([kind, values]) => `${modelTitle(kind)} ${fixed(inUnit(values[i], "difference"), 3)}`)].join(", "),
     pointsAt: (i) => ordered.map((_, curveNumber) => ({ curveNumber, pointNumber: i })),
   };
 }

@@ -4,10 +4,10 @@
 import { ADD, reportPath, seaPath } from "./address.js";
 import { ApiError, getJson } from "./api.js";
 import { loadReleases } from "./datasets.js";
+import { difference } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { glossary } from "./glossary.js";
 import { modelLabel, modelTitle } from "./models.js";
-import { fixed } from "./numbers.js";
 import { capitalised } from "./record.js";
 import { releaseReport } from "./release-report.js";
 import { dataTable } from "./table.js";
@@ -65,7 +65,7 @@ function part(name, text, releases, signal) {
 /** @param {import("./datasets.js").Dataset} release @param {AbortSignal} signal */
 function releaseCard({ name, title, models, best }, signal) {
   const isPlace = best.kind === "place";
-  const typical = isPlace && best.accuracy.rmse !== null ? ` One step ahead, its typical error is ${fixed(best.accuracy.rmse, best.accuracy.rmse < 0.1 ? 3 : 2)} °C.` : "";
+  const typical = isPlace && best.accuracy.rmse !== null ? ` One step ahead, its typical error is ${difference(best.accuracy.rmse, best.accuracy.rmse < 0.1 ? 3 : 2)}.` : "";
   const choice = isPlace ? `${modelTitle(best.cell)} was chosen before the test period.${typical}` : `${modelTitle(best.cell)} was chosen on seas that it had not seen. It forecasts where a series is too short for the mixture.`;
   const step = stepAdjective(best.step);
   const subject = isPlace ? title : `${capitalised(step)} forecasts`;

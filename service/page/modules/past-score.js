@@ -1,9 +1,9 @@
 // @ts-check
 /** How good a past forecast was, beside all forecasts of the test period and persistence. */
 
+import { difference } from "./degrees.js";
 import { h } from "./dom.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
-import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
 import { formatSteps } from "./times.js";
 
@@ -31,7 +31,7 @@ export function scorePanel({ sst, baselines, intervals, observed }, leads, { mod
   return [
     h("h3", {}, "How right was it?"),
     h("p", { class: "note" }, `Typical error over ${formatSteps(sst.length, step)}`),
-    dataTable("Typical error", ["Model", "This forecast", "All forecasts"], rows.map(({ label, errors }) => [label, ...errors.map((error) => `${fixed(error, places)} °C`)])),
+    dataTable("Typical error", ["Model", "This forecast", "All forecasts"], rows.map(({ label, errors }) => [label, ...errors.map((error) => difference(error, places))])),
     h("p", { class: "note" }, `In this forecast, ${modelTitle(kind)} was closer than persistence at ${closer} of ${known.length} steps.${inside.length ? ` Of ${known.length} ${known.length === 1 ? "observation" : "observations"}, ${inside.join(" and ")}.` : ""}`),
   ];
 }

@@ -10,13 +10,14 @@ import { numberField, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
 import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
 import { findDataset } from "./datasets.js";
+import { difference, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
 import { showHindcast } from "./hindcast.js";
 import { leadErrorsCard } from "./leads.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
-import { fixed, formatCount } from "./numbers.js";
+import { formatCount } from "./numbers.js";
 import { releaseReport } from "./release-report.js";
 import { skillBars } from "./skill-bars.js";
 import { tableDisclosure } from "./table.js";
@@ -138,10 +139,10 @@ function introduction(comparison) {
   const chosen = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
   const period = formatPeriod(comparison.test.start, comparison.test.end, comparison.step);
   const caveat = caveatSentence(comparison.models);
-  const error = fixed(chosen.rmse, chosen.rmse < 0.1 ? 3 : 2);
+  const error = difference(chosen.rmse, chosen.rmse < 0.1 ? 3 : 2);
   return [
     `Everything here is measured over one test period, ${period}${caveat ? `. ${caveat} ` : ", which was not used for training or tuning. "}`,
-    h("strong", {}, `${formatSteps(comparison.horizon, comparison.step)} ahead, the typical error of ${modelTitle(kindOf(chosen.model))}, the chosen network, is ${error} °C`),
+    h("strong", {}, `${formatSteps(comparison.horizon, comparison.step)} ahead, the typical error of ${modelTitle(kindOf(chosen.model))}, the chosen network, is ${error}`),
     ".",
   ];
 }
@@ -186,8 +187,8 @@ function plotCard(results, signal) {
       }),
     ),
     chart.element,
-    spread !== null && h("p", { class: "note" }, `On average, the networks are within ${fixed(spread, spread < 0.01 ? 3 : 2)} °C of each other, so their lines almost coincide; the lowest panel shows how they differ, on a scale for that. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
-    tableDisclosure(`Observed and forecast SST for ${results.dataset}, °C`, () => comparisonRows(results, shown, chart.range)),
+    spread !== null && h("p", { class: "note" }, `On average, the networks are within ${difference(spread, spread < 0.01 ? 3 : 2)} of each other, so their lines almost coincide; the lowest panel shows how they differ, on a scale for that. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
+    tableDisclosure(`Observed and forecast SST for ${results.dataset}, ${unit()}`, () => comparisonRows(results, shown, chart.range)),
   ];
 }
 
