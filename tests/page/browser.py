@@ -32,7 +32,7 @@ _FLAGS: Final = (
     # A request to another host fails, and the browser reports it.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-_AA: Final = {
+AA: Final = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],
 }
@@ -106,7 +106,7 @@ class Visit:
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(Axe().axe_script)
         violations = self.page.evaluate(
-            "async ([context, options]) => (await axe.run(context, options)).violations", [_SKIP_REPEATED_ROWS, _AA]
+            "async ([context, options]) => (await axe.run(context, options)).violations", [_SKIP_REPEATED_ROWS, AA]
         )
         return [
             f"{violation['id']}: {violation['help']}: {[node['html'][:200] for node in violation['nodes'][:3]]}"

@@ -70,7 +70,7 @@ class Answer:
     """The answer to one request.
 
     Attributes:
-        body: the text to send.
+        body: the text or bytes to send.
         status: HTTP status.
         headers: further headers.
         promised: number of bytes that are announced but not sent; a chunked answer lacks its last chunk instead.
@@ -78,7 +78,7 @@ class Answer:
         chunked: whether the answer is sent in chunks.
     """
 
-    body: str = ""
+    body: str | bytes = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     promised: int = 0
@@ -106,6 +106,8 @@ class Erddap:
 
     def answer(self, path: str, query: str) -> Answer:
         if path in self.files:
+            if query:
+                self.asked.append(f"{path}?{unquote(query)}")
             return self.files[path]
         infos = {
             "buoy": TABLE_INFO,
@@ -152,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         # Tomcat, which ERDDAP runs in, refuses these characters unless they are percent-encoded.
         assert not set('"<>[]{}|\\^` ') & set(asked.query), asked.query
         answer = self.erddap.answer(asked.path, asked.query)
-        body = answer.body.encode()
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

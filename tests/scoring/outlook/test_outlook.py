@@ -5,20 +5,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
+from forecasting.climatology.annual_cycle import evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.models.universal.references import REFERENCES
 from scoring.outlook.colours import COAST, LAND
+from tests.page.browser import AA, find_chromium, launch
 from tests.scoring.commands import exists, finish, wait_for
 from tests.scoring.grids.sample import opened, save
 from tests.scoring.heatwaves import DAYS, START, with_departure
-from tests.scoring.outlook.sample import COLUMNS, EAST, ISLAND, WEST, grid, latest, names, outlook, saved
+from tests.scoring.outlook.sample import COLUMNS, CORNER, EAST, ISLAND, ROWS, WEST, grid, latest, names, outlook, saved
+from tests.servers.erddap import Answer, Erddap, serving
 from tests.zygote import Popen
 
 HORIZON = 3
@@ -139,6 +145,125 @@ def test_ten_years_of_the_grid_are_its_own_baseline(seas: Path, tmp_path: Path) 
     forecast = opened(tmp_path / "out" / "latest" / "outlook.nc")
     assert forecast["event_heatwave_state"].values.tolist() == [[2, 0], [2, 0]]
     assert forecast["event_cold_spell_state"].values.tolist() == [[0, 2], [0, 2]]
+
+
+def baseline_file(folder: Path, *names: str) -> Path:
+    """Write a baseline that is half a degree above the climatology of each position, with thresholds 1 °C from it."""
+    lat, lon = CORNER[0] + np.arange(ROWS), CORNER[1] + np.arange(COLUMNS)
+    days = np.datetime64("2016-01-01T12:00:00") + np.arange(366) * np.timedelta64(1, "D")
+    usual = np.moveaxis(evaluate(GlobalClimatology.load().coefficients(lat[:, None], lon), days), -1, 0) + 0.5
+    fields = {"climatology": usual, "threshold": usual + 1, "cold_threshold": usual - 1}
+    axes = {"lat": lat, "lon": lon, "dayofyear": np.arange(1, 367)}
+    dims = ("dayofyear", "lat", "lon")
+    data = xr.Dataset({name: (dims, fields[name], {"units": "Celsius"}) for name in names}, axes)
+    return save(data, folder / "usual.nc")
+
+
+def test_a_file_says_what_is_usual(seas: Path, tmp_path: Path) -> None:
+    usual = baseline_file(tmp_path, "climatology", "threshold", "cold_threshold")
+    command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--baseline", usual)
+    assert outlook(*command) == 0
+    with xr.open_dataset(usual, engine="h5netcdf") as given:
+        day = given["climatology"].isel(dayofyear=60)  # 1 March
+        months = given["climatology"].values.reshape(366, ROWS, COLUMNS)
+    data = opened(tmp_path / "out" / "latest" / "outlook.nc")
+    np.testing.assert_allclose(data["anomaly"][0], data["sst"][0] - day, atol=1e-5)
+    assert (data["event_heatwave_state"].isel(lon=WEST) == 2).all()
+    assert (data["event_cold_spell_state"].isel(lon=EAST) == 2).all()
+    assert (data["event_cold_spell_state"].isel(lon=WEST) == 0).all()
+    days = np.arange("2016-01-01", "2017-01-01", dtype="datetime64[D]").astype("datetime64[M]").astype(int) % 12
+    warmest = np.stack([months[days == month].mean(axis=0) for month in range(12)]).max(axis=0)
+    np.testing.assert_allclose(data["event_heat_stress_mmm"].isel(lon=WEST), warmest[:, WEST], atol=1e-4)
+    described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
+    assert described["caption"][1] == "Usual: the baseline usual.nc."
+
+
+def test_a_file_without_cold_thresholds_gives_no_cold_spells(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usual = baseline_file(tmp_path, "climatology", "threshold")
+    command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--baseline", usual)
+    assert outlook(*command) == 0
+    data = opened(tmp_path / "out" / "latest" / "outlook.nc")
+    assert (data["event_heatwave_state"].isel(lon=WEST) == 2).all()
+    assert np.isnan(data["event_cold_spell_probability"]).all()
+    assert "28 without event cold spell: the threshold of the baseline is above" in capsys.readouterr().out
+
+
+def test_a_file_in_chunks_of_cells_is_read_as_one_in_chunks_of_days(seas: Path, tmp_path: Path) -> None:
+    usual = baseline_file(tmp_path, "climatology", "threshold")
+    with xr.open_dataset(usual, engine="h5netcdf") as data:
+        encoding = {name: {"chunksizes": (366, 1, 2)} for name in data.data_vars}
+        data.load().to_netcdf(tmp_path / "cells.nc", engine="h5netcdf", encoding=encoding)
+    command = ("--artifacts", seas, "--horizon", 1, "--baseline")
+    assert outlook(saved(tmp_path), "-o", tmp_path / "days", *command, usual) == 0
+    assert outlook(tmp_path / "in.nc", "-o", tmp_path / "cells", *command, tmp_path / "cells.nc") == 0
+    expected, data = (opened(tmp_path / name / "latest" / "outlook.nc") for name in ("days", "cells"))
+    for name in ("anomaly", "event_heatwave_threshold", "event_heat_stress_mmm"):
+        np.testing.assert_array_equal(data[name], expected[name])
+
+
+@pytest.fixture
+def erddap() -> Iterator[Erddap]:
+    with serving() as server:
+        yield server
+
+
+def test_a_box_of_a_dataset_on_a_server_is_downloaded(erddap: Erddap, seas: Path, tmp_path: Path) -> None:
+    content = bytes(grid().to_netcdf(engine="scipy"))
+    erddap.files["/erddap/griddap/year.nc"] = Answer(content)
+    command = ("-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--days", 60)
+    address = f"{erddap.url}/griddap/year.html"
+    assert outlook(address, *command, "--lat=-4:-1", "--lon", "176:183") == 0
+    assert erddap.asked[-1] == "/erddap/griddap/year.nc?sst[last-59:1:last][0][(-4):1:(-1)][(176):1:(183)]"
+    described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
+    assert "from sst of year.nc" in described["caption"][0]
+
+
+@pytest.mark.parametrize(
+    ("page", "answer", "sentence"),
+    [
+        ("griddap/none", None, "unknown datasetID=none"),
+        ("griddap/year", Answer("<html><title>Down</title>"), "sent a web page (Down) instead of data"),
+        ("griddap/year", Answer("no grid"), "year.nc: is not NetCDF or Zarr"),
+        ("griddap/buoy", None, "buoy is a table, not a grid"),
+        ("tabledap/buoy", None, "is not a dataset of griddap"),
+    ],
+)
+def test_a_server_without_the_grid_is_quoted(
+    erddap: Erddap, tmp_path: Path, capsys: pytest.CaptureFixture[str], page: str, answer: Answer | None, sentence: str
+) -> None:
+    if answer is not None:
+        erddap.files["/erddap/griddap/year.nc"] = answer
+    box = ("--lat=-4:-1", "--lon", "176:183", "--variable", "sst")
+    assert outlook(f"{erddap.url}/{page}", "-o", tmp_path / "out", *box) == 2
+    assert sentence in capsys.readouterr().err
+    assert not [name for name in names(tmp_path / "out") if name != ".downloads"] if answer else True
+
+
+def test_the_page_shows_each_map_with_its_words_by_keyboard_and_from_a_file(folder: Path) -> None:
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    errors = list[str]()
+    with sync_playwright() as playwright, launch(playwright, chromium) as browser:
+        page = browser.new_page(color_scheme="dark")
+        page.on("console", lambda message: errors.append(message.text))
+        page.on("requestfailed", lambda request: errors.append(request.url))
+        page.goto((folder / "latest" / "index.html").resolve().as_uri())
+        page.get_by_label("Day").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#day").inner_text() == "2024-03-02, day 2"
+        page.get_by_label("Marine heatwaves, probability").check()
+        image = page.locator("#map")
+        assert str(image.get_attribute("src")) == "maps/heatwave-probability-2.png"
+        assert page.evaluate("document.getElementById('map').decode().then(() => true)")
+        text = page.locator("#text").inner_text()
+        assert text.startswith("A marine heatwave is more likely than not in 43 % of the sea.")
+        assert text in str(image.get_attribute("alt"))
+        violations = Axe().run(page, options=AA).response["violations"]
+        assert [violation["id"] for violation in violations] == []
+    assert errors == []
 
 
 def start(*arguments: object) -> Popen:
