@@ -6,7 +6,6 @@ import { ApiError, getJson, withQuery } from "./api.js";
 import { byAttention, listedStation } from "./attention.js";
 import { textField } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
-import { loadExamples } from "./example-seas.js";
 import { formatCount } from "./numbers.js";
 import { anomalyText, attributes, placesMap } from "./places-map.js";
 import { latestOnly, runTask } from "./task.js";
@@ -150,7 +149,9 @@ function row(place) {
 
 /** @param {HTMLElement} part @param {AbortSignal} signal @param {(seas: Listed[]) => void} shown */
 function showExamples(part, signal, shown) {
-  return runTask(part, "Loading examples", signal, loadExamples, (seas) => {
+  // Most visits need neither this module nor the releases.
+  const load = async (/** @type {AbortSignal} */ stop) => (await import("./example-seas.js")).loadExamples(stop);
+  return runTask(part, "Loading examples", signal, load, (seas) => {
     fill(part, h("ul", { class: "places", id: "examples", "aria-label": "Examples" }, seas.map(row)));
     shown(seas);
   });
