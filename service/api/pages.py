@@ -156,6 +156,9 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The modules of each address of the page, as in address.js and place.js. A part of a path may contain slashes."""
 
+_START_WITH_MODELS: Final = ("/place/sea/", "/report/", "/about/")
+"""Addresses whose views ask for `/models` first. A browser can ask earlier if that needs no key."""
+
 router = APIRouter(include_in_schema=False)
 
 _CACHE_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -172,7 +175,8 @@ def _page_of(path: str) -> Callable[..., Response]:
         if path == HOME and not {"view", "dataset"}.isdisjoint(request.query_params):
             return _moved(dict(request.query_params), settings.default_dataset)
         modules = tuple(assets.page.modules_of("main", *VIEWS[path]))
-        html = _page_html(assets.page, modules, settings.max_body_bytes, forecasts_are_open(settings))
+        starts_with_models = path.startswith(_START_WITH_MODELS) and forecasts_are_open(settings)
+        html = _page_html(assets.page, modules, settings.max_body_bytes, starts_with_models)
         return HTMLResponse(html, headers=_REVALIDATE | {"Content-Security-Policy": PAGE_POLICY})
 
     return page
@@ -221,17 +225,17 @@ def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Respons
 
 
 @lru_cache(maxsize=64)
-def _page_html(page: Bundle, modules: tuple[str, ...], max_bytes: int, is_open: bool) -> str:
+def _page_html(page: Bundle, modules: tuple[str, ...], max_bytes: int, starts_with_models: bool) -> str:
     """Return the HTML with one style sheet, and a link to each thing that a browser should load at once.
 
-    These are the modules, unless they are bundled, and the releases, if the view shows them and nobody needs a key.
+    These are the modules, unless they are bundled, and what the view asks for first.
     """
     style, *others = _STYLES.finditer(text := _index())
     text = text[: style.start()] + style[0].replace(style[1], "page.css") + text[others[-1].end() :]
     preloads = [f'<link rel="modulepreload" href="{page.folder}/{name}">' for name in modules]
     if BUNDLE in page.files:
         preloads, text = [], text.replace("modules/main.js", BUNDLE)
-    if is_open and "modules/datasets.js" in modules:
+    if starts_with_models:
         preloads.append('<link rel="preload" href="/models" as="fetch" crossorigin="anonymous">')
     return Template(text).substitute(assets=page.folder, preloads="\n  ".join(preloads), largest=max_bytes)
 

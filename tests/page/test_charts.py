@@ -11,13 +11,8 @@ from playwright.sync_api import Download, Page, expect
 from tests.page.browser import PHONE, Profiles, box_of
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop
-from tests.page.test_everywhere import open_view
+from tests.page.test_everywhere import WITHOUT_CODE, open_view
 
-WITHOUT_CODE = """() => {
-  const main = document.querySelector("main").cloneNode(true);
-  main.querySelectorAll("pre, code, textarea").forEach(element => element.remove());
-  return main.textContent;
-}"""
 DATE = re.compile(r"^(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d UTC)?$")
 
 

@@ -223,10 +223,10 @@ def test_flagged_values_are_marked_in_the_plot_and_described(shown: Shown) -> No
     )
     values = plot.evaluate(OBSERVED)
     assert marks == {
-        "Flagged suspect (kept)": [["2002-09-01T00:00:00Z"], [f"{values[20]:.2f} °C"]],
+        "Flagged suspect (kept)": [["2002-09-01T00:00:00Z"], [f"{values[20]:.2f}\u00a0°C"]],
         "Flagged fail (excluded)": [
             ["2001-11-01T00:00:00Z", "2001-12-01T00:00:00Z"],
-            ["22.27 °C", "99.90 °C (off the scale)"],
+            ["22.27\u00a0°C", "99.90\u00a0°C (off the scale)"],
         ],
     }
     # A value far off the scale does not flatten the others.

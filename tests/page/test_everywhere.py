@@ -10,6 +10,12 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, drop_file, flagged
 from tests.page.titles import title_of
 
+WITHOUT_CODE = """() => {
+  const main = document.querySelector("main").cloneNode(true);
+  main.querySelectorAll("pre, code, textarea").forEach(element => element.remove());
+  return main.textContent;
+}"""
+
 VIEWS = {
     "compare": "report/nino12",
     "compare-buoy": "report/neracoos-b01",
@@ -245,3 +251,22 @@ def test_nothing_moves_while_a_view_loads_over_a_slow_network(visitor: Visitor, 
     page = visit.open(path)
     expect(page.locator("footer")).to_be_visible()
     assert page.evaluate("window.shift") < 0.1
+
+
+@pytest.mark.parametrize("path", ["report/nino12", "about/models"])
+def test_in_fahrenheit_nothing_is_in_celsius(visitor: Visitor, path: str) -> None:
+    visit = visitor(new=True)
+    page = visit.open(path)
+    page.get_by_label("Unit of temperatures").select_option("°F")
+    visit.settle()
+    page.evaluate("document.querySelectorAll('main details:not([open]) > summary').forEach(summary => summary.click())")
+    visit.settle()
+    said = []
+    for chart in page.locator(".chart:visible").all():
+        chart.focus()
+        page.keyboard.press("End")
+        said.append(page.locator("#announcement").inner_text())
+    text = page.evaluate(WITHOUT_CODE)
+    # MAPE depends on where 0 °C lies.
+    assert "°C" not in text.replace("temperature in °C. It depends on where 0 °C lies", "") + " ".join(said)
+    assert "°F" in text

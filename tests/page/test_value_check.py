@@ -43,7 +43,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
     expect(card.locator(".legend")).to_contain_text("Looks implausible")
     times, texts = plot.evaluate(RINGS)
     assert times == ["2022-01-30T00:00:00Z", "2022-02-28T00:00:00Z"]
-    assert texts == ["9.00 °C", "35.00 °C"]
+    assert texts == ["9.00\u00a0°C", "35.00\u00a0°C"]
     # The last value is at the edge of the chart, and its ring is whole.
     assert plot.locator(".marks path[transform]").count() == 2
     assert plot.evaluate(CLIPPED) == 0

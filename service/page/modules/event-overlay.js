@@ -1,9 +1,9 @@
 // @ts-check
 /** What events add to the chart of a forecast: the usual curve, the threshold, bands I to IV, and a strip of event days. */
 
+import { temperature } from "./degrees.js";
 import { CATEGORIES } from "./event-kinds.js";
 import { percent } from "./event-words.js";
-import { fixed } from "./numbers.js";
 import { colour, tint } from "./theme.js";
 import { milliseconds } from "./times.js";
 
@@ -67,7 +67,7 @@ export function eventOverlay(history, days, outcome, leads) {
       yaxis2: { domain: [0, STRIP_HEIGHT], range: [STRIP.low, STRIP.high], dtick: 1, showgrid: false, zeroline: false },
       annotations: [{ text: `${days.kind.name === "heatwave" ? "Heatwave" : "Cold-spell"} days`, x: 0, xref: "paper", y: STRIP_HEIGHT, yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 4, font: { size: 11, color: colour("muted") } }],
     },
-    describe: (i) => `, usual ${fixed(usual[i], 2)}, ${days.kind.percentile} ${fixed(threshold[i], 2)}${i < n ? pastText(days, i) : `, ${percent(ahead.probability[i - n] ?? 0)} likely to be in a ${days.kind.name}`}`,
+    describe: (i) => `, usual ${temperature(usual[i], 2)}, ${days.kind.percentile} ${temperature(threshold[i], 2)}${i < n ? pastText(days, i) : `, ${percent(ahead.probability[i - n] ?? 0)} likely to be in a ${days.kind.name}`}`,
   };
 }
 

@@ -1,8 +1,8 @@
 // @ts-check
 /** Events in sentences. */
 
+import { difference, inUnit, temperature } from "./degrees.js";
 import { CATEGORIES } from "./event-kinds.js";
-import { fixed } from "./numbers.js";
 import { capitalised } from "./record.js";
 import { longDate, soonPhrase, yearsInWords } from "./spoken-times.js";
 import { formatSteps, milliseconds } from "./times.js";
@@ -63,13 +63,18 @@ export function eventSentence(outcome, kind, timestamps, last, now) {
   return `No ${kind.name} ${when}; ${percent(/** @type {number} */ (outcome.onset_within.at(-1)))} likely that one begins within ${formatSteps(timestamps.length, "day")}.`;
 }
 
+/** A limit as it was entered, without decimal places that say nothing. @param {number} degrees °C */
+export function limitText(degrees) {
+  return temperature(degrees, [0, 1, 2].find((places) => Math.abs(inUnit(degrees) - Number(inUnit(degrees).toFixed(places))) < 1e-3) ?? 3);
+}
+
 /** How far the last day is from usual, and how much worse it may get. @param {any} outcome @param {Kind} kind @param {string} last time of the series */
 export function eventDetail({ state, category_probability: byCategory, usual }, kind, last) {
   const degrees = Math.abs(state.intensity);
   const side = (state.intensity > 0) === (kind.side === "above") ? kind.warmer : kind.side === "above" ? "colder" : "warmer";
-  const difference = degrees < 0.05 ? "as warm as usual" : `${fixed(degrees, 1)}\u00a0°C ${side} than usual`;
+  const phrase = degrees < 0.05 ? "as warm as usual" : `${difference(degrees, 1)} ${side} than usual`;
   const years = usual.years ? ` (${yearsInWords(usual.years)})` : "";
-  return [`${capitalised(difference)}${years} on ${longDate(last, "day")}.`, worsePhrase(state, byCategory)].filter(Boolean).join(" ");
+  return [`${capitalised(phrase)}${years} on ${longDate(last, "day")}.`, worsePhrase(state, byCategory)].filter(Boolean).join(" ");
 }
 
 /** @param {number[]} within @param {string[]} timestamps @param {Date} now */
@@ -96,7 +101,7 @@ function worsePhrase({ category }, byCategory) {
 export function limitSentence({ probability, onset }, { side, degrees, duration, within }, step, timestamps, now) {
   const run = duration === 1 ? `at least ${inWords(1, step)}` : `${inWords(duration, step)} in a row`;
   const period = within === 1 ? `the next ${formatSteps(1, step).replace(/^1 /, "")}` : `the next ${formatSteps(within, step)}`;
-  return `${capitalised(percent(probability))} likely: ${run} ${side} ${String(degrees).replace("-", "−")}\u00a0°C within ${period}${onset && probability >= RARE ? onsetPhrase(onset.median, probability, step, timestamps, now) : ""}.`;
+  return `${capitalised(percent(probability))} likely: ${run} ${side} ${limitText(degrees)} within ${period}${onset && probability >= RARE ? onsetPhrase(onset.median, probability, step, timestamps, now) : ""}.`;
 }
 
 /** @param {string} time @param {number} probability @param {string} step @param {string[]} timestamps @param {Date} now */

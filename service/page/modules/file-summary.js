@@ -2,6 +2,7 @@
 /** A summary of how the service read a file: key facts, and a chart of the series. */
 
 import { Chart } from "./chart.js";
+import { inUnit, temperature, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { flagLegend, flagName, flagNotesByTime, withSuspects } from "./flags.js";
 import { modelLabel } from "./models.js";
@@ -49,7 +50,7 @@ export function fileSummaryCard({ format, station, series, history, flagged, che
         key,
         chart.element,
         valueCheck({ ...checking, step: history.step, show }, signal),
-        tableDisclosure("Series values, °C", () => rows(history, marked, chart.range)),
+        tableDisclosure(`Series values, ${unit()}`, () => rows(history, marked, chart.range)),
       ),
     ),
     readingNotes(station),
@@ -70,7 +71,7 @@ function rows({ step, timestamps, values }, flagged, range) {
     head: ["Time (UTC)", "SST", ...(notes.size ? ["Flag"] : [])],
     rows: timestamps.slice(first, end).map((time, i) => [
       columnTime(time, step),
-      values[first + i] === null ? "missing" : fixed(values[first + i], 2),
+      values[first + i] === null ? "missing" : fixed(inUnit(values[first + i]), 2),
       ...(notes.size ? [notes.get(time) ?? ""] : []),
     ]),
   };
@@ -87,7 +88,7 @@ function facts(format, station, { latitude, longitude }, history) {
     ["Step", formatSteps(1, history.step)],
     ["Start", formatTime(summary.start, history.step)],
     ["End", formatTime(summary.end, history.step)],
-    ["Range", `${fixed(summary.least, 2)} to ${fixed(summary.most, 2)} °C`],
+    ["Range", `${fixed(inUnit(summary.least), 2)} to ${temperature(summary.most, 2)}`],
     ["Values", formatCount(summary.values)],
     ["Missing", summary.missing ? `${formatCount(summary.missing)}, in ${summary.gaps === 1 ? "1 gap of" : `${formatCount(summary.gaps)} gaps of up to`} ${formatSteps(summary.longest_gap, history.step)}` : "none"],
     ["Flags", Object.entries(flags).map(([flag, n]) => `${flagName(flag)}: ${formatCount(Number(n))}`).join(", ")],

@@ -1,6 +1,7 @@
 // @ts-check
 /** QARTOD quality flags: their names, and how flagged and implausible values are drawn. */
 
+import { inUnit, temperature } from "./degrees.js";
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { colour } from "./theme.js";
@@ -65,7 +66,7 @@ export function flagTraces(flagged, [low, high]) {
       name: mark.name,
       x: indices.map((i) => flagged.timestamps[i]),
       y: indices.map((i) => Math.min(Math.max(flagged.sst[i], low + inset), high - inset)),
-      text: indices.map((i) => `${fixed(flagged.sst[i], 2)} °C${flagged.sst[i] < low || flagged.sst[i] > high ? " (off the scale)" : ""}`),
+      text: indices.map((i) => `${temperature(flagged.sst[i], 2)}${flagged.sst[i] < low || flagged.sst[i] > high ? " (off the scale)" : ""}`),
       hovertemplate: "%{text}",
       marker: { symbol: mark.symbol, size: mark.size, color: colour(mark.colour), line: { width: 2, color: colour(mark.colour) } },
     };
@@ -84,7 +85,7 @@ export function flagNotesByTime(flagged) {
   /** @type {Map<string, string>} */
   const notes = new Map();
   flagged?.timestamps.forEach((time, i) => {
-    const note = flagged.flags[i] === 4 ? `fail: ${fixed(flagged.sst[i], 2)}` : flagged.flags[i] === 3 ? "suspect" : IMPLAUSIBLE;
+    const note = flagged.flags[i] === 4 ? `fail: ${fixed(inUnit(flagged.sst[i]), 2)}` : flagged.flags[i] === 3 ? "suspect" : IMPLAUSIBLE;
     notes.set(time, notes.has(time) ? `${notes.get(time)}, ${note}` : note);
   });
   return notes;

@@ -8,7 +8,7 @@ const TERMS = [
   ["Usual", "The temperature at a place and time of year in a typical year, also called climatology."],
   ["Climatology", "Another name for the usual temperature at each time of year, from many years of readings."],
   ["Anomaly", "The difference between a temperature and what is usual."],
-  ["Typical error", "How far off forecasts are: the root of their mean square error (RMSE), in °C, in which large errors count for more."],
+  ["Typical error", "How far off forecasts are: the root of their mean square error (RMSE), in which large errors count for more."],
   ["80% range", "Two temperatures between which the water will be in 80 of 100 cases, if the range is calibrated; it is also called an interval."],
   ["Calibrated", "A range is calibrated if it holds the observed value as often as it says, which cannot be expected of a series unlike the training data."],
   ["Lead", "How many steps after the last reading a forecast value applies to."],

@@ -1,6 +1,7 @@
 // @ts-check
 /** Heat stress on corals as degree heating weeks, in one line. */
 
+import { temperature } from "./degrees.js";
 import { h } from "./dom.js";
 import { percent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
@@ -38,7 +39,7 @@ export function heatStressLine(outcome, timestamps, now) {
         : [h("strong", {}, `Heat stress on corals: ${fixed(current, 1)} degree heating weeks, ${levelPhrase(alert)}.`), ` By ${end}: ${fixed(median[last], 1)}${range}${worsePhrase(outcome, last)}.`],
       !calibrated && uncalibratedMark(),
     ),
-    h("p", { class: "note" }, `Degree heating weeks add up how far the days of the last 12 weeks were above the mean of the warmest month, ${fixed(mmm, 1)} °C (${SOURCES[source]}). Only days at least 1 °C above it count.`),
+    h("p", { class: "note" }, `Degree heating weeks add up how far the days of the last 12 weeks were above the mean of the warmest month, ${temperature(mmm, 1)} (${SOURCES[source]}). Only days at least 1 °C above it count.`),
   ];
 }
 

@@ -2,7 +2,7 @@
 /** Bars of the probability of each step ahead to be beyond a limit. */
 
 import { Chart } from "./chart.js";
-import { percent } from "./event-words.js";
+import { limitText, percent } from "./event-words.js";
 import { panelTitle } from "./layout.js";
 import { colour, tint } from "./theme.js";
 import { formatTime, hoverFormat, milliseconds } from "./times.js";
@@ -21,7 +21,7 @@ const BAR_SHARE = 0.7;
  */
 export function limitChart(bars, signal) {
   const { side, degrees } = bars.limit;
-  const chart = new Chart(`Probability ${side} ${degrees} °C at each step ahead`, signal, { height: "11rem" });
+  const chart = new Chart(`Probability ${side} ${limitText(degrees)} at each step ahead`, signal, { height: "11rem" });
   chart.draw(() => barFigure(bars));
   return chart.element;
 }
@@ -42,7 +42,7 @@ function barFigure({ timestamps, probability, step, limit }) {
     line: { width: 1, color: colour("accent") },
     hoverinfo: "skip",
   };
-  const tops = { type: "scatter", mode: "lines", name: `${limit.side === "above" ? "Above" : "Below"} ${limit.degrees} °C`, x: timestamps, y: probability.map((p) => p * 100), text: probability.map(percent), line: { width: 0, color: colour("accent") }, hovertemplate: "%{text}" };
+  const tops = { type: "scatter", mode: "lines", name: `${limit.side === "above" ? "Above" : "Below"} ${limitText(limit.degrees)}`, x: timestamps, y: probability.map((p) => p * 100), text: probability.map(percent), line: { width: 0, color: colour("accent") }, hovertemplate: "%{text}" };
   return {
     data: [blocks, tops],
     layout: {

@@ -3,6 +3,7 @@
 
 import { readState, updateState } from "./address.js";
 import { numberField, selectField } from "./controls.js";
+import { inUnit, toCelsius, unit } from "./degrees.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { limitSentence } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
@@ -62,25 +63,25 @@ export function limitCard(step, choice, loader, sst, signal) {
     h("button", { type: "submit", class: "main" }, "Show how likely"),
   );
   if (given) ask();
-  const unit = formatSteps(2, step).replace(/^2 /, "");
-  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(unit) ? "Time" : unit[0].toUpperCase() + unit.slice(1)} above or below a limit`), h("p", {}, "How likely the sea is to stay above or below a temperature you choose")), form, answer);
+  const steps = formatSteps(2, step).replace(/^2 /, "");
+  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(steps) ? "Time" : steps[0].toUpperCase() + steps.slice(1)} above or below a limit`), h("p", {}, "How likely the sea is to stay above or below a temperature you choose")), form, answer);
 }
 
 /** @param {Limit} limit */
 function degreesField(limit) {
   const id = uniqueId("degrees");
-  const note = h("span", { class: "note", id: `${id}-note` }, "°C");
+  const note = h("span", { class: "note", id: `${id}-note` }, unit());
   const input = h("input", {
     id,
     type: "number",
     step: "any",
-    value: limit.degrees,
+    value: Number(inUnit(limit.degrees).toFixed(2)),
     "aria-describedby": `${id}-note`,
     input: () => {
-      limit.degrees = input.value === "" ? NaN : Number(input.value);
+      limit.degrees = input.value === "" ? NaN : Number(toCelsius(Number(input.value)).toFixed(4));
       const valid = Number.isFinite(limit.degrees);
       input.setAttribute("aria-invalid", String(!valid));
-      note.textContent = valid ? "°C" : "Enter degrees Celsius";
+      note.textContent = valid ? unit() : `Enter degrees ${unit() === "°C" ? "Celsius" : "Fahrenheit"}`;
     },
   });
   return h("div", { class: "field" }, h("label", { for: id }, "Limit"), h("div", { class: "row" }, input, note));

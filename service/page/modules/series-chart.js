@@ -1,10 +1,10 @@
 // @ts-check
 /** A chart of a series as read from a file: values, gaps and flagged values. */
 
+import { temperature, unit } from "./degrees.js";
 import { axisWithFlags, flagNotesByTime, flagTraces } from "./flags.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
 import { lineTrace } from "./traces.js";
-import { fixed } from "./numbers.js";
 import { findGaps } from "./series-times.js";
 import { colour, tint } from "./theme.js";
 import { formatTime, hoverFormat } from "./times.js";
@@ -29,14 +29,14 @@ export function seriesFigure({ step, timestamps, values }, flagged, range) {
     data: [...traces, ...flagMarks],
     layout: {
       xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: timeExtent(timestamps) },
-      yaxis: { nticks: 6, ...fixedRange(axis) },
-      annotations: [panelTitle("SST, °C", 1)],
+      yaxis: { unit: "temperature", nticks: 6, ...fixedRange(axis) },
+      annotations: [panelTitle(`SST, ${unit()}`, 1)],
     },
     extent: slice,
     thinned,
     describe: (i) => {
       const note = notes.get(timestamps[i]);
-      return `${formatTime(timestamps[i], step)}, ${values[i] === null ? "missing" : `${fixed(values[i], 2)} °C`}${note ? `, flagged ${note}` : ""}`;
+      return `${formatTime(timestamps[i], step)}, ${values[i] === null ? "missing" : temperature(values[i], 2)}${note ? `, flagged ${note}` : ""}`;
     },
     pointsAt: (i) => {
       const flagPoints = flagMarks.map((trace, position) => ({ curveNumber: traces.length + position, pointNumber: trace.x.indexOf(timestamps[i]) }));

@@ -1,6 +1,7 @@
 // @ts-check
 /** Checks the values of a series on request, and leaves out those that look implausible. */
 
+import { inUnit, temperature } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
 import { pageSentence } from "./file-reader.js";
 import { fixed, formatCount } from "./numbers.js";
@@ -40,7 +41,7 @@ function found({ timestamps, sst, lower, upper }, step) {
   const count = timestamps.length;
   if (!count) return "No value looks implausible.";
   const last = count - 1;
-  const which = `${fixed(sst[last], 2)} °C of ${formatTime(timestamps[last], step)}, where ${fixed(lower[last], 1)} to ${fixed(upper[last], 1)} °C was expected`;
+  const which = `${temperature(sst[last], 2)} of ${formatTime(timestamps[last], step)}, where ${fixed(inUnit(lower[last]), 1)} to ${temperature(upper[last], 1)} was expected`;
   return count === 1 ? `1 value looks implausible: ${which}.` : `${formatCount(count)} values look implausible, the last of them ${which}.`;
 }
 

@@ -2,6 +2,7 @@
 /** The weather over a series: wind and air under the water, and what they changed. */
 
 import { Chart } from "./chart.js";
+import { inUnit, temperature, unit } from "./degrees.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { fixed, formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
@@ -74,9 +75,9 @@ function weatherFigure(weather, range) {
   // The dashed line begins where the other ends, and is never thinned.
   const parts = [indices, timestamps.map((_, i) => i).slice(Math.max(ahead - 1, 0))];
   const traces = columns.flatMap((column, panel) => parts.map((part, isAhead) => trace(weather, column, part, { yaxis: panel ? "y2" : "y", isAhead: isAhead === 1, ahead })));
-  const axes = columns.map(({ name, values }, panel) => {
+  const axes = columns.map(({ name, unit: symbol, values }, panel) => {
     const axis = axisRange([values], slice);
-    return { nticks: 3, domain: columns.length > 1 ? DOMAINS[panel] : [0, 1], ...fixedRange(axis && name === "Wind" ? [0, axis[1]] : axis) };
+    return { ...(symbol === "°C" ? { unit: "temperature" } : {}), nticks: 3, domain: columns.length > 1 ? DOMAINS[panel] : [0, 1], ...fixedRange(axis && name === "Wind" ? [0, axis[1]] : axis) };
   });
   return {
     data: traces,
@@ -85,17 +86,17 @@ function weatherFigure(weather, range) {
       yaxis: axes[0],
       ...(axes[1] ? { yaxis2: axes[1] } : {}),
       shapes: [verticalLine(last)],
-      annotations: columns.map(({ name, unit }, panel) => panelTitle(`${name}, ${unit}${panel ? "" : " (dashed: forecast)"}`, axes[panel].domain[1])),
+      annotations: columns.map(({ name, unit: symbol }, panel) => panelTitle(`${name}, ${written(symbol)}${panel ? "" : " (dashed: forecast)"}`, axes[panel].domain[1])),
     },
     extent: slice,
     thinned,
-    describe: (i) => [`${formatTime(timestamps[i], step)}${i < ahead ? "" : ", forecast"}`, ...columns.map(({ name, unit, values }) => `${name.toLowerCase()} ${valueText(values[i], unit)}`)].join(", "),
+    describe: (i) => [`${formatTime(timestamps[i], step)}${i < ahead ? "" : ", forecast"}`, ...columns.map(({ name, unit: symbol, values }) => `${name.toLowerCase()} ${valueText(values[i], symbol)}`)].join(", "),
     pointsAt: (i) => [{ curveNumber: i < ahead ? 0 : 1, pointNumber: drawnPosition(parts[i < ahead ? 0 : 1], i) }],
   };
 }
 
 /** @param {Weather} weather @param {Column} column @param {number[]} indices @param {{yaxis: string, isAhead: boolean, ahead: number}} place */
-function trace({ timestamps }, { name, unit, values }, indices, { yaxis, isAhead, ahead }) {
+function trace({ timestamps }, { name, unit: symbol, values }, indices, { yaxis, isAhead, ahead }) {
   return {
     type: "scatter",
     mode: "lines",
@@ -105,7 +106,7 @@ function trace({ timestamps }, { name, unit, values }, indices, { yaxis, isAhead
     y: indices.map((i) => values[i] ?? null),
     line: { color: colour("observed"), width: 1.5, dash: isAhead ? "5px,3px" : "solid" },
     hoverinfo: indices.map((i) => (isAhead && i < ahead ? "skip" : "all")),
-    hovertemplate: `%{y:.1f} ${unit}`,
+    hovertemplate: `%{y:.1f} ${symbol}`,
   };
 }
 
@@ -120,13 +121,23 @@ function tableOf(weather, range) {
   const { step, timestamps, columns, whole } = weather;
   const ahead = firstAhead(weather);
   const [first, end] = indexRange(timestamps, range ?? whole);
-  const rows = timestamps.slice(first, end).map((time, i) => [`${columnTime(time, step)}${first + i < ahead ? "" : " (forecast)"}`, ...columns.map(({ values }) => fixed(values[first + i], 1))]);
-  return { head: ["Time (UTC)", ...columns.map(({ name, unit }) => `${name}, ${unit}`)], rows };
+  const rows = timestamps.slice(first, end).map((time, i) => [`${columnTime(time, step)}${first + i < ahead ? "" : " (forecast)"}`, ...columns.map(({ unit: symbol, values }) => fixed(shown(values[first + i], symbol), 1))]);
+  return { head: ["Time (UTC)", ...columns.map(({ name, unit: symbol }) => `${name}, ${written(symbol)}`)], rows };
 }
 
-/** @param {number | null | undefined} value @param {string} unit */
-function valueText(value, unit) {
-  return (value ?? null) === null ? "missing" : `${fixed(value, 1)} ${unit}`;
+/** A value in the unit of the page, if it is a temperature in °C. @param {number | null | undefined} value @param {string} symbol of its own unit */
+function shown(value, symbol) {
+  return symbol === "°C" ? inUnit(value) : value;
+}
+
+/** @param {string} symbol */
+function written(symbol) {
+  return symbol === "°C" ? unit() : symbol;
+}
+
+/** @param {number | null | undefined} value @param {string} symbol */
+function valueText(value, symbol) {
+  return (value ?? null) === null ? "missing" : `${fixed(shown(value, symbol), 1)} ${written(symbol)}`;
 }
 
 /** Whether a forecast leaves weather out because it was worth nothing on the past. @param {WeatherUse | null | undefined} use */
@@ -137,17 +148,17 @@ export function isWorthless(use) {
 /**
  * What weather changed in a forecast, what it was worth, and where it is from; empty if the forecast has none.
  * @param {{timestamps: string[], sst: number[], weather?: WeatherUse | null}} forecast
- * @param {number[] | null} without the same forecast without weather @param {string} step @param {string} [unit]
+ * @param {number[] | null} without the same forecast without weather @param {string} step
  */
-export function weatherWords({ timestamps, sst, weather }, without, step, unit = "°C") {
+export function weatherWords({ timestamps, sst, weather }, without, step) {
   if (!weather) return "";
   const source = weather.attribution ? sentence(weather.attribution) : weather.source ? `Weather from ${weather.source}.` : "";
   if (isWorthless(weather)) return `Weather was worth nothing on the past of this series, so the forecast does not use it. ${source}`.trim();
   if (!weather.used.length || !without) return source;
   const changes = sst.map((value, i) => Math.abs(value - without[i]));
   const most = changes.indexOf(Math.max(...changes));
-  const later = most > 0 ? `, and ${fixed(without[most], 2)} instead of ${fixed(sst[most], 2)} ${unit} on ${formatTime(timestamps[most], step)}` : "";
-  return [`Without the weather ahead: ${fixed(without[0], 2)} ${unit}${later}.`, worth(weather), source].filter(Boolean).join(" ");
+  const later = most > 0 ? `, and ${fixed(inUnit(without[most]), 2)} instead of ${temperature(sst[most], 2)} on ${formatTime(timestamps[most], step)}` : "";
+  return [`Without the weather ahead: ${temperature(without[0], 2)}${later}.`, worth(weather), source].filter(Boolean).join(" ");
 }
 
 /** @param {WeatherUse} use */
