@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from forecasting.errors import RequestError, SeriesError, UnknownNameError
 from forecasting.models.base import BEST, Model
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.pooled import PooledMixture
 from forecasting.models.universal.resampling import nearest_step
 from forecasting.releases.on_disk import OnDisk, on_disk, universal_releases
 from forecasting.releases.release import dataset_names
@@ -24,12 +25,18 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
 
+if TYPE_CHECKING:
+    from forecasting.models.universal.model import UniversalModel
+
 Release = OnDisk[Any]
 
 _REMEDY: Final = "every worker needs the checkpoint of the run at this path"
 _CELLS_OF_PLACE: Final = 65_536
 _CELLS_OF_SEA: Final = 16_384
 """Default numbers of cells that a network of a place and a universal one forecast together."""
+
+_MIXED: Final = ("day", "month")
+"""Steps of grids whose network is mixed with references by default: decision 31 says why."""
 
 _loading = threading.Lock()
 
@@ -85,6 +92,7 @@ class Models:
         cell: ``best``, or the cell of a network.
         is_one: whether one network, of the only release, makes all forecasts.
         is_named: whether the user named the release.
+        mixes: whether that network is mixed with references, if the past is long enough.
         choice: phrase on how the models were chosen.
     """
 
@@ -94,6 +102,7 @@ class Models:
     is_named: bool
     choice: str
     device: str = "cpu"
+    mixes: bool = False
 
     @property
     def metadata(self) -> CheckpointMetadata | UniversalMetadata:
@@ -109,9 +118,19 @@ class Models:
 
     @property
     def name(self) -> str:
-        """Full name of a network, such as ``ocean-daily-gru``; ``best`` or a cell where the step of each decides."""
+        """Full name of a network, such as ``ocean-daily-gru``; ``best`` or a cell where the step of each decides.
+
+        That of the release if the network is mixed with references.
+        """
+        if self.mixes:
+            return self.releases[0].dataset
         is_full = self.is_one or (self.is_named and self.cell != BEST)
         return f"{self.releases[0].dataset}-{self.cell}" if is_full else self.cell
+
+    @property
+    def network(self) -> str:
+        """Full name of the network that makes all forecasts."""
+        return f"{self.releases[0].dataset}-{self.cell}"
 
     @property
     def version(self) -> str:
@@ -205,6 +224,18 @@ class Models:
         with _loading:
             models = _load(release.dataset, release.version, files, release.is_universal, self.device)
         return models[self.cell]
+
+    def universal(self, pooled: PooledMixture | None = None) -> "UniversalModel":
+        """Return the model of the only release, which is universal, or a mixture of it.
+
+        Raises:
+            ReleaseError: if a file is missing or has changed.
+        """
+        from forecasting.models.universal.model import UniversalModel
+
+        model = self.model_of(self.releases[0])
+        assert isinstance(model, UniversalModel)
+        return UniversalModel(model.release, model.cell, pooled)
 
     def universal_metadata(self, dataset: str) -> dict[str, UniversalMetadata]:
         """Return the metadata of the networks of one universal release, by their full names."""
@@ -302,9 +333,12 @@ class Choice:
         elif not release.is_universal:
             return self._of_place(release)
         self._check_cell((release,))
-        how = "its best network on held-out seas" if self.cell == BEST else "network named by the user"
-        cell = release.best if self.cell == BEST else self.cell
-        return Models((release,), cell, True, True, f"{why}, {how}", self.device).verify()
+        is_best = self.cell == BEST
+        mixes = is_best and str(release.step) in _MIXED
+        how = "its best network on held-out seas" if is_best else "network named by the user"
+        how += ", mixed with references if the past is long enough" if mixes else ""
+        cell = release.best if is_best else self.cell
+        return Models((release,), cell, True, True, f"{why}, {how}", self.device, mixes).verify()
 
     def _release(self) -> Release | None:
         return None if self.dataset is None else on_disk(self.artifacts, self.dataset, trusted=self.trusted)

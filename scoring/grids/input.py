@@ -38,6 +38,7 @@ from scoring.grids.job import (
     Positions,
 )
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
+from scoring.grids.pooling import with_mixture
 from scoring.models import Span
 from scoring.run import Input
 from scoring.work import Plan, WorkFolder, read_json, write_json
@@ -391,6 +392,8 @@ class GridInput(Input):
             if baselines is not None:
                 warmest = self.events.needs_warmest_month
                 layout = stage_baselines(Path(baselines), field, layout, folder, warmest=warmest)
+            if self.model.mixes:
+                layout = with_mixture(self._job(layout, folder))
             bare = skeleton(field, layout, self.model, self.path.absolute().name)
             variables = forecast_variables(field, bare, self.levels, self.model, layout)
             variables |= event_variables(self.events, self.model, variables["sst"].attributes)
@@ -410,7 +413,9 @@ class GridInput(Input):
 
     def job(self, folder: Path) -> GridJob:
         """See :class:`~scoring.run.Input`."""
-        layout = read_json(Layout, folder / LAYOUT)
+        return self._job(read_json(Layout, folder / LAYOUT), folder)
+
+    def _job(self, layout: Layout, folder: Path) -> GridJob:
         return GridJob(self.model, self.horizon, self.levels, self.events, folder.resolve(), layout)
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:

@@ -15,6 +15,7 @@ from forecasting.events.detection import DAYS_AFTER
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
+from forecasting.models.universal.pooled import PooledMixture
 from forecasting.qartod import FAIL, MISSING, SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
@@ -58,6 +59,7 @@ class Layout(Staged):
         weather: covariates that are staged too, for the same steps and those ahead.
         references: names of the references to forecast too.
         baselines: number of variables that are staged from a file of baselines.
+        mixture: that forecasts the cells; None for a network alone.
     """
 
     steps: int
@@ -74,6 +76,7 @@ class Layout(Staged):
     weather: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     baselines: int = 0
+    mixture: PooledMixture | None = None
 
     @property
     def days(self) -> npt.NDArray[np.int64]:
@@ -141,7 +144,7 @@ class GridJob(Job):
 
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
-        past, n = self._read(chunk), self.places(chunk)
+        past, n = self.staged(slice(self.bounds[chunk], self.bounds[chunk + 1])), self.places(chunk)
         arrays = _missing(n, self.horizon, self.levels, self.events, self.layout.references)
         recent = past[-self.model.span.longest :]
         sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
@@ -174,17 +177,10 @@ class GridJob(Job):
             arrays: of :func:`read_part`, to fill in.
             counts: to add to.
         """
-        model = self.model.model_of(self.model.releases[0])
-        first = np.asarray([self.layout.start], dtype="datetime64[s]")
-        starts = np.repeat(model.step.shift(first, len(past) - len(recent)), len(cells))
-        positions = self._positions(self.bounds[chunk] + cells)
-        batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, model.step, positions)
-        if self.layout.weather:
-            if model.covariates:
-                batch, unusable = self.with_weather(batch, self.bounds[chunk] + cells)
-            else:
-                unusable = len(cells)
-            counts.count("warnings", "weather_ignored", unusable)
+        mixture = self.layout.mixture
+        model = self.model.universal(mixture) if mixture else self.model.model_of(self.model.releases[0])
+        batch, unusable = self.batch(self.bounds[chunk] + cells, recent, model.covariates)
+        counts.count("warnings", "weather_ignored", unusable)
         forecasts = model.forecast_batch(batch, ForecastOptions(self.horizon, self.levels, concise=True))
         evaluated = flags_by_past(model, batch, forecasts, len(recent), self.layout.every)
         cell = cells[forecasts.row]
@@ -209,7 +205,7 @@ class GridJob(Job):
         if self.events:
             coefficients = climatology_of(batch.take(forecasts.row), forecasts.coefficients, model)
             forecasts = replace(forecasts, coefficients=coefficients)
-            positions = self._positions(self.bounds[chunk] + cell)
+            positions = self.positions(self.bounds[chunk] + cell)
             self._evaluate(forecasts, cell, positions, past, baselines, arrays, counts)
 
     def _references(self, model: Model, batch: SeriesBatch, forecasts: Forecasts) -> dict[str, Floats]:
@@ -251,6 +247,24 @@ class GridJob(Job):
             return None
         return CellBaselines.read(self.folder, slice(self.bounds[chunk], self.bounds[chunk + 1]), self.layout)
 
+    def batch(
+        self, cells: npt.NDArray[np.intp], recent: Values, covariates: tuple[str, ...]
+    ) -> tuple[SeriesBatch, int]:
+        """Return the series of some cells, with their weather, and how many of them have some that is not used.
+
+        Args:
+            cells: index of each cell in the grid, ``(some,)``.
+            recent: °C of these cells, in the steps that the model uses, ``(steps, some)``.
+            covariates: that the model uses.
+        """
+        step = self.model.span.step
+        first = np.asarray([self.layout.start], dtype="datetime64[s]")
+        starts = np.repeat(step.shift(first, self.layout.steps - len(recent)), len(cells))
+        batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, step, self.positions(cells))
+        if not self.layout.weather:
+            return batch, 0
+        return self.with_weather(batch, cells) if covariates else (batch, len(cells))
+
     def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, int]:
         """Return the series of some cells with their weather, and how many of them have some that cannot be used.
 
@@ -277,19 +291,27 @@ class GridJob(Job):
                     unusable += 1
         return replace(batch, weather=weather), unusable
 
-    def _positions(self, cells: npt.NDArray[np.intp]) -> Floats | None:
-        """Return the positions of cells, ``(n, 2)``; None if they are not known."""
+    def positions(self, cells: npt.NDArray[np.intp] | slice) -> Floats | None:
+        """Return the positions of cells of the grid, ``(n, 2)``; None if they are not known."""
         if not self.layout.placed:
             return None
         return np.memmap(self.folder / POSITIONS, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells].astype(
             np.float64
         )
 
-    def _read(self, chunk: int) -> npt.NDArray[np.float32]:
-        begin, end = self.bounds[chunk], self.bounds[chunk + 1]
+    def staged(self, cells: slice) -> Values:
+        """Return °C of consecutive cells of the grid, ``(all steps, cells)``."""
+        return np.array(self.mapped()[:, cells])
+
+    def mapped(self) -> Values:
+        """Return °C of all cells, ``(all steps, cells)``, which are read as they are used.
+
+        Raises:
+            FileNotFoundError: if the staged input does not exist here.
+        """
         try:
             shape = (self.layout.steps, self.bounds[-1])
-            return np.array(np.memmap(self.folder / CELLS, dtype="<f4", mode="r", shape=shape)[:, begin:end])
+            return np.memmap(self.folder / CELLS, dtype="<f4", mode="r", shape=shape)
         except OSError:
             raise FileNotFoundError(
                 f"{self.folder / CELLS} does not exist here: OUTPUT must be on storage that all workers share"

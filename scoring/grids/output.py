@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from forecasting.models.universal.mixture import MIXTURE
+from forecasting.models.universal.pooled import PooledMixture
 from forecasting.qartod import NOT_EVALUATED
 from forecasting.readers.grid.cf import STANDARD_NAMES
 from forecasting.readers.grid.fields import Field
@@ -118,17 +120,41 @@ def _plain(variable: xr.Variable, name: str) -> xr.Variable:
 
 def _attributes(field: Field, layout: Layout, model: Models, source: str) -> dict[str, Any]:
     given = {f"input_{name}": str(field.data.attrs[name]) for name in _OF_INPUT if name in field.data.attrs}
-    issued = iso(np.datetime64(layout.issued, "s"))
-    done = f"python -m scoring: {layout.name} of {source}, forecast by {model.name} {model.version}"
+    issued, mixture = iso(np.datetime64(layout.issued, "s")), layout.mixture
+    by, source_of = _forecaster(model, layout), f"recurrent network {model.network}"
+    if mixture is not None:
+        source_of += " mixed with references"
+    done = f"python -m scoring: {layout.name} of {source}, forecast by {by} {model.version}"
     history = "\n".join(filter(None, (str(field.data.attrs.get("history", "")).strip(), f"{done}, issued {issued}")))
-    return given | {
-        "Conventions": CONVENTIONS,
-        "title": f"Sea surface temperature, forecast from {issued} by {model.name}",
-        "source": f"recurrent network {model.name}, release {model.version}, on {layout.name} of {source}",
-        "history": history,
-        "forecast_model": model.name,
-        "forecast_release_version": model.version,
-        "forecast_model_choice": model.choice,
+    return (
+        given
+        | {
+            "Conventions": CONVENTIONS,
+            "title": f"Sea surface temperature, forecast from {issued} by {by}",
+            "source": f"{source_of}, release {model.version}, on {layout.name} of {source}",
+            "history": history,
+            "forecast_model": by,
+            "forecast_release_version": model.version,
+            "forecast_model_choice": model.choice,
+        }
+        | ({} if mixture is None else _mixture_attributes(mixture, len(layout.valid_times)))
+    )
+
+
+def _forecaster(model: Models, layout: Layout) -> str:
+    """Return the name of the model that forecasts."""
+    return model.network if layout.mixture is None else MIXTURE
+
+
+def _mixture_attributes(mixture: PooledMixture, leads: int) -> dict[str, Any]:
+    """Return how the members of a mixture are weighted at each of the ``leads`` that are asked for."""
+    network, *references = mixture.weights
+    named = {"network": mixture.weights[network]} | {name: mixture.weights[name] for name in references}
+    return {
+        "forecast_mixture_network": network,
+        "forecast_mixture_references": " ".join(references),
+        "forecast_mixture_cells": mixture.series,
+        **{f"forecast_mixture_weights_{name}": np.round(row[:leads], 4) for name, row in named.items()},
     }
 
 
@@ -158,7 +184,7 @@ def _forecast_attributes(
     attributes: dict[str, dict[str, Any]] = {
         "sst": {
             "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
-            "long_name": f"sea surface temperature, forecast by {model.name}",
+            "long_name": f"sea surface temperature, forecast by {_forecaster(model, layout)}",
             **scale,
             "cell_methods": _cell_methods(field, model, layout),
             "ancillary_variables": " ".join(["quality", *bounds]),

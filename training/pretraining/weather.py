@@ -13,8 +13,9 @@ import torch
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.models.universal.backtest import MAX_ORIGINS, errors_of, past_origins
 from forecasting.models.universal.contexts import Contexts
+from forecasting.models.universal.distribution import spread_of
 from forecasting.models.universal.metadata import WeatherPrior
-from forecasting.models.universal.weather import AlignedWeather, Predictors, Rows, spread_of
+from forecasting.models.universal.weather import AlignedWeather, Predictors, Rows
 from forecasting.series.times import SECONDS, Floats
 from forecasting.series.timestep import TimeStep
 from training.config import Spec
@@ -102,7 +103,7 @@ def _moments(spec: Spec, modules: Sequence[AnyModule], contexts: Contexts, weath
     values = np.concatenate([weather, np.full((len(weather), spec.horizon, 2), np.nan)], axis=1)
     ahead = np.where(np.isfinite(values).any(axis=1), spec.horizon, 0)
     past = Predictors.of(contexts, AlignedWeather(values, None, ahead), origins, spec.horizon)
-    rows = Rows.of(past, np.asarray(spec.knots), origins, errors, spread_of(answers[0], LEVELS))
+    rows = Rows.of(past, np.asarray(spec.knots), origins, errors, spread_of(answers[0][:, -1, :, 1:], LEVELS))
     weight, x = rows.weight, rows.predictors
     gram = np.einsum("nokp,nokq,ok->nkpq", x, x, weight)
     product = np.einsum("nokp,mnok,ok->mnkp", x, rows.target, weight)

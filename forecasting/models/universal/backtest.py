@@ -318,7 +318,7 @@ def relative_departures(answers: Floats, errors: Floats, levels: tuple[float, ..
     return departures
 
 
-def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1) -> Floats:
+def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1, pooled: int = 1) -> Floats:
     """Return the factor for the distance of quantiles from the median at each lead, ``(…, leads)``.
 
     With it, the 80 % interval would have covered 80 % of the past, except that it is shrunk towards 1 where origins are
@@ -328,13 +328,14 @@ def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1) 
         departures: of past forecasts, ``(…, origins, leads)``; NaN where they are not known.
         stride: steps between origins, one or ``(…, 1)``.
         first_lead: lead of the first column.
+        pooled: number of series at the same times whose past forecasts these are; they count as one.
     """
     quantiles, count = _quantiles_of_known(departures, (_COVERAGE,))
-    leads = first_lead + np.arange(departures.shape[-1])
-    effective = count * np.minimum(1.0, stride / (2 * leads))
+    leads, alone = first_lead + np.arange(departures.shape[-1]), count / pooled
+    effective = alone * np.minimum(1.0, stride / (2 * leads))
     factors = np.maximum(quantiles[..., 0], 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
     bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
-    return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
+    return np.where(alone >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
 
 
 def _bounded_below(squares: Floats) -> Floats:

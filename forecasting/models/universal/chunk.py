@@ -1,6 +1,6 @@
 """Forecasts of many series as columns, made some tens of series at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeVar
@@ -28,10 +28,11 @@ from forecasting.models.universal.backtest import (
     width_factors,
 )
 from forecasting.models.universal.contexts import Contexts, Indices
-from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval
+from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval, spread_of
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.mixture import MIXTURE, Mixture
 from forecasting.models.universal.network import UniversalForecaster, backtest_all
+from forecasting.models.universal.pooled import Backtest, PooledMixture
 from forecasting.models.universal.references import (
     REFERENCES,
     Past,
@@ -39,9 +40,9 @@ from forecasting.models.universal.references import (
     forecast_references,
     usual_at_end,
 )
-from forecasting.models.universal.weather import AlignedWeather, Older, correct, spread_of, weather_use
+from forecasting.models.universal.weather import AlignedWeather, Older, correct, weather_use
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.times import Floats, Times, unix_seconds
+from forecasting.series.times import Bools, Floats, Times, unix_seconds
 from forecasting.series.timestep import TimeStep
 
 Item = TypeVar("Item")
@@ -66,6 +67,7 @@ class ChunkOptions(NamedTuple):
         backtest: whether to forecast the past of each series too.
         references: whether to fit references to each series even without a backtest.
         concise: see :attr:`~forecasting.forecasts.options.ForecastOptions.concise`.
+        pooled: mixture that forecasts in place of the network that was named.
     """
 
     horizon: int
@@ -74,6 +76,7 @@ class ChunkOptions(NamedTuple):
     backtest: bool
     references: bool
     concise: bool
+    pooled: PooledMixture | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +266,8 @@ def _correct_for_weather(
     older = Older.of(contexts, origins, leads, metadata.minimum)
     every = np.concatenate([older.origins, origins])
     weather, lead = AlignedWeather.of(contexts, every, leads), np.arange(1, leads + 1)
-    errors, spread = _errors_of(answers, contexts, origins, metadata.minimum), spread_of(first, metadata.levels)
+    errors = _errors_of(answers, contexts, origins, metadata.minimum)
+    spread = spread_of(first[:, -1, :, 1:], metadata.levels)
     end = np.minimum(contexts.missing_after + horizon, weather.until)
     asked = (lead > contexts.missing_after[:, None]) & (lead <= end[:, None])
     correction = correct(metadata.weather, contexts, weather, origins, older, errors, spread, asked)
@@ -289,6 +293,26 @@ def forecast_chunk(
     cells = [cell or best] if cell or not options.backtest else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
     return _Chunk.run(contexts, used, options).made()
+
+
+def pooled_mixture(parts: Iterable[Contexts], network: UniversalForecaster, horizon: int) -> PooledMixture | None:
+    """Learn how to mix a network with references from the past of series.
+
+    None if their past is too short for a forecast of ``horizon`` steps.
+    """
+    metadata = network.metadata
+    backtests = []
+    for contexts in parts:
+        # All leads, as some cells are forecast from before the end of the grid.
+        leads = metadata.horizon - int(contexts.missing_after.max())
+        options = ChunkOptions(leads, None, "", backtest=True, references=False, concise=False)
+        run = _Chunk.run(contexts, {metadata.model: network}, options)
+        if len(run.origins):
+            errors = np.full((1 + len(REFERENCES), *run.errors.shape[1:]), np.nan)
+            errors[[0, *(1 + REFERENCES.index(name) for name in run.references)]] = run.errors
+            answers = run.answers[metadata.model][:, :-1, : metadata.horizon]
+            backtests.append(Backtest(answers, errors, run.stride))
+    return PooledMixture.of(metadata.model, backtests, metadata.levels, horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,11 +380,11 @@ class _Chunk:
                 with_end = with_end[-1:]
         references, past = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
-        if not options.concise:
+        if options.pooled or not options.concise:
             past = Past.of(contexts, with_end, leads)
-            fitted = options.backtest or options.references
+            fitted = options.backtest or options.references or options.pooled is not None
             references = forecast_references(past, fitted=fitted)
-            usual = usual_at_end(past) if fitted else usual
+            usual = usual if options.concise or not fitted else usual_at_end(past)
         errors = network_errors = np.empty(0)
         if len(origins):
             network_errors = _errors_of(answers, contexts, origins, metadata.minimum)
@@ -407,6 +431,7 @@ class _Chunk:
             past = [backtest.skill() if backtest.origins else None for backtest in backtests.values()]
             made = replace(made, past=past)
         elif self.options.concise:
+            self._mix(made)
             return made
         alike: dict[tuple[str, str, int, bool], list[int]] = {}
         for index in backtests or np.flatnonzero(self._excess(first)).tolist():
@@ -422,6 +447,17 @@ class _Chunk:
         for (model, network, stop, decided), rows in alike.items():
             self._forecast_by(model, network, stop, decided, made, rows)
         return made
+
+    def _mix(self, made: Made) -> None:
+        """Replace forecasts by the pooled mixture, if there is one and a member can be used."""
+        if self._mixture is None:
+            return
+        contexts, network = self.contexts, made.model[0]
+        for missing in np.unique(contexts.missing_after[self._mixture.usable]).tolist():
+            rows = np.flatnonzero(self._mixture.usable & (contexts.missing_after == missing)).tolist()
+            self._forecast_by(MIXTURE, network, missing + self.options.horizon, False, made, rows)
+            for index in rows:
+                made.model[index] = MIXTURE
 
     def _forecast_by(self, model: str, network: str, stop: int, decided: bool, made: Made, rows: list[int]) -> None:
         """Set the forecasts of the series at ``rows`` by a network or reference, recalibrated on their past.
@@ -444,9 +480,11 @@ class _Chunk:
         else:
             answers, errors = self._answers(model, rows, stop)
             quantiles = answers[:, -1, :, 1:]
-            if len(self.origins):
-                departures = relative_departures(answers[:, :-1], errors, metadata.levels)
-                factors = width_factors(departures, self.stride)
+            if len(self.origins) or self.options.pooled:
+                if self.options.pooled:
+                    factors = np.array(self.options.pooled.factors)[None, : quantiles.shape[1]]
+                else:
+                    factors = width_factors(relative_departures(answers[:, :-1], errors, metadata.levels), self.stride)
                 if model == MIXTURE:
                     factors[:, stop:] = factors[:, stop - 1 : stop]
                 middle = quantiles[..., len(metadata.levels) // 2, None]
@@ -474,12 +512,12 @@ class _Chunk:
         if backtest and backtest.origins >= MIN_ORIGINS:
             preferred = backtest.best_network()
             if self._mixture is None:
-                unstable = [name for name in self.references if not self._is_stable(index, name)]
+                unstable = [name for name in self.references if not self._stable(name)[index]]
                 if better := backtest.better_reference(preferred, unstable):
                     warnings = (_reference_is_better(backtest, preferred, better),)
             else:
                 mixed = bool(self._mixture.usable[index])
-                candidates = [MIXTURE] if mixed else [n for n in self._candidates if self._is_stable(index, n)]
+                candidates = [MIXTURE] if mixed else [n for n in self._candidates if self._stable(n)[index]]
         if not self._excess(preferred)[index]:
             return MIXTURE if mixed else preferred, warnings
         model = min(candidates, key=lambda name: float(self._excess(name)[index]))
@@ -489,11 +527,14 @@ class _Chunk:
             warnings = (*warnings, outside)
         return model, warnings
 
-    def _is_stable(self, index: int, model: str) -> bool:
-        """Return whether a model is known from the end of a series and, if it is the autoregression, decays."""
-        if model in self.references and not np.isfinite(self.references[model][index, -1]).all():
-            return False
-        return model != "linear" or self.past is None or self.past.autoregression.is_stable(index)
+    def _stable(self, model: str) -> Bools:
+        """Return where a model is known from the end of a series and, if it is the autoregression, decays, ``(n,)``."""
+        stable: Bools = np.ones(len(self.contexts), dtype=np.bool_)
+        if model in self.references:
+            stable = np.logical_and.reduce(np.isfinite(self.references[model][:, -1]), axis=1)
+        if model == "linear" and self.past is not None:
+            stable = stable & self.past.autoregression.stable
+        return stable
 
     @cached_property
     def _known_sst(self) -> dict[str, Floats]:
@@ -515,21 +556,22 @@ class _Chunk:
 
     @cached_property
     def _mixture(self) -> Mixture | None:
-        """The mixture of all candidates; None where a network was named, or nothing is known of the past."""
-        if self.options.cell or not len(self.origins):
+        """The pooled mixture, or that of all candidates; None if a network was named, or nothing known of the past."""
+        pooled = self.options.pooled
+        if pooled is None and (self.options.cell or not len(self.origins)):
             return None
-        usable = [
-            [not excess and self._is_stable(index, name) for index, excess in enumerate(self._excess(name).tolist())]
-            for name in self._candidates
-        ]
+        usable = np.stack([(self._excess(name) == 0) & self._stable(name) for name in self._candidates])
+        if pooled is not None:
+            leads = self.contexts.missing_after.max() + self.options.horizon
+            return pooled.mixture(self._candidates, np.repeat(usable[..., None], leads, axis=2))
         steps = self.contexts.missing_after + self.options.horizon
-        return Mixture.of(self._candidates, self.errors, self.stride, np.asarray(usable), steps)
+        return Mixture.of(self._candidates, self.errors, self.stride, usable, steps)
 
     @cached_property
     def _mixed(self) -> Floats:
         """What the mixture forecasts from the last observation, °C ``(n, leads)``."""
         assert self._mixture is not None
-        leads = self.errors.shape[-1]
+        leads = self._mixture.weights.shape[2]
         return self._mixture.mean(np.stack([self._from_end(name)[:, :leads] for name in self._candidates]))
 
     def _from_end(self, model: str) -> Floats:
@@ -544,7 +586,10 @@ class _Chunk:
         if self._mixture is not None and model == MIXTURE:
             answers = [answer[rows] for answer in self.answers.values()]
             levels = next(iter(self.networks.values())).metadata.levels
-            spreads = symmetric_quantiles(self.errors[len(answers) :, rows, :, :stop], levels)
+            if self.options.pooled:
+                spreads = self.options.pooled.spreads_of([*self.references], answers[0][:, -1, :stop, 1:], levels)
+            else:
+                spreads = symmetric_quantiles(self.errors[len(answers) :, rows, :, :stop], levels)
             return self._mixture.answers(rows, answers, spreads, self._mixed[rows, :stop])
         errors = self.network_errors[[*self.answers].index(model), rows] if len(self.origins) else self.network_errors
         return self.answers[model][rows], errors

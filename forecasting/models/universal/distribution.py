@@ -24,6 +24,16 @@ _LEAST_GAP_CELSIUS: Final = 1e-6
 
 _NORMAL: Final = NormalDist()
 
+_SIGMA: Final = (0.1587, 0.8413)
+"""Probabilities of the quantiles one standard deviation from the median of a normal distribution."""
+
+
+def spread_of(quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the standard deviation of distributions, °C ``(…)``, from their quantiles, °C ``(…, levels)``."""
+    low, high = np.moveaxis(quantiles_at(_SIGMA, quantiles, levels), -1, 0)
+    spread: Floats = (high - low) / 2
+    return spread
+
 
 @dataclass(frozen=True, eq=False)
 class Quantiles(Distribution):

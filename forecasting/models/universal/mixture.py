@@ -50,7 +50,9 @@ class Mixture:
     usable: Bools
 
     @classmethod
-    def of(cls, names: Sequence[str], errors: Floats, stride: int, usable: Bools, steps: Steps) -> "Mixture":
+    def of(
+        cls, names: Sequence[str], errors: Floats, stride: int, usable: Bools, steps: Steps, pooled: int = 1
+    ) -> "Mixture":
         """Learn the weights from past forecasts.
 
         The weight of each member is as its mean squared error over that of the first network, on the past forecasts
@@ -63,24 +65,25 @@ class Mixture:
             stride: steps between origins.
             usable: whether the forecast of each candidate can be used, ``(candidates, n)``.
             steps: number of leads of each series, ``(n,)``; later ones do not count.
+            pooled: number of series at the same times whose past forecasts are those of one; they count as one.
         """
         leads = np.arange(1, errors.shape[3] + 1)
         counts = leads <= steps[:, None]
         known = np.isfinite(errors) & counts[:, None]
         squares = np.where(known, errors, 0.0) ** 2
         common = known & known[:1]
-        count = common.sum(axis=2)
+        count = common.sum(axis=2) / pooled
         own, first = ((part * common).sum(axis=2) + _LEAST_SQUARE for part in (squares, squares[:1]))
         prior, enough = _prior(names)[:, None, None], (count >= _FEWEST) & usable[..., None]
         ratio = _smoothed(np.log(own / first), enough)
-        members = _shares(prior * enough * np.exp(-_POWER * ratio))
+        members = shares_of(np.exp(-_POWER * ratio), prior * enough)
         best = np.min(np.where(enough & (prior > 0), ratio, 0.0), axis=0)
         trust = np.minimum(1.0, np.exp(_POWER * (best + _CLEARLY_WORSE)))
         independent = count[0] * np.minimum(1.0, stride / leads)
         weights = members * np.where(enough[0], 1 - trust * _PRIOR_FORECASTS / (independent + _PRIOR_FORECASTS), 0.0)
         weights[0] += 1 - weights.sum(axis=0)
-        weights = _shares(weights * usable[..., None])
-        at_origins = _shares(weights[:, :, None] * known)
+        weights = shares_of(weights, usable[..., None])
+        at_origins = shares_of(weights[:, :, None], known)
         mixed = (at_origins * np.where(known, errors, 0.0)).sum(axis=0)
         there = ((weights.max(axis=0) > 0) | ~counts).all(axis=1)
         return cls(weights, np.where(at_origins.any(axis=0), mixed, np.nan), there)
@@ -145,7 +148,8 @@ def kernel_over_leads(leads: Steps, deviation: float) -> Floats:
     return kernel
 
 
-def _shares(weights: Floats) -> Floats:
-    """Return weights that add up to 1 over the first axis, or are all 0."""
+def shares_of(weights: Floats, usable: Floats | Bools) -> Floats:
+    """Return weights of what is usable that add up to 1 over the first axis, or are all 0."""
+    weights = weights * usable
     shares: Floats = weights / np.maximum(weights.sum(axis=0), 1e-300)
     return shares

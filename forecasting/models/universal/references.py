@@ -8,7 +8,7 @@ the mean, decays); and ``linear`` (a ridge autoregression).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -149,7 +149,8 @@ _MONTHLY_LAGS: Final = (1, 2, 3, 12)
 """Increments that the next one is predicted from, in steps before it; hours include tides and the time of day."""
 
 
-class Autoregression(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Autoregression:
     """Autoregressions on several series, as known at each origin of their past.
 
     Each increment is predicted from earlier ones, the level and the season. Series with a position are relative to its
@@ -199,16 +200,20 @@ class Autoregression(NamedTuple):
         """
         return self.usual[:, self.past.ahead] + self.first[:, :, None] + _roll(self)
 
-    def is_stable(self, index: int) -> bool:
-        """Return whether no root of the series at ``index``, from the last origin, lies outside the unit circle."""
-        weights = self.weights[index, -1]
-        size = max(self.lags, default=0) + 1
-        companion = np.eye(size, k=-1)
-        companion[0, 0] = 1 + weights[1]
-        for lag, weight in zip(self.lags, weights[2 + self.waves.shape[2] :].tolist(), strict=True):
-            companion[0, lag - 1] += weight
-            companion[0, lag] -= weight
-        return bool(np.isfinite(weights).all() and np.abs(np.linalg.eigvals(companion)).max() <= 1 + _ROUNDING)
+    @cached_property
+    def stable(self) -> Bools:
+        """For which series no root, from the last origin, lies outside the unit circle, ``(n,)``."""
+        weights, size = self.weights[:, -1], max(self.lags, default=0) + 1
+        known: Bools = np.logical_and.reduce(np.isfinite(weights), axis=1)
+        companion = np.zeros((int(known.sum()), size, size))
+        companion[:] = np.eye(size, k=-1)
+        companion[:, 0, 0] = 1 + weights[known, 1]
+        for lag, weight in zip(self.lags, weights[known, 2 + self.waves.shape[2] :].T, strict=True):
+            companion[:, 0, lag - 1] += weight
+            companion[:, 0, lag] -= weight
+        stable = known.copy()
+        stable[known] = np.abs(np.linalg.eigvals(companion)).max(axis=1) <= 1 + _ROUNDING
+        return stable
 
 
 def _lags(step: TimeStep) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from forecasting.models.universal.chunk import ChunkOptions, Made, columns_of, f
 from forecasting.models.universal.contexts import other_step_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.pooled import PooledMixture
 from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
@@ -60,6 +61,7 @@ class _Request(NamedTuple):
     references: bool
     warnings: dict[int, tuple[ForecastWarning, ...]]
     errors: Errors
+    pooled: PooledMixture | None
 
     def refuse(self, i: int, error: SeriesError) -> None:
         """Add the error of a series, which says if values were left out."""
@@ -206,6 +208,7 @@ class UniversalRelease:
         *,
         references: bool = False,
         warnings: Mapping[int, tuple[ForecastWarning, ...]] | None = None,
+        pooled: PooledMixture | None = None,
     ) -> Forecasts:
         """Forecast each series of ``batch``, in °C; all other forecasts of the release are views of these.
 
@@ -218,10 +221,11 @@ class UniversalRelease:
             cell: that of the network that was named; None for the best model.
             references: whether to fit references to each series even without a backtest.
             warnings: known before, by series.
+            pooled: mixture of the network of ``cell`` with references, in place of that network; for concise forecasts.
         """
         columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
         errors, resampling = dict(batch.errors), Resampling(batch.step, self.step)
-        request = _Request(batch, options, coefficients, cell, references, dict(warnings or {}), errors)
+        request = _Request(batch, options, coefficients, cell, references, dict(warnings or {}), errors, pooled)
         if resampling.step != resampling.other or not self.any_network.metadata.covariates:
             request = _without_weather(request, self.name, self.step)
         if resampling.step != resampling.other:
@@ -246,7 +250,9 @@ class UniversalRelease:
         for i, error in failures.items():
             request.refuse(i, error)
         backtest, best = options.backtest and not options.concise, self.best_on_held_out
-        wanted = ChunkOptions(options.horizon, cell, best, backtest, request.references, options.concise)
+        wanted = ChunkOptions(
+            options.horizon, cell, best, backtest, request.references, options.concise, request.pooled
+        )
         parts: list[Made] = []
         for group in groups:
             if options.concise:

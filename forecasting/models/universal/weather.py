@@ -18,7 +18,6 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import WeatherUse
 from forecasting.models.universal.backtest import errors_of
 from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.distribution import quantiles_at
 from forecasting.models.universal.metadata import WeatherPrior
 from forecasting.models.universal.mixture import kernel_over_leads
 from forecasting.models.universal.references import Past, Steps
@@ -451,22 +450,6 @@ def _coefficients(prior: WeatherPrior, rows: Rows, known_by: Steps) -> Floats:
     gram += precision
     product += precision @ mean[..., None]
     return np.moveaxis(np.asarray(np.linalg.solve(gram, product), dtype=np.float64), -1, 0)
-
-
-_SIGMA: Final = (0.1587, 0.8413)
-"""Probabilities of the quantiles one standard deviation from the median of a normal distribution."""
-
-
-def spread_of(answers: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return the standard deviation that a network forecasts at the end of each series, °C ``(n, leads)``.
-
-    Args:
-        answers: mean and quantiles, °C ``(n, origins + 1, leads, 1 + levels)``.
-        levels: probabilities of the quantiles.
-    """
-    low, high = np.moveaxis(quantiles_at(_SIGMA, answers[:, -1, :, 1:], levels), -1, 0)
-    spread: Floats = (high - low) / 2
-    return spread
 
 
 class Older(NamedTuple):

@@ -42,7 +42,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def command(grid: Path, seas: Path) -> tuple[object, ...]:
     events = events_file(grid.parent, *EVENTS)
-    return ("--artifacts", seas, "--horizon", HORIZON, "--events", events)
+    return ("--artifacts", seas, "--model", "gru", "--horizon", HORIZON, "--events", events)
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +201,9 @@ def test_a_file_of_baselines_replaces_the_years_of_the_input(
     with xr.open_dataset(grid, engine="h5netcdf") as data:
         save(data.isel(time=slice(DAYS - 60, None)).load(), tmp_path / "recent.nc")
     events = events_file(tmp_path, HEATWAVE)
-    command = ("--artifacts", seas, "--horizon", HORIZON, "--events", events, "--baseline", tmp_path / "usual.nc")
-    assert score(tmp_path / "recent.nc", tmp_path / "out.nc", *command) == 0
+    command = ("--artifacts", seas, "--model", "gru", "--horizon", HORIZON, "--events", events)
+    baseline = ("--baseline", tmp_path / "usual.nc")
+    assert score(tmp_path / "recent.nc", tmp_path / "out.nc", *command, *baseline) == 0
     rows = [0, 2]  # the values that bridge a late cell count in a baseline from the input
     short, whole = opened(tmp_path / "out.nc").isel(lat=rows), opened(netcdf).isel(lat=rows)
     for name in short.data_vars:

@@ -136,8 +136,8 @@ def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
 def test_an_autoregression_that_grows_without_end_is_not_stable() -> None:
     calm = 15.0 + weather(200)
     growing = 15.0 + 0.01 * np.power(1.03, np.arange(200))
-    assert past(calm, [150, 199]).autoregression.is_stable(0)
-    assert not past(growing, [150, 199]).autoregression.is_stable(0)
+    assert past(calm, [150, 199]).autoregression.stable.tolist() == [True]
+    assert past(growing, [150, 199]).autoregression.stable.tolist() == [False]
 
 
 def test_the_linear_reference_is_not_clipped_at_the_end_of_the_series() -> None:
