@@ -73,3 +73,8 @@ def test_forced_colours_keep_the_lines_and_bars_of_models_apart(visitor: Visitor
         fills = page.locator(".bars .fill").evaluate_all(colour)
         assert len(set(fills)) == len(fills)
         expect(page.locator(".toggle input:checked + span").first).to_have_css("outline-style", "solid")
+
+
+def test_a_place_prints_on_two_pages(printed: Page) -> None:
+    sheets = printed.pdf(format="A4").count(b"/Type /Page\n")
+    assert sheets == 2
