@@ -66,7 +66,7 @@ def outlook(options: argparse.Namespace) -> int:
                 return DONE
             result = execute(run, work, engine, OUTLOOK.say, quiet=options.quiet)
         is_whole = result.counts.forecast and not result.failed
-        place = _publish(run, result, work, folder, usual) if is_whole else output
+        place = _publish(run, result, work, folder, usual, quiet=options.quiet) if is_whole else output
         if not result.failed:
             work.remove()
     result.seconds = time.perf_counter() - begun
@@ -111,7 +111,7 @@ def _input_of(source: Source, options: argparse.Namespace) -> tuple[OutlookInput
     return input_, usual
 
 
-def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, usual: Usual) -> Path:
+def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, usual: Usual, *, quiet: bool) -> Path:
     """Write the file, the maps and the page, and give the outlook its name; returns its path."""
     input_ = run.input
     assert isinstance(input_, OutlookInput)
@@ -127,7 +127,7 @@ def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, 
     with open_files(input_.files[:1], input_.options) as field:
         axes = axes_of(field)
     assert axes is not None
-    pictures = draw_all(file, run.plan.output, axes, caption, complete)
+    pictures = draw_all(file, run.plan.output, axes, caption, complete, quiet=quiet)
     title = f"Outlook of the sea surface from {short(issued)}"
     (complete / PAGE).write_text(page(title, caption, file.name, pictures), encoding="utf-8")
     result.parts |= {"write": written - begun, "draw": time.perf_counter() - written}

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from tqdm import tqdm
 
 from forecasting.qartod import MISSING
 from forecasting.series.times import Bools
@@ -93,7 +94,9 @@ class Pictures:
         return plain
 
 
-def draw_all(file: Path, kind: str, axes: tuple[str, str], caption: list[str], folder: Path) -> Pictures:
+def draw_all(
+    file: Path, kind: str, axes: tuple[str, str], caption: list[str], folder: Path, *, quiet: bool
+) -> Pictures:
     """Draw all maps of the forecasts in ``file`` into the folder of an outlook.
 
     Args:
@@ -102,6 +105,7 @@ def draw_all(file: Path, kind: str, axes: tuple[str, str], caption: list[str], f
         axes: its dimensions of latitude and longitude.
         caption: lines that are below every map.
         folder: of the outlook.
+        quiet: whether to hide the progress bar.
     """
     (folder / MAPS).mkdir()
     with _opened(file, kind) as data:
@@ -110,9 +114,13 @@ def draw_all(file: Path, kind: str, axes: tuple[str, str], caption: list[str], f
         along = str(data["forecast_period"].dims[0])
         days = tuple(map(str, data[_time_of(data, along)].values.astype("datetime64[D]")))
         layers: dict[str, list[Picture]] = {}
-        for layer in LAYERS:
-            if layer.variable in data:
-                layers[layer.name] = [*_drawn(layer, data, axes, grid, days, caption, folder)]
+        known = [layer for layer in LAYERS if layer.variable in data]
+        with tqdm(total=len(known) * len(days), unit=" maps", disable=quiet or None) as bar:
+            for layer in known:
+                layers[layer.name] = []
+                for picture in _drawn(layer, data, axes, grid, days, caption, folder):
+                    layers[layer.name].append(picture)
+                    bar.update()
     titles = {layer.name: layer.title for layer in LAYERS if layer.name in layers}
     return Pictures(days, grid.bounds, grid.size, layers, titles)
 

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client
 
 from tests.scoring.archive.tables import read
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
-from tests.scoring.grids.sample import daily, oisst, save, temperatures, walks
+from tests.scoring.grids.sample import daily, oisst, opened, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
+from tests.scoring.outlook import sample
 from tests.scoring.tables.sample import station, walk
 from tests.zygote import Popen
 
@@ -127,3 +129,19 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     status = score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--cluster", "nowhere")
     assert status == 2
     assert "no Dask scheduler responds at nowhere" in capsys.readouterr().err
+
+
+def test_an_outlook_outlives_a_worker(cluster: Cluster, seas: Path, tmp_path: Path) -> None:
+    address, _, worker = cluster
+    grid = sample.saved(tmp_path, name="in.zarr")
+    common = ("--artifacts", seas, "--horizon", 2, "--chunk", sample.COLUMNS)
+    assert sample.outlook(grid, "-o", tmp_path / "alone", *common) == 0
+    workers = [worker(), worker()]
+    command = start("outlook", grid, "-o", tmp_path / "out", *common, "--scheduler", address)
+    wait_for(command, lambda: any((tmp_path / "out").glob(".outlook.zarr.partial/parts/*.part")))
+    workers[0].kill()
+    status, _, errors = finish(command)
+    assert status == 0, errors
+    ours, expected = (opened(tmp_path / name / "latest" / "outlook.zarr") for name in ("out", "alone"))
+    for name in expected.data_vars:
+        np.testing.assert_array_equal(ours[name], expected[name], err_msg=str(name))
