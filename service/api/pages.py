@@ -147,9 +147,9 @@ HOME: Final = "/"
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     HOME: ("home",),
     "/add": ("add",),
-    "/place/file": ("place", "data"),
-    "/place/sea/{dataset:path}": ("place", "forecast"),
-    "/place/station/{station:path}": ("place", "station-view"),
+    "/place/file": ("place", "file-source"),
+    "/place/sea/{dataset:path}": ("place", "sea-source"),
+    "/place/station/{station:path}": ("place", "station-source"),
     "/place/{unknown:path}": ("place",),
     "/report/{dataset:path}": ("report",),
     "/about/models": ("loaded-models",),

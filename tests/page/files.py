@@ -15,20 +15,31 @@ DROP = """([name, text]) => {
 
 
 def drop_file(visit: Visit, name: str, text: str) -> None:
-    """Drop a file on the open view and wait for the result."""
-    visit.page.evaluate(DROP, [name, text])
+    """Drop a file where a place is added, and wait for its page."""
+    page = visit.page
+    if not page.locator(".drop").count():
+        page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
+        page.locator(".drop").wait_for()
+    page.evaluate(DROP, [name, text])
+    page.wait_for_url("**/place/file*")
     visit.settle()
 
 
 def drop(visit: Visit, name: str, text: str) -> Page:
-    """Open a file in the Your data view, without the options chosen for an earlier file."""
-    visit.page.evaluate("history.replaceState(null, '', '/add')")
+    """Open a file, without the options chosen for an earlier file."""
+    visit.open("add")
     drop_file(visit, name, text)
     return visit.page
 
 
+def open_options(page: Page) -> Page:
+    """Show the options of the forecast."""
+    page.locator("details.options:not([open]) > summary").click()
+    return page
+
+
 def dropped(visit: Visit, name: str, text: str, query: str = "") -> Page:
-    """Open the Your data view with these options, and drop a file on it."""
+    """Open a file with these options."""
     visit.open(f"add?{query.lstrip('&')}")
     drop_file(visit, name, text)
     return visit.page
@@ -69,3 +80,9 @@ def every_five_days(n: int) -> str:
     times = np.datetime64("2022-03-01") - n + np.arange(n)
     values = 18 + 2 * np.sin(2 * np.pi * np.arange(n) / 5)
     return "time,sst\n" + "".join(f"{time},{value:.2f}\n" for time, value in zip(times, values, strict=True))
+
+
+def without_unit(n: int) -> str:
+    """A CSV of daily values in °F that does not say so."""
+    head, *rows = daily(n).splitlines()
+    return "\n".join([head, *(f"{time},{float(value) * 1.8 + 32:.1f}" for time, value in (r.split(",") for r in rows))])

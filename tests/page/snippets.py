@@ -9,14 +9,22 @@ from playwright.sync_api import Page
 _TIMEOUT_SECONDS = 60
 
 
+def shown_code(page: Page, name: str) -> str:
+    """Open what has the snippets, and return one of them."""
+    snippet = page.get_by_role("group", name=name)
+    if not snippet.count():
+        page.locator("details.share > summary").click()
+    return snippet.inner_text()
+
+
 def run_curl(page: Page, folder: Path | None = None) -> str:
     """Run the curl snippet and return its output."""
-    return _run(["bash", "-c", page.get_by_role("group", name="curl").inner_text()], folder)
+    return _run(["bash", "-c", shown_code(page, "curl")], folder)
 
 
 def run_python(page: Page, folder: Path | None = None) -> str:
     """Run the Python snippet and return its output."""
-    return _run([sys.executable, "-c", page.get_by_role("group", name="Python, with httpx").inner_text()], folder)
+    return _run([sys.executable, "-c", shown_code(page, "Python, with httpx")], folder)
 
 
 def _run(command: list[str], folder: Path | None) -> str:

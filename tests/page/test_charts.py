@@ -59,7 +59,7 @@ def channels(colour: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "query",
-    ["report/nino12", "report/neracoos-b01", "?view=forecast&dataset=neracoos-b01"],
+    ["report/nino12", "report/neracoos-b01", "place/sea/neracoos-b01"],
 )
 def test_a_chart_and_its_page_write_times_in_one_way(shown: Shown, query: str) -> None:
     page = shown(query).page
@@ -173,7 +173,7 @@ def saved(page: Page, kind: str) -> Download:
 
 
 def test_a_chart_is_saved_in_light_colours_with_title_legend_period_and_source(visitor: Visitor, url: str) -> None:
-    page = visitor(scheme="dark", width=PHONE).open("?view=forecast&dataset=nino12&model=gru")
+    page = visitor(scheme="dark", width=PHONE).open("place/sea/nino12?model=gru")
     picture = saved(page, "SVG")
     assert picture.suggested_filename == "recent-values-of-sea-off-peru-and-the-forecast.svg"
     text = picture.path().read_text()
@@ -213,7 +213,7 @@ def test_a_table_is_saved_with_units_plain_numbers_and_times_of_iso_8601(shown: 
 
 def test_the_unit_of_temperatures_is_chosen_once_and_kept_in_the_browser(visitor: Visitor) -> None:
     visit = visitor(new=True)
-    page = visit.open("?view=forecast&dataset=nino12&model=gru&horizon=1")
+    page = visit.open("place/sea/nino12?model=gru&horizon=1")
     celsius = float(page.get_by_role("table").get_by_role("cell").first.inner_text())
     page.get_by_label("Unit of temperatures").select_option("°F")
     visit.settle()
@@ -226,4 +226,4 @@ def test_the_unit_of_temperatures_is_chosen_once_and_kept_in_the_browser(visitor
         expect(page.locator("#announcement")).to_contain_text(f"GRU {fahrenheit:.2f} °F")
         ticks = page.locator(".plot text[text-anchor=end]").all_text_contents()
         assert 60 < float(ticks[0]) < float(ticks[1]) < 90
-        page = visit.open("?view=forecast&dataset=nino12&model=gru&horizon=1")
+        page = visit.open("place/sea/nino12?model=gru&horizon=1")

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,17 @@ import httpx
 import numpy as np
 import pytest
 import xarray as xr
-from playwright.sync_api import FileChooser, Page, Request, Route, expect
+from playwright.sync_api import FileChooser, Locator, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from pydantic import SecretStr
 
+from service.settings import Settings
 from tests.page.browser import Visit
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import daily, drop, drop_file, dropped, flagged, monthly
-from tests.page.snippets import run_curl, run_python
+from tests.page.files import daily, drop, drop_file, dropped, flagged, monthly, open_options, without_unit
+from tests.page.snippets import run_curl, run_python, shown_code
 from tests.page.titles import title_of
+from tests.serving import serve
 
 OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
@@ -26,13 +30,17 @@ def series_of(url: str, text: str) -> Any:
     return httpx.post(f"{url}/series", content=text, headers={"Content-Type": "text/csv"}).json()["series"]
 
 
-def next_figure(url: str, text: str, **options: str | int) -> str:
-    """The next value of a series, as the opening of its forecast shows it."""
+def next_value(url: str, text: str, **options: str | int) -> str:
+    """The next value of a series, as the first row of the table shows it."""
     answer = httpx.post(f"{url}/forecast", json={"series": series_of(url, text), **options}).json()
-    return f"{answer['forecasts'][0]['sst'][0]:.2f} °C"
+    return f"{answer['forecasts'][0]['sst'][0]:.2f}"
 
 
-def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown: Shown, url: str) -> None:
+def first_value(page: Page) -> Locator:
+    return page.get_by_role("table", name="Forecast for").get_by_role("row").nth(1).get_by_role("cell").first
+
+
+def test_a_dropped_file_is_plotted_with_its_gap_and_forecast(shown: Shown, url: str) -> None:
     page = drop(shown("add"), "pier.csv", monthly())
     summary = page.locator("section.card", has_text="How the file was read")
     expect(summary).to_contain_text("time, sst")
@@ -50,10 +58,6 @@ def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown
     assert len(rows) == 6
     for row, value in zip(rows, forecast["sst"], strict=True):
         expect(row).to_contain_text(f"{value:.2f}")
-    compared = httpx.post(f"{url}/compare", json={"series": series}).json()["models"]
-    errors = page.get_by_role("table", name="Errors on your series")
-    for row, model in zip(errors.get_by_role("row").all()[1:], compared, strict=True):
-        expect(row).to_contain_text(f"{model['rmse']:.4f}")
 
 
 def test_daily_values_are_forecast_at_their_own_step(shown: Shown, url: str) -> None:
@@ -73,90 +77,120 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
 ) -> None:
     visit = visitor()
     # A dataset that another view showed is not carried over.
-    visit.open("?view=compare&dataset=nino12")
-    visit.page.get_by_role("link", name="Add a place").click()
-    visit.settle()
+    visit.open("report/nino12")
     drop_file(visit, "pier.csv", monthly())
-    page = visit.page
+    page = open_options(visit.page)
     choices = page.get_by_label("Networks for")
     expect(choices).to_have_value("")
     assert choices.get_by_role("option").all_inner_texts() == [
         "Any sea (ocean-monthly)",
         f"One place ({title_of(url, 'nino12')})",
     ]
-    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), horizon=6))
+    expect(first_value(page)).to_have_text(next_value(url, monthly(), horizon=6))
     choices.focus()
     choices.select_option("nino12")
     visit.settle()
     expect(choices).to_be_focused()
     expect(page.get_by_text("These networks were trained on one place")).to_be_visible()
-    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), dataset="nino12"))
-    assert next_figure(url, monthly(), horizon=6) != next_figure(url, monthly(), dataset="nino12")
+    expect(first_value(page)).to_have_text(next_value(url, monthly(), dataset="nino12"))
+    assert next_value(url, monthly(), horizon=6) != next_value(url, monthly(), dataset="nino12")
     assert "release=nino12" in page.url
     drop_file(visit, "mooring.csv", daily(60))
     expect(page.get_by_label("Networks for")).to_have_count(0)
-    expect(page.locator(".headline")).to_contain_text("from data up to 28 Feb 2022")
+    expect(page.locator(".outlook")).to_contain_text("is of 28 February 2022")
     expect(page.get_by_text("These networks were trained on one place")).to_have_count(0)
 
 
 def paste(visit: Visit, text: str) -> Page:
-    """Read pasted text in the Your data view."""
+    """Read pasted text."""
     page = visit.open("add")
     page.get_by_label("Or paste data").fill(text)
     page.get_by_role("button", name="Read data").click()
+    page.wait_for_url("**/place/file*")
     visit.settle()
     return page
 
 
-def test_pasted_text_survives_a_visit_to_another_view_and_its_options_do_not_apply_to_the_example(
-    visitor: Visitor,
-) -> None:
-    visit = visitor()
+def test_pasted_text_can_be_changed_and_its_options_do_not_apply_to_the_example(visitor: Visitor) -> None:
+    visit = visitor(new=True)
     page = paste(visit, monthly())
-    page.get_by_role("link", name="Models").click()
-    page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
-    expect(page.get_by_label("Or paste data")).to_have_value(monthly())
-    expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
     page.get_by_text("Reading options").click()
     page.get_by_label("Temperature units").select_option("fahrenheit")
     visit.settle()
     assert "units=fahrenheit" in page.url
-    page.get_by_text("Open another file").click()
+    page.get_by_role("link", name="Open another file").click()
+    expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     page.get_by_role("button", name="Try an example").click()
+    page.wait_for_url("**/place/file")
     visit.settle()
-    assert "units" not in page.url
     expect(page.get_by_role("table", name="Forecast for example.csv")).to_be_visible()
     values = page.locator("section.card", has_text="How the file was read").locator(".plot").evaluate(OBSERVED)
     assert values[-1] == 19.2
-    expect(page.locator(".result")).to_be_focused()
     visit.console_errors.clear()
 
 
 def test_rows_copied_from_a_german_spreadsheet_need_no_header(visitor: Visitor) -> None:
     page = paste(visitor(), "".join(f"{day:02}.03.2022\t15,{day}\n" for day in range(1, 31)))
-    expect(page.locator(".headline")).to_contain_text("Next value, 31 Mar 2022")
+    expect(page.get_by_role("rowheader", name="31 Mar 2022")).to_be_visible()
 
 
-def test_another_horizon_or_model_leaves_the_comparison_running(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("add")
-    pending: list[Route] = []
-    page.route(re.compile("/compare$"), lambda route: pending.append(route))
-    with page.expect_request(re.compile("/compare$")):
-        page.get_by_role("button", name="Try an example").click()
-    page.get_by_label("Steps ahead").fill("3")
-    expect(page.get_by_role("table", name="Forecast for").get_by_role("row")).to_have_count(4)
-    page.get_by_role("radio", name="GRU").check()
-    expect(page.locator("pre", has_text='"model": "gru"')).to_be_visible()
-    (only,) = pending
-    only.continue_()
-    expect(page.get_by_role("table", name="Errors on your series")).to_be_visible()
-    assert len(pending) == 1
+def test_a_file_and_what_was_chosen_for_it_survive_a_reload_until_it_is_forgotten(visitor: Visitor) -> None:
+    visit = visitor(new=True)
+    page = dropped(visit, "pier.csv", daily(60))
+    expect(page.get_by_role("main")).to_contain_text("its address cannot be shared")
+    open_options(page).get_by_label("Steps ahead").fill("3")
+    expect(page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row")).to_have_count(4)
+    visit.settle()
+    # The options are kept with the file.
+    visit.open("place/file")
+    expect(page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row")).to_have_count(4)
+    page.get_by_role("button", name="Forget this file").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Add a place")
+    visit.open("place/file")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No file is open in this browser.")
+
+
+@pytest.fixture
+def with_store(seas: Path, tmp_path: Path) -> Iterator[str]:
+    """A service that keeps stations."""
+    settings = Settings(artifacts=seas, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"), request_seconds=600)
+    with serve(settings) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_a_file_is_kept_as_a_station_with_all_its_readings(visitor: Visitor, with_store: str) -> None:
+    visit = visitor(with_store, new=True)
+    page = dropped(visit, "north_pier.csv", without_unit(60), "units=fahrenheit")
+    page.get_by_text("Keep this place").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("North pier")
+    short = page.get_by_label("Short name in its address")
+    expect(short).to_have_value("north-pier")
+    short.fill("north pier!")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_text("Use up to 64 letters")).to_be_visible()
+    short.fill("north")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page).to_have_url(re.compile("/place/station/north$"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("North pier: ")
+    stored = httpx.get(f"{with_store}/stations/north/observations").json()
+    (series,) = series_of(with_store, daily(60))
+    assert stored["values"] == pytest.approx(series["values"], abs=0.06)
+
+
+def test_a_place_is_not_half_kept_if_its_readings_are_refused(visitor: Visitor, with_store: str) -> None:
+    visit = visitor(with_store, new=True)
+    page = dropped(visit, "pier.csv", daily(60))
+    page.route("**/observations*", lambda route: route.fulfill(status=422, json={"detail": "the file is odd"}))
+    page.get_by_text("Keep this place").click()
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("The readings were not taken: The file is odd.")
+    assert httpx.get(f"{with_store}/stations").json()["stations"] == []
+    visit.console_errors.clear()
 
 
 def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url: str) -> None:
     visit = visitor()
-    page = dropped(visit, "pier.csv", daily(60), "&release=nosuch&station=nobody")
+    page = dropped(visit, "pier.csv", daily(60), "release=nosuch&station=nobody")
     expect(page.get_by_role("alert").filter(has_text="No station nobody in pier.csv")).to_be_visible()
     notice = page.get_by_role("alert").filter(has_text="No release nosuch")
     expect(notice).to_contain_text("The forecast below is from ocean-daily.")
@@ -164,18 +198,6 @@ def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url
     visit.open("add?release=nino12")
     drop_file(visit, "pier.csv", daily(60))
     expect(page.get_by_role("alert")).to_contain_text("The networks of nino12 do not forecast this series")
-
-
-def test_links_between_views_keep_the_file_open(visitor: Visitor) -> None:
-    visit = visitor()
-    page = dropped(visit, "pier.csv", daily(60))
-    table = page.get_by_role("table", name="Forecast for pier.csv")
-    page.get_by_role("link", name="SST forecasting").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Stations")
-    page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
-    expect(table).to_be_visible()
-    page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Stations")
 
 
 def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:
@@ -251,8 +273,7 @@ def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
     page.get_by_label("Station").select_option("b")
     expect(page.get_by_role("table", name="Forecast for b")).to_be_visible()
     assert "station=b" in page.url
-    snippet = page.get_by_role("group", name="Python, with httpx")
-    expect(snippet).to_contain_text('"station": "b"')
+    assert '"station": "b"' in shown_code(page, "Python, with httpx")
 
 
 @pytest.mark.parametrize("name", ["pier.csv", "José's buoy (2).csv"])
@@ -266,7 +287,7 @@ def test_the_snippets_send_the_position(visitor: Visitor, tmp_path: Path) -> Non
     visit = visitor()
     dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
     (tmp_path / "pier.csv").write_text(daily(60))
-    expect(visit.page.get_by_role("group", name="curl")).to_contain_text('"latitude": 43.6')
+    assert '"latitude": 43.6' in shown_code(visit.page, "curl")
     expect_the_same_from_code(visit.page, tmp_path, "pier.csv")
 
 
@@ -308,10 +329,10 @@ def test_a_file_can_be_chosen_with_the_keyboard(visitor: Visitor) -> None:
 
 def test_a_file_that_is_too_large_is_refused_before_the_upload(shown: Shown) -> None:
     visit = shown("add")
-    visit.page.evaluate("document.body.dataset.largest = 1000")
-    page = drop(visit, "buoys.csv", monthly())
+    page = visit.open("add")
+    page.evaluate("document.body.dataset.largest = 1000")
+    drop_file(visit, "buoys.csv", monthly())
     expect(page.get_by_role("alert")).to_contain_text("buoys.csv is too large")
-    visit.page.evaluate("document.body.dataset.largest = 16777216")
 
 
 def test_an_option_that_an_error_asks_for_can_be_set_and_the_url_keeps_it(visitor: Visitor) -> None:
@@ -362,7 +383,7 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     grid.to_netcdf(tmp_path / "grid.nc", engine="h5netcdf")
     visit = shown("add")
     page = visit.page
-    page.evaluate("history.replaceState(null, '', '/add')")
+    visit.open("add")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
     expect(page.get_by_role("alert")).to_contain_text("Which place?")
     page.get_by_text("Reading options").click()
@@ -374,28 +395,18 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     visit.console_errors = [text for text in visit.console_errors if "422" not in text]
 
 
-def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(visitor: Visitor) -> None:
-    page = dropped(visitor(), "pier.csv", daily(3_100))
-    card = page.locator("section.card", has_text="How the models would have forecast your series")
-    expect(page.get_by_text("The comparison is over the last 3,000 of 3,100 values.")).to_be_visible()
-    expect(card).to_contain_text("28 Feb 2022, 2,342 forecasts")
-    expect(card.locator(".legend")).to_have_text("Observed")
-    page.get_by_role("button", name="Compare over all values").click()
-    expect(card).to_contain_text("28 Feb 2022, 2,442 forecasts")
-    expect(page.get_by_role("button", name="Compare over all values")).to_have_count(0)
-
-
 def test_the_weather_in_a_file_is_sent_with_its_series(visitor: Visitor) -> None:
     visit = visitor()
     sent: list[Any] = []
 
     def keep(request: Request) -> None:
-        if request.method == "POST" and request.url.endswith(("/forecast", "/compare")):
+        if request.method == "POST" and request.url.endswith("/forecast"):
             sent.extend(json.loads(request.post_data or "")["series"])
 
     visit.page.on("request", keep)
     rows = [*daily(60).splitlines()[1:], *(f"2022-03-0{day}," for day in range(1, 6))]
     text = "\n".join(["time,sst,wind_speed", *(f"{row},{5 + i % 3}" for i, row in enumerate(rows))])
     page = dropped(visit, "pier.csv", text)
-    expect(page.locator(".headline")).to_contain_text("Next value, 1 Mar 2022")
-    assert {(len(series["values"]), len(series["weather"]["wind_speed"])) for series in sent} == {(60, 65)}
+    expect(page.get_by_role("rowheader", name="1 Mar 2022", exact=True)).to_be_visible()
+    with_weather = [series for series in sent if "weather" in series]
+    assert {(len(series["values"]), len(series["weather"]["wind_speed"])) for series in with_weather} == {(60, 65)}

@@ -1,4 +1,4 @@
-"""Marine heatwaves, cold spells, limits and heat stress in the Your data view."""
+"""Marine heatwaves, cold spells, limits and heat stress of a file."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.page.browser import LOOKS, Visit
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import DROP, daily
+from tests.page.files import daily, drop_file, dropped, open_options
 from tests.page.snippets import run_curl, run_python
 
 YEARS: Final = 4400
@@ -56,13 +56,12 @@ Opened = Callable[..., tuple[Visit, Page]]
 
 @pytest.fixture
 def opened(visitor: Visitor) -> Opened:
-    """Open a series in the Your data view, and wait for its events but not for the comparison of the models."""
+    """Open a series of a file, and wait for its events but not for the comparison of the models."""
 
     def open_series(text: str, query: str = "") -> tuple[Visit, Page]:
         visit = visitor()
-        page = visit.open(f"add?{query}")
-        page.evaluate(DROP, ["pier.csv", text])
-        expect(page.locator(".forecast .plot").first).to_be_visible()
+        page = dropped(visit, "pier.csv", text, query)
+        expect(page.locator(".chart-slot .plot").first).to_be_visible()
         expect(page.locator(".event-line[aria-busy]")).to_have_count(0)
         return visit, page
 
@@ -72,9 +71,10 @@ def opened(visitor: Visitor) -> Opened:
 @pytest.fixture
 def heatwave(shown: Shown) -> Page:
     """A page that shows ``HEATWAVE``, shared by tests that change nothing of it."""
-    page = shown("add?events=heatwave").page
+    visit = shown("add?events=heatwave")
+    page = visit.page
     if not page.locator(".event-line").count():
-        page.evaluate(DROP, ["pier.csv", HEATWAVE])
+        drop_file(visit, "pier.csv", HEATWAVE)
     expect(state(page)).to_contain_text("heatwave")
     return page
 
@@ -84,7 +84,7 @@ def state(page: Page) -> Locator:
 
 
 def chart(page: Page) -> Locator:
-    return page.locator(".forecast .plot").first
+    return page.locator(".chart-slot .plot").first
 
 
 def test_an_active_heatwave_is_named_with_its_day_its_category_and_when_it_ends(heatwave: Page, url: str) -> None:
@@ -128,7 +128,7 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     expect(ahead.get_by_role("row").nth(4)).to_contain_text(chance)
     past = heatwave.get_by_role("table", name="Heatwaves so far")
     expect(past.get_by_role("row").nth(1)).to_contain_text(re.compile(r"22 Feb 2022\s*28 Feb 2022\s*7"))
-    heatwave.locator(".forecast .chart").first.focus()
+    heatwave.locator(".chart-slot .chart").first.focus()
     heatwave.keyboard.press("End")
     expect(heatwave.locator("#announcement")).to_contain_text(
         f"{percent(outcome['probability'][6])} likely to be in a heatwave"
@@ -159,7 +159,7 @@ def test_without_a_heatwave_the_sentence_says_how_likely_one_is(opened: Opened, 
 
 def test_probabilities_that_cannot_be_relied_on_are_marked_and_the_mark_is_explained(opened: Opened, url: str) -> None:
     text = sea(last=1, degrees=12)
-    _, page = opened(text, "&limit=above:20:1:5")
+    _, page = opened(text, "limit=above:20:1:5")
     assert forecast_event(url, text, {"kind": "marine_heatwave"})["calibrated"] is False
     expect(page.locator(".event-line").get_by_role("img", name="not calibrated")).to_be_visible()
     notice = page.locator(".notice.warning", has_text="Before you rely on the heatwave outlook")
@@ -179,7 +179,8 @@ def test_a_series_under_ten_years_says_what_it_lacks_and_has_no_bands(opened: Op
 
 
 def test_the_keyboard_switches_to_cold_spells_and_off_and_the_address_remembers_it(opened: Opened) -> None:
-    _, page = opened(sea(last=6, degrees=-4))
+    visit, page = opened(sea(last=6, degrees=-4))
+    open_options(page)
     expect(state(page)).to_contain_text("No heatwave")
     page.get_by_role("radio", name="Heatwave").focus()
     page.keyboard.press("ArrowRight")
@@ -192,14 +193,14 @@ def test_the_keyboard_switches_to_cold_spells_and_off_and_the_address_remembers_
     expect(page.locator(".event-line")).to_be_hidden()
     assert "10th percentile" not in chart(page).evaluate(TRACES)
     assert "events=off" in page.url
-    page.evaluate(DROP, ["pier.csv", HEATWAVE])
+    drop_file(visit, "pier.csv", HEATWAVE)
     expect(page.get_by_role("radio", name="Off")).to_be_checked()
     expect(page.locator(".event-line")).to_be_hidden()
 
 
 def test_a_limit_is_answered_with_its_probability_and_stays_in_the_address(opened: Opened, url: str) -> None:
     text = daily(60)
-    _, page = opened(text)
+    visit, page = opened(text)
     form = page.locator(".limit")
     form.get_by_label("SST").select_option("Below")
     for label, value in (("Limit", "15.2"), ("In a row", "5"), ("Within", "10")):
@@ -213,7 +214,7 @@ def test_a_limit_is_answered_with_its_probability_and_stays_in_the_address(opene
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_have_text(f"10 Mar 2022, {percent(outcome['by_lead'][9])}")
     assert "limit=below:15.2:5:10" in page.url
-    page.evaluate(DROP, ["pier.csv", text])
+    drop_file(visit, "pier.csv", text)
     expect(answer).to_contain_text("five days in a row below 15.2 °C")
 
 
@@ -243,10 +244,10 @@ def test_limits_are_asked_in_steps_of_the_series(opened: Opened, step: str) -> N
 
 
 def test_heat_stress_is_shown_in_the_tropics_and_on_request_elsewhere(opened: Opened) -> None:
-    _, page = opened(sea(position="12.5,-70"), "&events=off")
+    _, page = opened(sea(position="12.5,-70"), "events=off")
     stress = page.locator(".stress")
     expect(stress).to_have_text(re.compile(r"^No heat stress on corals, and none likely by 14 March 2022\."))
-    toggle = page.get_by_role("checkbox", name="Heat stress")
+    toggle = open_options(page).get_by_role("checkbox", name="Heat stress")
     expect(toggle).to_be_checked()
     toggle.press("Space")
     expect(stress).to_have_count(0)
@@ -254,7 +255,7 @@ def test_heat_stress_is_shown_in_the_tropics_and_on_request_elsewhere(opened: Op
 
 
 def test_heat_stress_without_a_usual_temperature_says_what_it_needs(opened: Opened) -> None:
-    _, page = opened(daily(120), "&stress=on")
+    _, page = opened(daily(120), "stress=on")
     expect(page.locator(".events")).to_contain_text("Heat stress: ")
     expect(page.locator(".stress")).to_have_count(0)
 
@@ -269,7 +270,7 @@ def test_another_horizon_does_not_ask_for_the_events_again(opened: Opened) -> No
 
     before = state(page).inner_text()
     page.on("request", count)
-    page.get_by_label("Steps ahead").fill("5")
+    open_options(page).get_by_label("Steps ahead").fill("5")
     expect(page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row")).to_have_count(6)
     expect(state(page)).to_have_text(before)
     last, _ = chart(page).evaluate(POINTS, "90th percentile")
@@ -278,7 +279,7 @@ def test_another_horizon_does_not_ask_for_the_events_again(opened: Opened) -> No
 
 
 def test_events_are_accessible_and_fit_the_width(opened: Opened) -> None:
-    visit, page = opened(HEATWAVE, "&stress=on&limit=above:17:3:10")
+    visit, page = opened(HEATWAVE, "stress=on&limit=above:17:3:10")
     visit.settle()
     page.get_by_text("Heatwaves as tables").click()
     for width, scheme in LOOKS:

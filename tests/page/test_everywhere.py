@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.browser import PHONE, Visit, box_of
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import DROP, drop_file, flagged
+from tests.page.files import drop_file, flagged, open_options
 from tests.page.titles import title_of
 
 WITHOUT_CODE = """() => {
@@ -22,7 +22,7 @@ VIEWS = {
     "forecast": "place/sea/nino12",
     "forecast-buoy": "place/sea/neracoos-b01?model=all",
     "data": "add",
-    "data-read": "place/file",
+    "data-read": "add",
     "stations": "",
     "operate": "about/models",
 }
@@ -58,7 +58,7 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
 
 def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
     page = visitor().open("place/sea/nino12")
-    for name, heading in (("Add a place", "Your data"), ("Models", "Models"), ("Places", "Tomorrow")):
+    for name, heading in (("Add a place", "Add a place"), ("Models", "Models"), ("Places", "Tomorrow")):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
@@ -164,7 +164,7 @@ def test_a_failure_is_explained_and_can_be_retried(visitor: Visitor) -> None:
 def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.route("**/forecast?*", lambda route: None)
-    visit.page.goto(f"{visit.url}/?view=forecast&dataset=nino12")
+    visit.page.goto(f"{visit.url}/place/sea/nino12")
     page = visit.page
     expect(page.get_by_role("progressbar", name="Forecasting")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
@@ -174,61 +174,46 @@ def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
     expect(page.get_by_role("table")).to_be_visible()
 
 
-def test_a_long_comparison_of_a_file_says_how_long_it_has_taken_and_can_be_stopped(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("add")
-    page.route("**/compare", lambda route: None)
-    page.clock.install()
-    page.evaluate(DROP, ["pier.csv", flagged()])
-    progress = page.get_by_role("progressbar", name="Comparing the models")
-    page.clock.run_for(1000)
-    expect(progress).to_be_visible()
-    busy = page.locator(".busy", has=progress)
-    page.clock.run_for(12_000)
-    expect(busy).to_contain_text(re.compile(r", 1\d s"))
-    busy.get_by_role("button", name="Stop").click()
-    expect(progress).to_have_count(0)
-    expect(page.get_by_text("Stopped.")).to_be_visible()
-
-
 def test_an_impossible_horizon_in_the_url_falls_back_to_the_nearest(visitor: Visitor) -> None:
-    page = visitor().open("place/sea/nino12?horizon=-4")
-    expect(page.get_by_label("Dataset")).to_have_value("nino12")
+    page = open_options(visitor().open("place/sea/nino12?horizon=-4"))
     expect(page.get_by_label("Steps ahead")).to_have_value("1")
 
 
 def test_an_address_of_no_place_leads_to_those_there_are(visitor: Visitor) -> None:
     page = visitor().open("place/mountain")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such place")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such place.")
     page.get_by_role("link", name="add a place", exact=True).click()
     expect(page).to_have_url(re.compile("/add$"))
 
 
-@pytest.mark.parametrize("view", ["place/sea", "report"])
-def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(visitor: Visitor, view: str) -> None:
+def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open(f"{view}/nosuch")
+    page = visit.open("report/nosuch")
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("No dataset is named nosuch. Choose one:")
     assert visit.accessibility_violations() == []
     hrefs = [link.get_attribute("href") for link in notice.get_by_role("link").all()]
-    assert hrefs == [f"/{view}/{name}" for name in ("nino12", "neracoos-b01")]
-    notice.get_by_role("link").last.click()
-    expect(page.get_by_label("Dataset")).to_have_value("neracoos-b01")
+    assert hrefs == [f"/report/{name}" for name in ("nino12", "neracoos-b01")]
 
 
-@pytest.mark.parametrize("view", ["place/sea", "report"])
-def test_a_universal_release_in_the_url_leads_to_your_data(visitor: Visitor, view: str) -> None:
-    page = visitor().open(f"{view}/ocean-daily")
-    notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("ocean-daily has no dataset to show. Choose one:")
-    notice.get_by_role("link", name="your own data").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your data")
+@pytest.mark.parametrize("address", ["place/sea/nosuch", "place/sea/ocean-daily", "place/station/nosuch", "place/file"])
+def test_an_unknown_place_is_named_with_links_to_those_there_are(visitor: Visitor, address: str) -> None:
+    visit = visitor(new=True)
+    page = visit.open(address)
+    heading = page.get_by_role("heading", level=1)
+    _, kind, *name = address.split("/")
+    expect(heading).to_have_text(f"There is no {kind} named {name[0]}." if name else "No file is open in this browser.")
+    assert visit.accessibility_violations() == []
+    main = page.get_by_role("main")
+    expect(main.get_by_role("link", name="all places")).to_have_attribute("href", "/")
+    if kind == "sea":
+        main.get_by_role("link").first.click()
+        expect(heading).to_contain_text("°C in January 2011")
+    visit.console_errors.clear()
 
 
-@pytest.mark.parametrize("view", ["forecast", "compare"])
-def test_datasets_are_chosen_by_their_title(shown: Shown, url: str, view: str) -> None:
-    page = shown(f"?view={view}").page
+def test_datasets_are_chosen_by_their_title(shown: Shown, url: str) -> None:
+    page = shown("report/nino12").page
     options = page.get_by_label("Dataset").get_by_role("option").all_inner_texts()
     places = ["nino12", "neracoos-b01"]
     assert [option.rpartition(" (")[0] for option in options] == [title_of(url, name) for name in places]

@@ -11,6 +11,7 @@ from playwright.sync_api import Route, expect
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.page.conftest import Shown, Visitor
+from tests.page.files import open_options
 from tests.page.snippets import run_curl, run_python
 from tests.page.titles import title_of
 from tests.serving import serve
@@ -22,7 +23,7 @@ DRAWN = "plot => plot.data.map(trace => ({name: trace.name, x: trace.x, y: trace
 def test_the_forecast_of_the_chosen_model_continues_the_series_with_its_bands(
     visitor: Visitor, url: str, dataset: str, model: str
 ) -> None:
-    page = visitor().open(f"?view=forecast&dataset={dataset}&model={model}&horizon=4")
+    page = visitor().open(f"place/sea/{dataset}?model={model}&horizon=4")
     traces = page.locator(".plot").evaluate(DRAWN)
     params: dict[str, str | int] = {"dataset": dataset, "model": model, "horizon": 4}
     answer = httpx.get(f"{url}/forecast", params=params).json()["forecasts"][0]
@@ -37,10 +38,10 @@ def test_the_forecast_of_the_chosen_model_continues_the_series_with_its_bands(
 
 
 def test_all_three_models_can_be_shown_together_over_another_horizon(visitor: Visitor) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12&model=gru")
-    page.get_by_label("Steps ahead").fill("3")
+    page = visitor().open("place/sea/nino12?model=gru")
+    open_options(page).get_by_label("Steps ahead").fill("3")
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
-    expect(page.get_by_text("3 months", exact=True)).to_be_visible()
+    expect(page.get_by_text("3 months", exact=True).first).to_be_visible()
     page.get_by_role("radio", name="All three").check()
     expect(page.get_by_role("columnheader", name="RNN")).to_be_visible()
     names = {trace.get("name") for trace in page.locator(".plot").evaluate(DRAWN)}
@@ -49,8 +50,8 @@ def test_all_three_models_can_be_shown_together_over_another_horizon(visitor: Vi
 
 
 def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Visitor) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12&model=gru&horizon=2")
-    page.get_by_role("checkbox", name="95%").uncheck()
+    page = visitor().open("place/sea/nino12?model=gru&horizon=2")
+    open_options(page).get_by_role("checkbox", name="95%").uncheck()
     expect(page.get_by_role("columnheader", name="95%")).to_have_count(0)
     page.get_by_role("checkbox", name="Persistence", exact=True).check()
     assert "levels=80" in page.url
@@ -58,7 +59,7 @@ def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Vis
     names = [trace.get("name") for trace in other.locator(".plot").evaluate(DRAWN)]
     assert "Persistence" in names
     expect(other.get_by_role("columnheader", name="95%")).to_have_count(0)
-    other.get_by_role("checkbox", name="80%").uncheck()
+    open_options(other).get_by_role("checkbox", name="80%").uncheck()
     expect(other.get_by_role("columnheader", name="80%")).to_have_count(0)
 
 
@@ -66,11 +67,12 @@ def test_the_last_forecast_is_dimmed_while_the_next_one_loads_and_goes_if_that_f
     visitor: Visitor, url: str
 ) -> None:
     visit = visitor()
-    page = visit.open("?view=forecast&dataset=nino12")
+    page = visit.open("place/sea/nino12")
     title = title_of(url, "nino12")
     expect(page.get_by_role("heading", level=1)).not_to_have_text(title)
     pending: list[Route] = []
     page.route(re.compile(r"/forecast\?"), lambda route: pending.append(route))
+    open_options(page)
     with page.expect_request(re.compile(r"/forecast\?.*horizon=3")):
         page.get_by_label("Steps ahead").fill("3")
     expect(page.locator(".outlook")).to_have_class(re.compile("stale"))
@@ -79,28 +81,12 @@ def test_the_last_forecast_is_dimmed_while_the_next_one_loads_and_goes_if_that_f
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     expect(page.locator(".outlook")).not_to_have_class(re.compile("stale"))
     expect(page.get_by_role("table")).to_have_count(0)
-    expect(page.get_by_role("heading", name="How good is it?")).to_have_count(0)
+    expect(page.get_by_role("heading", name="How right were we?")).to_have_count(0)
     page.unroute(re.compile(r"/forecast\?"))
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
     visit.console_errors.clear()
-
-
-def test_another_dataset_keeps_the_focus_and_cancels_what_the_last_one_was_loading(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("?view=forecast&dataset=nino12")
-    path = re.compile(r"/forecast\?.*dataset=nino12.*horizon=3")
-    page.route(path, lambda route: None)
-    with page.expect_request(path):
-        page.get_by_label("Steps ahead").fill("3")
-    dataset = page.get_by_label("Dataset")
-    dataset.focus()
-    with page.expect_event("requestfailed", lambda request: path.search(request.url) is not None):
-        dataset.select_option("neracoos-b01")
-    expect(page.get_by_role("table", name="Forecast for")).to_be_visible()
-    expect(dataset).to_have_value("neracoos-b01")
-    expect(dataset).to_be_focused()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +112,7 @@ def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Vi
     query: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "all", "horizon": 3}
     answers = httpx.get(f"{warmed}/forecast", params=query).json()["models"]
     assert not any(interval["calibrated"] for answer in answers for interval in answer["forecasts"][0]["intervals"])
-    page = visitor(warmed).open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
+    page = visitor(warmed).open("place/sea/neracoos-b01?model=all&horizon=3")
     expect(page.get_by_text("The window is unlike the training").first).to_be_visible()
     card = page.locator("section.card", has_text="Forecast values, °C")
     marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
@@ -137,14 +123,13 @@ def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Vi
     page.locator(".chart").focus()
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_contain_text("not calibrated")
-    page.get_by_label("Dataset").select_option("nino12")
-    expect(page.get_by_role("table", name=f"Forecast for {title_of(warmed, 'nino12')}")).to_be_visible()
+    page = visitor(warmed).open("place/sea/nino12")
     expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
     expect(page.get_by_text("Not calibrated:")).to_have_count(0)
 
 
 def test_the_snippets_return_the_same_values(shown: Shown) -> None:
-    page = shown("?view=forecast&dataset=nino12&model=gru&horizon=2").page
+    page = shown("place/sea/nino12?model=gru&horizon=2").page
     second = page.get_by_role("table").get_by_role("row").nth(2)
     for printed in (run_curl(page), run_python(page).replace("'", '"')):
         assert '"nino12-gru"' in printed
@@ -153,7 +138,7 @@ def test_the_snippets_return_the_same_values(shown: Shown) -> None:
 
 
 def test_the_forecast_downloads_as_csv(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12&model=all&horizon=2")
+    page = visitor().open("place/sea/nino12?model=all&horizon=2")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as CSV").click()
     head, *rows = download.value.path().read_text().splitlines()

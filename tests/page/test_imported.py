@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from service.settings import Settings
 from tests.page.conftest import Visitor
+from tests.page.files import open_options
 from tests.serving import serve
 
 
@@ -31,8 +32,8 @@ def test_imported_networks_are_shown_by_their_names_with_their_caveat(visitor: V
 
 
 def test_an_imported_network_can_be_chosen_for_the_forecast(visitor: Visitor, abroad_url: str) -> None:
-    page = visitor(abroad_url, new=True).open("?dataset=abroad")
-    page.get_by_role("radio", name="persistent", exact=True).check()
+    page = visitor(abroad_url, new=True).open("place/sea/abroad")
+    open_options(page).get_by_role("radio", name="persistent", exact=True).check()
     expect(page).to_have_url(re.compile(r"[?&]model=persistent$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("A bay abroad")
-    expect(page.get_by_text("which persistent may have seen in training")).to_be_visible()
+    expect(page.get_by_text("which the network may have seen in training")).to_be_visible()

@@ -42,14 +42,15 @@ def test_an_edge_has_a_shadow_while_there_is_more_content_beyond_it(visitor: Vis
     table.evaluate("box => box.scrollLeft = box.scrollWidth")
     assert edges(page, table) == [True, False]
     assert edges(page, page.get_by_role("group", name="Errors over the test period")) == [False, False]
-    visit.open("?view=forecast&dataset=nino12")
+    visit.open("place/sea/nino12")
+    page.get_by_text("Share this place").click()
     code = page.get_by_role("group", name="curl")
     assert edges(page, code) == [False, True]
     code.evaluate("box => box.scrollLeft = box.scrollWidth")
     assert edges(page, code) == [True, False]
 
 
-@pytest.mark.parametrize("query", ["report/nino12", "?view=forecast&model=all"])
+@pytest.mark.parametrize("query", ["report/nino12", "place/sea/nino12?model=all"])
 def test_tab_stops_at_elements_that_scroll_and_only_at_those(visitor: Visitor, query: str) -> None:
     visit = visitor()
     page = visit.open(query)
@@ -73,7 +74,7 @@ def test_tab_stops_at_elements_that_scroll_and_only_at_those(visitor: Visitor, q
 def test_on_a_phone_the_table_fits_with_the_80_percent_interval_alone(
     visitor: Visitor, url: str, dataset: str, model: str
 ) -> None:
-    page = visitor(width=PHONE).open(f"?view=forecast&dataset={dataset}&model={model}&horizon=2")
+    page = visitor(width=PHONE).open(f"place/sea/{dataset}?model={model}&horizon=2")
     table = page.get_by_role("group", name="Forecast for")
     assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
     expect(page.get_by_text("The CSV file also has the other intervals and the references.")).to_be_visible()
@@ -95,7 +96,7 @@ def test_on_a_phone_the_table_fits_with_the_80_percent_interval_alone(
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
 def test_on_a_phone_the_chart_is_visible_within_the_first_400_pixels(visitor: Visitor, dataset: str) -> None:
-    plot = visitor(width=PHONE).open(f"?dataset={dataset}").locator(".plot")
+    plot = visitor(width=PHONE).open(f"place/sea/{dataset}").locator(".plot")
     assert box_of(plot)["y"] < 340
     if dataset == "nino12":
         # The end of the observations leaves room for the unit.
@@ -104,7 +105,7 @@ def test_on_a_phone_the_chart_is_visible_within_the_first_400_pixels(visitor: Vi
 
 
 def test_a_long_forecast_is_shown_in_part_until_all_values_are_asked_for(visitor: Visitor, url: str) -> None:
-    page = visitor(width=PHONE).open("?dataset=neracoos-b01&model=gru&horizon=48")
+    page = visitor(width=PHONE).open("place/sea/neracoos-b01?model=gru&horizon=48")
     params: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "gru", "horizon": 48}
     (answer,) = httpx.get(f"{url}/forecast", params=params).json()["forecasts"]
     rows = page.get_by_role("table").get_by_role("row")

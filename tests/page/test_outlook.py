@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from service.settings import Settings
-from tests.page.browser import box_of
 from tests.page.conftest import Shown, Visitor
 from tests.page.titles import title_of
 from tests.serving import serve
@@ -28,8 +27,8 @@ def headline(page: Page) -> str:
 
 
 def opening(page: Page) -> str:
-    """Return what follows the heading: the age of the data, and a better reference if there is one."""
-    return page.locator(".outlook p").inner_text().replace("\u00a0", " ")
+    """Return what follows the heading: the newest reading and its age."""
+    return page.locator(".outlook p").first.inner_text().replace("\u00a0", " ")
 
 
 def answers(url: str, dataset: str, lead: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -42,65 +41,80 @@ def answers(url: str, dataset: str, lead: int) -> tuple[dict[str, Any], dict[str
     return forecast, network, min(references, key=lambda model: float(model["rmse"]))
 
 
-def expected_headline(url: str, dataset: str, lead: int, when: str) -> str:
-    """Return the start of the heading: the best of the selected network and the references, unless that is usual."""
-    forecast, network, reference = answers(url, dataset, lead)
-    loses = reference["rmse"] < network["rmse"]
-    value = (forecast["baselines"][reference["model"]] if loses else forecast["sst"])[lead - 1]
-    return f"{title_of(url, dataset)}: {value:.1f} °C {when}"
-
-
-def test_the_page_opens_on_the_forecast_in_a_sentence(shown: Shown, url: str) -> None:
-    page = shown("place/sea/nino12").page
-    forecast, network, reference = answers(url, "nino12", 1)
-    start = expected_headline(url, "nino12", 1, "in January 2011")
-    value = float(start.partition(": ")[2].partition(" ")[0])
-    anomaly = value - forecast["baselines"]["climatology"][0]
-    band = forecast["intervals"][0]
+@pytest.mark.parametrize(
+    ("dataset", "lead", "when"),
+    [("nino12", 1, "in January 2011"), ("neracoos-b01", 48, "at 00:00 UTC on 23 March 2017")],
+)
+def test_the_sentence_the_chart_and_the_table_come_from_one_forecast(
+    shown: Shown, url: str, dataset: str, lead: int, when: str
+) -> None:
+    page = shown(f"place/sea/{dataset}").page
+    forecast, _, _ = answers(url, dataset, lead)
+    value, band = forecast["sst"][lead - 1], forecast["intervals"][0]
     text = headline(page)
-    assert text.startswith(start)
-    assert f"{'warmer' if anomaly > 0 else 'colder'} than usual (1950–2010)" in text
-    assert (f"(80%: {band['lower'][0]:.1f}–{band['upper'][0]:.1f})" in text) == (network["rmse"] <= reference["rmse"])
-    assert re.match(r"Archive series, ended December 2010, \d+ years ago\.", opening(page))
+    assert text.startswith(f"{title_of(url, dataset)}: {value:.1f} °C {when}")
+    assert text.endswith(f", 80%: {band['lower'][lead - 1]:.1f} to {band['upper'][lead - 1]:.1f}.")
+    row = page.get_by_role("table", name="Forecast for").get_by_role("row").nth(1)
+    expect(row.get_by_role("cell").first).to_have_text(f"{forecast['sst'][0]:.2f}")
+    drawn = page.locator(".plot").evaluate(
+        "plot => plot.data.find(({name, x}) => name !== 'Observed' && x?.length > 1 && /^(RNN|LSTM|GRU)$/.test(name)).y"
+    )
+    assert drawn[1] == forecast["sst"][0]
 
 
-def test_a_series_shorter_than_two_years_has_a_forecast_a_day_ahead_and_nothing_usual(shown: Shown, url: str) -> None:
-    page = shown("?dataset=neracoos-b01").page
-    assert headline(page).startswith(expected_headline(url, "neracoos-b01", 48, "at 00:00 UTC on 23 March 2017"))
+def test_the_sentence_says_how_far_from_usual_of_which_years_and_the_age_of_the_archive(shown: Shown, url: str) -> None:
+    page = shown("place/sea/nino12").page
+    forecast, _, _ = answers(url, "nino12", 1)
+    anomaly = forecast["sst"][0] - forecast["baselines"]["climatology"][0]
+    words = f", {abs(anomaly):.1f} °C {'warmer' if anomaly > 0 else 'colder'} than usual (1950–2010)"
+    assert words in headline(page)
+    assert re.match(r"An archive: its last reading, 22\.1 °C, is of December 2010, \d+ years ago\.", opening(page))
+
+
+def test_a_series_shorter_than_two_years_has_nothing_usual(shown: Shown) -> None:
+    page = shown("place/sea/neracoos-b01").page
     assert "usual" not in headline(page)
-    assert "Archive series, ended 22 March 2017" in opening(page)
+    assert "is of 22 March 2017" in opening(page)
     expect(page.locator(".plot")).to_contain_text(re.compile(r"until Mar 2017, \d+ years ago"))
     assert "Usual" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
 
 
-def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_controls(shown: Shown, url: str) -> None:
-    page = shown("?dataset=nino12").page
+def test_the_chart_shows_where_observations_end_and_what_is_usual(shown: Shown, url: str) -> None:
+    page = shown("place/sea/nino12").page
     plot = page.locator(".plot")
     expect(plot).to_contain_text(re.compile(r"until Dec 2010, \d+ years ago"))
     expect(plot).to_contain_text("usual 1950–2010")
     past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
     (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Usual').map(trace => trace.y)")
     assert usual[: len(past["climatology"])] == past["climatology"]
-    chart, dataset = box_of(plot), box_of(page.get_by_label("Dataset"))
-    assert chart["y"] + chart["height"] < dataset["y"]
     begin, end = plot.evaluate("plot => plot.layout.xaxis.range.map(time => Date.parse(time))")
     origin = datetime.fromisoformat(past["timestamps"][-1]).timestamp() * 1000
     assert (end - origin) / (end - begin) >= 0.35
 
 
 @pytest.mark.parametrize(("dataset", "lead"), [("nino12", 1), ("neracoos-b01", 48)])
-def test_the_evidence_is_one_sentence_with_the_errors_and_a_link_to_compare(
+def test_how_right_forecasts_were_is_one_sentence_with_a_link_to_the_report(
     shown: Shown, url: str, dataset: str, lead: int
 ) -> None:
-    page = shown(f"?dataset={dataset}").page
+    page = shown(f"place/sea/{dataset}").page
     _, network, reference = answers(url, dataset, lead)
-    card = page.locator("section.card", has=page.get_by_role("heading", name="How good is it?"))
+    card = page.locator(".accuracy")
     for model in (network, reference):
         error = float(model["rmse"])
         expect(card).to_contain_text(re.compile(f"{error:.2f}\u00a0°C|{error:.3f}\u00a0°C"))
-    expect(card).to_contain_text(f"contained {network['coverage']['80'] * 100:.0f}% of the observed values")
-    href = card.get_by_role("link", name="Compare all models and references").get_attribute("href")
+    expect(card).to_contain_text(f"range held {network['coverage']['80'] * 100:.0f}% of the values")
+    href = card.get_by_role("link", name="The report").get_attribute("href")
     assert href == f"/report/{dataset}" + (f"?horizon={lead}" if lead > 1 else "")
+
+
+def test_a_question_is_asked_of_a_sea_too(visitor: Visitor, url: str) -> None:
+    page = visitor().open("place/sea/nino12?limit=above:25:2:6")
+    past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
+    series = {"id": "sea", "step": "month", "start": past["timestamps"][0], "values": past["values"]}
+    event = {"name": "limit", "above": 25, "for": 2, "within": 6}
+    body = {"dataset": "nino12", "horizon": 6, "events": [event], "series": [series]}
+    (outcome,) = httpx.post(f"{url}/forecast", json=body).raise_for_status().json()["forecasts"][0]["events"]
+    expect(page.locator(".limit .answer")).to_contain_text(f"{round(100 * outcome['probability'])}% likely: two months")
 
 
 @pytest.fixture(scope="module")
@@ -119,28 +133,19 @@ def current(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
-def test_a_network_that_loses_to_a_reference_is_not_in_the_headline_unless_chosen(
-    visitor: Visitor, current: str
-) -> None:
-    forecast, network, reference = answers(current, "rhythm", 1)
+def test_a_network_that_loses_to_a_reference_is_told_with_it(visitor: Visitor, current: str) -> None:
+    _, network, reference = answers(current, "rhythm", 1)
     assert reference["model"] == "linear"
     assert reference["rmse"] < network["rmse"]
     page = visitor(current).open("place/sea/rhythm")
-    exact = f"{forecast['baselines']['linear'][0]:.1f} °C"
-    assert headline(page).startswith(f"rhythm: {exact} today")
-    assert "%" not in headline(page)
-    assert "This is the forecast of a linear autoregression, a simple reference that did better than" in opening(page)
-    assert "Linear autoregression" in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
-    page.get_by_role("radio", name="RNN", exact=True).check()
-    expect(page.locator(".outlook p")).to_contain_text(
-        "A linear autoregression did better than RNN over the test period, and gives"
+    expect(page.locator(".accuracy")).to_contain_text(
+        "expect the forecast to be no better than a linear autoregression"
     )
-    assert "80%" in headline(page)
 
 
 def test_current_data_say_until_when_they_were_observed(visitor: Visitor, current: str) -> None:
     page = visitor(current).open("place/sea/rhythm")
-    assert opening(page).startswith("Observed until yesterday.")
+    assert re.match(r"Newest reading: \d\d\.\d °C, yesterday\.$", opening(page))
     expect(page.locator(".plot")).not_to_contain_text(" ago")
 
 
@@ -149,6 +154,12 @@ SAID = """async ([module, name, ...values]) => {
   const {href} = document.querySelector(`link[href$='/${module}.js']`);
   return (await import(href))[name](...values, new Date("2026-11-27T15:00:00Z"));
 }"""
+
+
+def place_at(last: str, *, suspect: bool = False) -> dict[str, Any]:
+    """A place with daily readings, as the page has it."""
+    newest = {"time": last, "value": 14.25, "usual": None, "isSuspect": suspect}
+    return {"history": {"step": "day"}, "newest": newest, "isArchive": False}
 
 
 NOW_IN_WORDS: list[tuple[str, list[Any], str]] = [
@@ -164,26 +175,16 @@ NOW_IN_WORDS: list[tuple[str, list[Any], str]] = [
     ("spoken-times", ["untilPhrase", "2026-11-27T14:00:00Z", "hour"], "today 14:00 UTC"),
     ("spoken-times", ["untilPhrase", "2026-11-23T00:00:00Z", "week"], "23 November 2026"),
     *(
-        ("outlook", ["dataAge", {"step": "day", "timestamps": [last]}, {"end": end, "late": late}], sentence)
-        for last, end, late, sentence in (
-            ("2026-11-26T00:00:00Z", "2026-12-10T00:00:00Z", False, "Observed until yesterday."),
-            (
-                "2026-11-22T00:00:00Z",
-                "2026-12-06T00:00:00Z",
-                True,
-                "The last observation is from 22 November 2026, 5 days ago.",
-            ),
+        ("place-sentence", ["readingSentence", place_at(last, **more), end], sentence)
+        for last, end, more, sentence in (
+            ("2026-11-26T00:00:00Z", "2026-12-10T00:00:00Z", {}, "yesterday."),
+            ("2026-11-22T00:00:00Z", "2026-12-06T00:00:00Z", {}, "22 November 2026, 5 days ago."),
+            ("2026-11-26T00:00:00Z", None, {"suspect": True}, "yesterday, in doubt and not used."),
             (
                 "2026-08-22T00:00:00Z",
                 "2026-09-05T00:00:00Z",
-                True,
-                "The last observation is from 22 August 2026, 3 months ago, so the whole forecast has passed.",
-            ),
-            (
-                "2020-08-22T00:00:00Z",
-                "2020-09-05T00:00:00Z",
-                True,
-                "Archive series, ended 22 August 2020, 6 years ago.",
+                {},
+                "22 August 2026, 3 months ago. The whole forecast has passed.",
             ),
         )
     ),
@@ -193,4 +194,5 @@ NOW_IN_WORDS: list[tuple[str, list[Any], str]] = [
 def test_times_near_now_and_the_age_of_data_are_told_in_words(shown: Shown) -> None:
     page = shown("place/sea/nino12").page
     told = [page.evaluate(SAID, [module, *values]) for module, values, _ in NOW_IN_WORDS]
+    told = [words.removeprefix("Newest reading: 14.3\u00a0°C, ") for words in told]
     assert told == [words for *_, words in NOW_IN_WORDS]

@@ -16,7 +16,7 @@ PAPER = {"width": 688, "height": 1017}
 def printed(visitor: Visitor) -> Iterator[Page]:
     """A page in dark colours, about to be printed."""
     visit = visitor(scheme="dark")
-    visit.open("?view=forecast&dataset=nino12&model=gru")
+    visit.open("place/sea/nino12?model=gru")
     yield visit.page
     visit.page.emulate_media(media="screen")
 
@@ -47,7 +47,7 @@ def test_after_printing_the_chart_is_as_wide_as_before(printed: Page) -> None:
 
 
 def test_paper_has_light_colours_and_keeps_bars_and_keys_of_bands(visitor: Visitor) -> None:
-    page = visitor(scheme="dark").open("?view=forecast&dataset=nino12&model=gru")
+    page = visitor(scheme="dark").open("place/sea/nino12?model=gru")
     page.get_by_label("Theme").select_option("dark")
     page.emulate_media(media="print")
     expect(page.locator(".plot text").first).to_have_css("fill", "rgb(82, 97, 109)")

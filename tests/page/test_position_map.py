@@ -1,11 +1,15 @@
-"""The map of the position in Your data, which the two fields beside it follow."""
+"""The map of the position which the two fields beside it follow."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.browser import PHONE, box_of
+from tests.page.browser import PHONE, Visit, box_of
 from tests.page.conftest import Visitor
-from tests.page.files import daily, dropped
+from tests.page.files import daily, dropped, open_options
+
+
+def opened(visit: Visit, query: str = "") -> Page:
+    return open_options(dropped(visit, "pier.csv", daily(60), query))
 
 
 def pin(page: Page) -> Locator:
@@ -27,7 +31,7 @@ def degrees(page: Page, name: str) -> float:
 @pytest.mark.parametrize("width", [1440, PHONE])
 def test_a_click_on_the_map_places_the_pin_and_fills_in_the_fields(visitor: Visitor, width: int) -> None:
     visit = visitor(width=width)
-    page = dropped(visit, "pier.csv", daily(60))
+    page = opened(visit)
     expect(pin(page)).not_to_be_visible()
     click_at(page, -30, 40)
     visit.settle()
@@ -39,7 +43,7 @@ def test_a_click_on_the_map_places_the_pin_and_fills_in_the_fields(visitor: Visi
 
 def test_the_arrow_keys_move_the_pin_and_speak_its_position(visitor: Visitor) -> None:
     visit = visitor()
-    page = dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
+    page = opened(visit, "latitude=43.6&longitude=9.1")
     page.get_by_role("group", name="Map of the position").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#announcement")).to_have_text("43.6° N, 9.4° E")
@@ -52,7 +56,7 @@ def test_the_arrow_keys_move_the_pin_and_speak_its_position(visitor: Visitor) ->
 
 def test_without_a_pin_the_arrow_keys_aim_and_enter_places_the_pin(visitor: Visitor) -> None:
     visit = visitor()
-    page = dropped(visit, "pier.csv", daily(60))
+    page = opened(visit)
     view = page.get_by_role("group", name="Map of the position")
     spoken = page.locator("#announcement")
     view.press("ArrowRight")
@@ -72,7 +76,7 @@ def test_without_a_pin_the_arrow_keys_aim_and_enter_places_the_pin(visitor: Visi
 
 def test_the_pin_follows_the_fields(visitor: Visitor) -> None:
     visit = visitor()
-    page = dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
+    page = opened(visit, "latitude=43.6&longitude=9.1")
     assert pin(page).evaluate("pin => pin.style.left") == "50%"
     page.get_by_label("Longitude").fill("12.1")
     page.get_by_label("Longitude").press("Enter")
@@ -87,7 +91,7 @@ def test_the_pin_follows_the_fields(visitor: Visitor) -> None:
 
 
 def test_a_pin_on_land_is_reported_before_the_service_answers(visitor: Visitor) -> None:
-    page = dropped(visitor(), "pier.csv", daily(60))
+    page = opened(visitor())
     page.route("**/forecast", lambda route: None)
     click_at(page, 20, 20)
     group = page.get_by_role("group", name="Position (optional)")
@@ -96,7 +100,7 @@ def test_a_pin_on_land_is_reported_before_the_service_answers(visitor: Visitor) 
 
 
 def test_the_map_zooms_around_the_pin(visitor: Visitor) -> None:
-    page = dropped(visitor(), "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
+    page = opened(visitor(), "latitude=43.6&longitude=9.1")
     view = page.locator(".locator svg")
 
     def width() -> float:

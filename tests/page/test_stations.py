@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from service.settings import Settings
 from tests.page.browser import DESKTOP, LOOKS, Visit, box_of
 from tests.page.conftest import Visitor
+from tests.page.files import open_options
 from tests.serving import serve
 
 NARROW = 360
@@ -63,46 +64,47 @@ def newest_forecast(url: str) -> dict[str, list[float]]:
     return forecast
 
 
-def test_the_chart_shows_the_forecasts_of_the_chosen_lead_against_the_observations(
-    opened: Opened, stations: str
-) -> None:
+def test_the_chart_shows_the_forecasts_of_the_chosen_lead_over_what_came(opened: Opened, stations: str) -> None:
     _, page = opened("reef")
-    chart = page.get_by_role("group", name="Observed and forecast SST of The <reef>")
+    newest = newest_forecast(stations)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"The <reef>: {newest['sst'][0]:.1f}")
+    table = page.get_by_role("table", name="Forecast for The <reef>")
+    expect(table.get_by_role("row").nth(1).get_by_role("cell").first).to_have_text(f"{newest['sst'][0]:.2f}")
+    chart = page.get_by_role("group", name="Recent values of The <reef> and the forecast")
     chart.focus()
     page.keyboard.press("End")
-    last = newest_forecast(stations)["sst"][-1]
-    expect(page.locator("#announcement")).to_contain_text(f"forecast {last:.2f}")
-    page.get_by_label("Show forecasts made").select_option("2 days before")
+    expect(page.locator("#announcement")).to_contain_text(f"{newest['sst'][-1]:.2f}")
+    open_options(page).get_by_label("Past forecasts made").select_option("2 days before")
     assert "lead=2" in page.url
+    drawn = "plot => plot.data.find(({name}) => name === 'Forecast 2 days before').y.at(-1)"
     archive = httpx.get(f"{stations}/stations/reef/forecasts").raise_for_status().json()["forecasts"]
-    forecast_sst = archive[-3]["sst"][1]
-    page.get_by_text("View as table").click()
+    assert chart.locator(".plot").evaluate(drawn) == archive[-3]["sst"][1]
+    page.get_by_text("Forecasts and what came, as a table").click()
     row = page.get_by_role("row").filter(has_text=f"{TODAY.day} {TODAY:%b %Y}").first
-    expect(row).to_contain_text(f"{24.5 + (47 * 7 % 11) / 20:.2f}")
-    expect(row).to_contain_text(f"{forecast_sst:.2f}")
+    expect(row).to_contain_text(f"{archive[-3]['sst'][1]:.2f}")
 
 
-def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(opened: Opened) -> None:
+def test_a_printed_station_shows_its_whole_chart(opened: Opened) -> None:
     _, page = opened("reef")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 688, "height": 1017})
-    card = page.locator(".card").filter(has=page.get_by_role("heading", name="Forecasts and observations"))
+    card = page.locator(".card:has(.chart-slot)")
     around, drawing = box_of(card), box_of(card.locator(".plot > svg"))
     page.emulate_media(media="screen")
     assert around["x"] <= drawing["x"]
     assert drawing["x"] + drawing["width"] <= around["x"] + around["width"] <= 688
 
 
-def test_a_station_has_its_record_its_events_and_their_alerts_and_a_picture_to_embed(
+def test_a_station_has_its_errors_its_events_and_their_alerts_and_a_picture_to_embed(
     opened: Opened, stations: str
 ) -> None:
     visit, page = opened("reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
-    record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
+    record = page.locator(".accuracy")
     first = answer["leads"][0]
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
-    expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
-    expect(record.get_by_role("row").filter(has_text="1 day").first).to_contain_text(f"{issued['rmse']:.2f}")
+    expect(record).to_contain_text(f"Only {first['n']} forecasts can be checked so far")
+    expect(record.locator(".verdict")).to_contain_text(f"typically off by {issued['rmse']:.2f}")
 
     # How often the event happened, by forecast probability.
     (group,) = next(event for event in answer["events"] if event["name"] == "Warm water")["reliability"]
@@ -118,19 +120,25 @@ def test_a_station_has_its_record_its_events_and_their_alerts_and_a_picture_to_e
     expect(states.nth(1)).to_contain_text("Hot water: not now")
     expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("not sent")
 
-    page.get_by_text("Embed this station").click()
+    page.get_by_text("Share this place").click()
     visit.settle()
     picture = page.get_by_role("img", name="The card of The <reef>")
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 360
-    expect(page.get_by_role("group", name="HTML")).to_contain_text(f"{stations}/stations/reef/card.svg")
+    expect(page.get_by_role("group", name="HTML for another page")).to_contain_text(
+        f"{stations}/stations/reef/card.svg"
+    )
 
 
 @pytest.mark.parametrize("station", ["reef", "planned"])
 def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, station: str) -> None:
     visit, page = opened(station)
-    page.evaluate("document.querySelectorAll('main details:not([open]) > summary').forEach(summary => summary.click())")
+    page.evaluate(
+        "document.querySelectorAll('main details:not([open], .menu) > summary').forEach(summary => summary.click())"
+    )
     visit.settle()
     for width, scheme in (*LOOKS, (NARROW, "light")):
         visit.resize(width, scheme)
+        # What the bar at the top covers a part of would count as too small.
+        page.evaluate("scrollTo(0, 0)")
         assert visit.accessibility_violations() == []
         assert visit.content_width() <= width

@@ -1,4 +1,4 @@
-"""Your data: which values look implausible, and a forecast without them."""
+"""Which values look implausible, and a forecast without them."""
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -34,7 +34,7 @@ def checked(page: Page) -> Locator:
 def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> None:
     page = drop(shown("add"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
     card, plot = summary(page), summary(page).locator(".plot")
-    opening = page.locator(".opening .notice", has_text="This forecast starts from an implausible value")
+    opening = page.locator("main .notice", has_text="This forecast starts from an implausible value")
     expect(opening).to_contain_text("35 °C of 28 Feb 2022 is implausible")
     opening.get_by_role("button", name="Go to the check").click()
     expect(card.get_by_role("button", name="Check for implausible values")).to_be_focused()
@@ -50,7 +50,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
 
     card.get_by_role("button", name="Leave them out").click()
     expect(summary(page)).to_contain_text("2 implausible values are left out")
-    expect(page.locator(".result")).not_to_contain_text("is implausible")
+    expect(page.get_by_role("main")).not_to_contain_text("is implausible")
     values = summary(page).locator(".plot").evaluate(OBSERVED)
     assert (len(values), values[60]) == (89, None)
     expect(page.get_by_role("table", name="Forecast for spoilt.csv").get_by_role("row").nth(1)).to_contain_text(
@@ -58,7 +58,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
     )
 
     summary(page).get_by_role("button", name="Use all values").click()
-    expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+    expect(page.get_by_role("main")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
 
 
 def test_a_plausible_series_is_reported_as_plausible(shown: Shown) -> None:

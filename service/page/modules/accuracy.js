@@ -4,9 +4,9 @@
 import { inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
 import { definitionList } from "./glossary.js";
-import { kindOf, modelLabel, modelTitle } from "./models.js";
+import { kindOf, modelLabel, modelPhrase, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
-import { capitalised, modelPhrase } from "./record.js";
+import { capitalised } from "./sentence.js";
 import { dataTable } from "./table.js";
 import { formatSteps } from "./times.js";
 

@@ -8,6 +8,9 @@ export const ADD = "/add";
 export const FILE = "/place/file";
 export const MODELS = "/about/models";
 
+/** The event of the window after options in the URL have changed. */
+export const OPTIONS_CHANGE = "optionschange";
+
 /**
  * @typedef {object} Address
  * @property {"home" | "add" | "place" | "report" | "loaded-models"} module that shows it
@@ -84,6 +87,7 @@ export function updateState(changes, { step = false, path = location.pathname } 
   if (url === location.pathname + location.search) return;
   if (step) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
+  dispatchEvent(new Event(OPTIONS_CHANGE));
 }
 
 /** Show another address of the page without loading the page again, which would lose the key. @param {string} url */

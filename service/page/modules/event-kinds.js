@@ -56,9 +56,9 @@ export function hasBaseline(history) {
   return history.step === "day" && Math.round(yearsOf(history) * 10) / 10 >= MIN_YEARS;
 }
 
-/** The events to ask for, as POST /forecast takes them; none if the series is too short. @param {import("./forecast-chart.js").History} history */
-export function marineEvents(history) {
-  return hasBaseline(history) ? KINDS.map(({ kind, name }) => ({ name, kind })) : [];
+/** The events to ask for, as POST /forecast takes them; none if the series is too short. @param {Pick<import("./place.js").Place, "history" | "baseline">} place */
+export function marineEvents({ history, baseline }) {
+  return history.step === "day" && (baseline || hasBaseline(history)) ? KINDS.map(({ kind, name }) => ({ name, kind })) : [];
 }
 
 /** What a series lacks for heatwaves and cold spells, in a sentence. @param {import("./forecast-chart.js").History} history */

@@ -3,14 +3,13 @@
 
 import { postJson } from "./api.js";
 import { forecastsOf } from "./forecast-chart.js";
-import { withPosition } from "./own-series-requests.js";
 import { eventDays } from "./event-days.js";
 import { KINDS, marineEvents } from "./event-kinds.js";
 import { latestOnly } from "./task.js";
 
 /**
- * @typedef {import("./file-forecast.js").Source} Source
- * @typedef {import("./file-forecast.js").Choice} Choice
+ * @typedef {import("./place.js").Place} Place
+ * @typedef {import("./place.js").Choice} Choice
  *
  * @typedef {object} EventForecasts
  * @property {string[]} timestamps of the leads
@@ -21,12 +20,12 @@ const HEAT_STRESS = { name: "heat stress", kind: "degree_heating_weeks" };
 
 /**
  * Ask for the forecast of events.
- * @param {Source} source @param {Choice} choice @param {any[]} events as POST /forecast takes them @param {number} horizon in steps @param {AbortSignal} signal
+ * @param {Place} place @param {Choice} choice @param {any[]} events as POST /forecast takes them @param {number} horizon in steps @param {AbortSignal} signal
  * @returns {Promise<EventForecasts>}
  */
-async function forecastEvents(source, choice, events, horizon, signal) {
-  const { model, place } = choice;
-  const body = { ...(place ? { dataset: place.name } : {}), model: model === "all" ? "best" : model, horizon, levels: [], events, series: [withPosition(source.series, choice)] };
+async function forecastEvents(place, choice, events, horizon, signal) {
+  const { model, release } = choice;
+  const body = { ...(release ? { dataset: release } : {}), model: model === "all" ? "best" : model, horizon, levels: [], events, series: [{ ...withPosition(place.series, choice), ...baselineOf(place) }] };
   const [forecast] = forecastsOf(await postJson("/forecast", body, signal), 0);
   return { timestamps: forecast.timestamps ?? [], events: forecast.events ?? events.map(({ name }) => ({ name, error: forecast.error })) };
 }
@@ -37,18 +36,18 @@ async function forecastEvents(source, choice, events, horizon, signal) {
  * @property {(choice: Choice, event: any, horizon: number) => Promise<EventForecasts>} single forecast of an event that the user asks for
  * @property {(kind: import("./event-kinds.js").Kind) => Promise<import("./event-days.js").EventDays>} past
  *
- * @param {Source} source @param {AbortSignal} signal @returns {EventLoader}
+ * @param {Place} place @param {AbortSignal} signal @returns {EventLoader}
  */
-export function eventLoader(source, signal) {
-  const marine = marineEvents(source.history);
+export function eventLoader(place, signal) {
+  const marine = marineEvents(place);
   const [ahead, single] = [onceFor(signal), onceFor(signal)];
   /** @type {Record<string, ReturnType<typeof onceFor>>} */
   const past = Object.fromEntries(KINDS.map(({ kind }) => [kind, onceFor(signal)]));
-  const keyOf = (/** @type {Choice} */ { model, place, position }, /** @type {any[]} */ ...rest) => JSON.stringify([model, place?.name, position, ...rest]);
+  const keyOf = (/** @type {Choice} */ { model, release, position }, /** @type {any[]} */ ...rest) => JSON.stringify([model, release, position, ...rest]);
   return {
-    ahead: (choice) => ahead(keyOf(choice), (stop) => forecastEvents(source, choice, [...marine, HEAT_STRESS], choice.maxHorizon, stop)),
-    single: (choice, event, horizon) => single(keyOf(choice, event, horizon), (stop) => forecastEvents(source, choice, [event], horizon, stop)),
-    past: (kind) => past[kind.kind](kind.kind, (stop) => loadPast(source, kind, stop)),
+    ahead: (choice) => ahead(keyOf(choice), (stop) => forecastEvents(place, choice, [...marine, HEAT_STRESS], choice.maxHorizon, stop)),
+    single: (choice, event, horizon) => single(keyOf(choice, event, horizon), (stop) => forecastEvents(place, choice, [event], horizon, stop)),
+    past: (kind) => past[kind.kind](kind.kind, (stop) => loadPast(place, kind, stop)),
   };
 }
 
@@ -68,11 +67,22 @@ function onceFor(signal) {
   };
 }
 
-/** @param {Source} source @param {import("./event-kinds.js").Kind} kind @param {AbortSignal} signal */
-async function loadPast(source, kind, signal) {
-  const { id, start, step, values } = source.series;
-  const answer = await postJson(`/events?kind=${kind.kind}&by_day=true`, { series: [{ id, start, step, values }] }, signal);
-  return eventDays(source.history, kind, answer.series[0]);
+/** @param {Place} place @param {import("./event-kinds.js").Kind} kind @param {AbortSignal} signal */
+async function loadPast(place, kind, signal) {
+  const { id, start, step, values } = place.series;
+  const answer = await postJson(`/events?kind=${kind.kind}&by_day=true`, { series: [{ id, start, step, values, ...place.position, ...baselineOf(place) }] }, signal);
+  return eventDays(place.history, kind, answer.series[0]);
+}
+
+/** The series with the position that the reader entered, and its weather; a model of one place takes neither. @param {any} series @param {Choice} choice */
+export function withPosition(series, { position, release }) {
+  const { latitude, longitude, weather, ...rest } = series;
+  return release ? rest : { ...rest, ...(weather ? { weather } : {}), ...position };
+}
+
+/** What heatwaves are measured by, if not the past of the series. @param {Place} place */
+function baselineOf({ baseline }) {
+  return baseline ? { baseline } : {};
 }
 
 /** The entry with a name. @param {EventForecasts} forecasts @param {string} name */

@@ -7,7 +7,7 @@ import { CATEGORIES } from "./event-kinds.js";
 import { likeliestCategory } from "./event-overlay.js";
 import { shortPercent } from "./event-words.js";
 import { fixed, formatCount } from "./numbers.js";
-import { capitalised } from "./record.js";
+import { capitalised } from "./sentence.js";
 import { dataTable } from "./table.js";
 import { columnTime } from "./times.js";
 

@@ -4,7 +4,7 @@
 import { updateState } from "./address.js";
 import { toggleGroup } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
-import { chosenKind, hasBaseline, KINDS, showsHeatStress, whatIsMissing } from "./event-kinds.js";
+import { chosenKind, KINDS, marineEvents, showsHeatStress, whatIsMissing } from "./event-kinds.js";
 import { bandLegend, eventLine } from "./event-labels.js";
 import { eventOverlay } from "./event-overlay.js";
 import { eventNamed, heatStressOf } from "./event-requests.js";
@@ -28,13 +28,14 @@ const SHOWN_DAYS = 35;
  * @property {(leads: string[]) => Promise<unknown>} show loads and shows events; leads: times of the chart
  * @property {() => string} sentence what the line says now; empty without an event to speak of
  *
- * @param {import("./forecast-chart.js").History} history @param {import("./file-forecast.js").Choice} choice
+ * @param {import("./place.js").Place} place @param {import("./place.js").Choice} choice
  * @param {import("./event-requests.js").EventLoader} loader @param {AbortSignal} signal
  * @returns {EventView}
  */
-export function eventView(history, choice, loader, signal) {
+export function eventView(place, choice, loader, signal) {
+  const { history } = place;
   const boxes = { line: h("div", { class: "event-line" }), legend: h("div", { class: "row legend events" }), tables: h("div", {}), stress: h("div", {}), notice: h("div", { class: "stack" }) };
-  const isLong = hasBaseline(history);
+  const isLong = marineEvents(place).length > 0;
   const nextSignal = latestOnly(signal);
   /** @type {import("./event-overlay.js").Overlay | null} */
   let overlay = null;
@@ -113,7 +114,7 @@ function kindField(show) {
   return toggleGroup("Events", options, [chosenKind()?.option ?? "off"], change, { single: true });
 }
 
-/** @param {import("./file-forecast.js").Choice} choice @param {() => void} show */
+/** @param {import("./place.js").Choice} choice @param {() => void} show */
 function stressField({ position }, show) {
   const change = (/** @type {string[]} */ selection) => {
     updateState({ stress: selection.length ? "on" : "off" });

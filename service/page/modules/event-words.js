@@ -3,7 +3,7 @@
 
 import { difference, inUnit, temperature } from "./degrees.js";
 import { CATEGORIES } from "./event-kinds.js";
-import { capitalised } from "./record.js";
+import { capitalised } from "./sentence.js";
 import { longDate, soonPhrase, yearsInWords } from "./spoken-times.js";
 import { formatSteps, milliseconds } from "./times.js";
 

@@ -1,8 +1,7 @@
 // @ts-check
 /** Input for a file: drop, choose or paste. */
 
-import { fill, h } from "./dom.js";
-import { formatCount, formatMegabytes } from "./numbers.js";
+import { h } from "./dom.js";
 
 const EXAMPLE_START = Date.UTC(2026, 3, 1);
 const EXAMPLE_VALUES = [
@@ -27,10 +26,9 @@ function exampleCsv() {
 /**
  * A drop target with a file chooser, beside a text area to paste into.
  * @param {(file: import("./file-reader.js").FileContent) => void} open called with each file
- * @param {import("./file-reader.js").FileContent | null} current the file opened last
  * @param {string} text the text pasted last
  */
-export function fileInput(open, current, text) {
+export function fileInput(open, text) {
   const area = h("textarea", {
     id: "pasted",
     value: text,
@@ -39,20 +37,12 @@ export function fileInput(open, current, text) {
     "aria-describedby": "pasted-note",
   });
   const chooser = h("input", { type: "file", id: "file", class: "hidden", change: () => chooser.files[0] && openFile(chooser.files[0]) });
-  const status = h("p", { class: "file-status" });
-  const showStatus = (/** @type {import("./file-reader.js").FileContent} */ file) => fill(status, h("strong", {}, file.name), ` ${formatSize(file.blob.size)}`);
-  const openContent = (/** @type {import("./file-reader.js").FileContent} */ file) => {
-    showStatus(file);
-    files.open = false;
-    open(file);
-  };
   const openFile = (/** @type {File} */ file) => {
-    openContent({ name: file.name, blob: file });
+    open({ name: file.name, blob: file });
     // Lets the user choose the same file again after correcting it.
     chooser.value = "";
   };
-  const openPasted = (/** @type {string} */ name) => openContent({ name, blob: new Blob([area.value], { type: "text/csv" }) });
-  if (current) showStatus(current);
+  const openPasted = (/** @type {string} */ name) => open({ name, blob: new Blob([area.value], { type: "text/csv" }) });
   const setHovered = (/** @type {boolean} */ hovered) => (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     drop.classList.toggle("over", hovered);
@@ -77,7 +67,7 @@ export function fileInput(open, current, text) {
     area.value = exampleCsv();
     openPasted(EXAMPLE_NAME);
   };
-  const grid = h(
+  return h(
     "div",
     { class: "grid" },
     drop,
@@ -90,12 +80,4 @@ export function fileInput(open, current, text) {
       h("div", { class: "row" }, h("button", { type: "button", class: "main", click: () => openPasted(PASTED_NAME) }, "Read data")),
     ),
   );
-  // Once a file is open, its forecast comes first.
-  const files = h("details", { class: "files", open: !current }, h("summary", {}, "Open another file"), grid);
-  return [status, files];
-}
-
-/** @param {number} bytes */
-function formatSize(bytes) {
-  return bytes < 1e5 ? `${formatCount(bytes)} bytes` : formatMegabytes(bytes);
 }

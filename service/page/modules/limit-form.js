@@ -27,10 +27,10 @@ const USUAL_WITHIN = 10;
 const MAX_DURATION = 60;
 
 /**
- * @param {string} step @param {import("./file-forecast.js").Choice} choice @param {import("./event-requests.js").EventLoader} loader
+ * @param {import("./place.js").Place} place @param {import("./place.js").Choice} choice @param {import("./event-requests.js").EventLoader} loader
  * @param {number[]} sst the forecast, which suggests a limit @param {AbortSignal} signal
  */
-export function limitCard(step, choice, loader, sst, signal) {
+export function limitCard({ history: { step } }, choice, loader, sst, signal) {
   const most = choice.maxHorizon;
   const given = limitOf(readState().limit, most);
   const limit = given ?? { side: /** @type {const} */ ("above"), degrees: Math.ceil(Math.max(...sst) * 2) / 2, duration: Math.min(USUAL_DURATION, most), within: Math.min(USUAL_WITHIN, most) };

@@ -1,7 +1,7 @@
 // @ts-check
 /** The entry point: shows what the URL names, and follows changes of the URL. */
 
-import { ADD, addressOf, openAddress, readAddress } from "./address.js";
+import { addressOf, openAddress, readAddress } from "./address.js";
 import { installUnit } from "./degrees.js";
 import { fill } from "./dom.js";
 import { errorNotice } from "./task.js";
@@ -29,9 +29,6 @@ const FRESH_MS = 8000;
 let isComposed = false;
 const settle = () => isComposed && !root.querySelector("[aria-busy]") && root.classList.remove("fresh");
 new MutationObserver(settle).observe(root, { subtree: true, attributeFilter: ["aria-busy"] });
-
-/** The options of the file that stays open. */
-let fileOptions = "";
 
 async function show() {
   viewController.abort();
@@ -79,8 +76,7 @@ document.addEventListener("click", (event) => {
   if (!(link instanceof HTMLAnchorElement) || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   if (!addressOf(link.pathname) || link.target || link.download) return;
   event.preventDefault();
-  if (location.pathname === ADD) fileOptions = location.search;
-  openAddress(link.pathname + (link.pathname === ADD && !link.search ? fileOptions : link.search));
+  openAddress(link.pathname + link.search);
 });
 
 addEventListener("popstate", show);

@@ -64,6 +64,21 @@ export function modelTitle(kind) {
   return TITLES[kind] ?? kind;
 }
 
+/** @type {{[name: string]: string}} */
+const PHRASES = {
+  persistence: "repeating the last value",
+  climatology: "the usual temperature",
+  damped: "damped persistence",
+  linear: "a linear autoregression",
+  usual_change: "the last value plus the usual change",
+  mixture: "the mixture of networks and references",
+};
+
+/** A model in a sentence. @param {string} model */
+export function modelPhrase(model) {
+  return PHRASES[model] ?? (isNetwork(model) ? `the ${modelTitle(kindOf(model))} network` : model);
+}
+
 /** Whether a model is a network rather than a reference. @param {string} model */
 export function isNetwork(model) {
   return !NO_NETWORKS.has(kindOf(model));

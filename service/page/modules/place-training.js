@@ -6,8 +6,7 @@ import { textField } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
 import { isPasted } from "./file-input.js";
 import { codeBlock, saveFile } from "./download.js";
-import { isNetwork } from "./models.js";
-import { betterReference } from "./record.js";
+import { isMatched } from "./place-accuracy.js";
 import { shellQuote } from "./snippets.js";
 
 const FIRST_PAUSE_MS = 5_000;
@@ -53,14 +52,12 @@ export function placeTrainingCard(place, reason, use, signal) {
   );
 }
 
-/** Why networks of the place may be better, in a sentence; null if there is no reason. @param {import("./forecast-chart.js").History} history @param {import("./headline-card.js").Headline} headline */
-export function reasonToTrain({ timestamps }, { forecast, first }) {
+/** Why networks of the place may be better, in a sentence; null if there is no reason. @param {import("./forecast-chart.js").History} history @param {import("./place-accuracy.js").Accuracy} accuracy */
+export function reasonToTrain({ timestamps }, accuracy) {
   const last = /** @type {string} */ (timestamps.at(-1));
   const years = Math.floor((Date.parse(last) - Date.parse(timestamps[0])) / YEAR_MS);
   if (years >= 1) return `You have ${years === 1 ? "a year" : `${years} years`} of data, from which networks can learn what is special about the place.`;
-  if (first?.record.by !== "own_past") return null;
-  const isLevel = !isNetwork(forecast.model) || betterReference({ model: forecast.model, record: first.record, lead: first.lead, named: true, resampled: "" });
-  return isLevel ? "A simple reference does as well on your series. Networks that are trained on it may do better." : null;
+  return isMatched(accuracy) ? "A simple forecast does as well on your series. Networks that are trained on it may do better." : null;
 }
 
 /** The command of `python -m training` with the options that read the file. @param {Place} place @param {string} name */

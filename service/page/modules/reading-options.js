@@ -66,7 +66,7 @@ export function readingOptions(change) {
   };
   return h(
     "details",
-    { class: "reading" },
+    { class: "reading", open: count > 0 },
     h("summary", {}, count ? `Reading options (${count} set)` : "Reading options, if the service misreads your file"),
     h(
       "div",

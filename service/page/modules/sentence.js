@@ -13,6 +13,11 @@ export function sentence(message) {
   return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }
 
+/** A text with a capital letter at the start. @param {string} text */
+export function capitalised(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 /** A text with its times as elsewhere on the page; those at midnight are days. @param {string} text */
 export function withTimes(text) {
   return text.replace(TIMES, (found, date, clock) => (date ? formatTime(`${date}${clock ?? ""}`, clock && clock !== "T00:00" ? "hour" : "day") : found));

@@ -3,9 +3,8 @@
 
 import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
-import { classOf, kindOf, modelTitle } from "./models.js";
+import { classOf, kindOf, modelPhrase, modelTitle } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
-import { modelPhrase } from "./record.js";
 
 const REFERENCES = ["persistence", "climatology", "damped", "linear", "usual_change"];
 /** Candidate ends of the axis, as fractions. */

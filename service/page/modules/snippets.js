@@ -69,12 +69,7 @@ export function fileSnippets({ name, blob }, params, options, position) {
 
 /** @param {string} curl @param {string} python @param {Element | null} [note] */
 function snippets(curl, python, note = null) {
-  return h(
-    "section",
-    { class: "card" },
-    h("header", {}, h("h2", {}, "Make the same request from code"), note),
-    h("div", { class: "grid" }, codeBlock("curl", curl), codeBlock("Python, with httpx", python)),
-  );
+  return [h("h2", {}, "The same from code"), note, h("div", { class: "grid" }, codeBlock("curl", curl), codeBlock("Python, with httpx", python))];
 }
 
 /** The option of curl that sends the key, if there is one. */

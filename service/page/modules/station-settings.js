@@ -4,7 +4,7 @@
 import { HOME, openAddress } from "./address.js";
 import { request } from "./api.js";
 import { announce, fill, h } from "./dom.js";
-import { modelPhrase } from "./record.js";
+import { modelPhrase } from "./models.js";
 import { sentence } from "./sentence.js";
 import { dataForm, FieldProblem, formField, numberFrom, onChange, saveSettings, tellChange, textInput } from "./station-changes.js";
 import { titleOf, unitOf } from "./station-words.js";

@@ -2,9 +2,9 @@
 /** What cards say about stations. */
 
 import { fixed } from "./numbers.js";
-import { capitalised } from "./record.js";
-import { ageInWords, untilPhrase, yearsInWords } from "./spoken-times.js";
-import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
+import { capitalised } from "./sentence.js";
+import { ageInWords, untilPhrase } from "./spoken-times.js";
+import { milliseconds } from "./times.js";
 
 /**
  * @typedef {object} Forecast the newest forecast of a station
@@ -55,13 +55,9 @@ export const SUSPECT = 3;
 /** @type {Record<string, string>} */
 const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
 
-/** A smaller difference from usual is not said. */
-const LEAST_DIFFERENCE = 0.05;
-
 /** Narrower ranges get another decimal. */
 const NARROW = 0.25;
 
-const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const STEP_MS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_629_746_000 };
 const LETTER_MS = { M: 60_000, H: 3_600_000, D: 86_400_000, W: 604_800_000 };
 
@@ -78,22 +74,6 @@ export function degrees(value, station, places = 1) {
 /** The name for people, or else the ID. @param {Station} station */
 export function titleOf({ id, name }) {
   return name ?? id;
-}
-
-/** How much warmer or colder than usual the last value is, and in which years that was usual; empty if it is unknown. @param {Station} station */
-export function anomalyInWords(station) {
-  const { anomaly, usual } = station;
-  if (anomaly === null || !usual) return "";
-  const years = usual.years ? ` (${yearsInWords(usual.years)})` : "";
-  if (Math.abs(anomaly) < LEAST_DIFFERENCE) return `Normal for the time of year${years}`;
-  return `${degrees(Math.abs(anomaly), station)} ${anomaly > 0 ? "warmer" : "colder"} than usual${years}`;
-}
-
-/** What usual means for a station. @param {Station} station */
-export function usualInWords({ usual }) {
-  if (!usual?.years) return "";
-  const whose = usual.source === "position" ? "the climatology of the position" : "the climatology of the readings";
-  return `Usual is ${whose}, from ${yearsInWords(usual.years)}.`;
 }
 
 /** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */
@@ -126,19 +106,6 @@ export function stepsAhead({ forecast, step }, now) {
 export function placesOf(steps) {
   const widths = steps.flatMap(({ lower, upper }) => (lower === null || upper === null ? [] : [upper - lower]));
   return widths.length && Math.min(...widths) < NARROW ? 2 : 1;
-}
-
-/** A step ahead in a narrow column. @param {string} time @param {string} step */
-export function columnLabel(time, step) {
-  const date = new Date(milliseconds(time));
-  if (step === "month") return columnTime(time, step);
-  if (hasClock(step)) return date.toISOString().slice(11, 16);
-  return `${WEEKDAYS[date.getUTCDay()]} ${date.getUTCDate()}`;
-}
-
-/** The period that the small picture shows. @param {Station} station */
-export function recentPeriod({ recent, step }) {
-  return formatSteps(recent?.sst.length ?? 0, hasClock(step) ? "day" : step);
 }
 
 /** The name of a kind of event. @param {StationEvent} event */

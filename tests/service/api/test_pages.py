@@ -33,8 +33,8 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
 
 
 @pytest.mark.parametrize(("path", "entry"), [
-    ("/", "home"), ("/add", "add"), ("/place/sea/nino12", "forecast"), ("/place/station/a%2Fb", "station-view"),
-    ("/place/file", "data"), ("/place/nowhere", "place"), ("/report/nino12", "report"), ("/report/", "report"),
+    ("/", "home"), ("/add", "add"), ("/place/sea/nino12", "sea-source"), ("/place/station/a%2Fb", "station-source"),
+    ("/place/file", "file-source"), ("/place/nowhere", "place"), ("/report/nino12", "report"), ("/report/", "report"),
     ("/about/models", "loaded-models"),
 ])  # fmt: skip
 def test_each_address_is_the_page_and_preloads_its_modules_and_no_others(

@@ -1,0 +1,40 @@
+// @ts-check
+/** Ways to share a place: its address, and a picture of it for other pages. */
+
+import { hasKey, request } from "./api.js";
+import { fill, h } from "./dom.js";
+import { codeBlock } from "./download.js";
+import { runTask } from "./task.js";
+
+/**
+ * A link to the place, a picture of it, and the request that shows it.
+ * @param {string} title of the place @param {string | null} card path of its picture; null if it has none
+ * @param {import("./dom.js").Child[]} code @param {AbortSignal} signal
+ */
+export function shareCard(title, card, code, signal) {
+  const body = h("div", { class: "stack" });
+  const show = (/** @type {any} */ { target }) => target.open && fill(body, codeBlock("Link to what you see now", location.href), card && embedding(title, card, signal));
+  return h("details", { class: "card add share", toggle: show }, h("summary", {}, "Share this place"), h("div", { class: "stack" }, body, h("div", {}, code)));
+}
+
+/** The request that shows a place whose address cannot be shared. @param {import("./dom.js").Child[]} code */
+export function codeCard(code) {
+  return h("details", { class: "card add share" }, h("summary", {}, "Use it from code"), h("div", {}, code));
+}
+
+/** The picture, and how to show it elsewhere. @param {string} title @param {string} card @param {AbortSignal} signal */
+function embedding(title, card, signal) {
+  const alt = title.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+  const code = `<img src="${location.origin}${card}" width="360" height="224"\n     alt="SST at ${alt}: last value and forecast">`;
+  const picture = h("div", { class: "card-picture" });
+  runTask(picture, "Loading the picture", signal, (stop) => request(card, { signal: stop }).then((response) => response.blob()), (blob) => fill(picture, pictureOf(blob, title, signal)));
+  const note = hasKey() ? "This service requires a key, which images cannot send. Let your server fetch the picture with a key and pass it on." : "The picture follows the reader's light or dark theme.";
+  return h("div", { class: "grid" }, picture, h("div", {}, codeBlock("HTML for another page", code), h("p", { class: "note" }, note)));
+}
+
+/** @param {Blob} blob @param {string} title @param {AbortSignal} signal */
+function pictureOf(blob, title, signal) {
+  const src = URL.createObjectURL(blob);
+  signal.addEventListener("abort", () => URL.revokeObjectURL(src));
+  return h("img", { src, width: 360, height: 224, alt: `The card of ${title}` });
+}
