@@ -48,6 +48,7 @@ REFUSED = {
     "release sign nowhere --key none.pem": "cannot read none.pem: ",
     "release rollback nowhere": "no dataset 'nowhere' in artifacts",
     "score none.csv forecast.csv": "none.csv: no such file",
+    "outlook none.nc -o none": "none.nc: no such file",
     "verify none.parquet none.csv": "none.parquet: is not an archive",
     "station add pier --step day --source none.json": "none.json: cannot read it: ",
 }
