@@ -1,31 +1,48 @@
 // @ts-check
 /** Add a place: from a file, or by its name. */
 
-import { openAddress, stationPath } from "./address.js";
-import { enterKey, getJson, withQuery } from "./api.js";
+import { FILE, openAddress, stationPath } from "./address.js";
+import { enterKey, getJson } from "./api.js";
 import { toggleGroup } from "./controls.js";
-import { show as showFiles } from "./data.js";
 import { announce, fill, h } from "./dom.js";
+import { fileInput, isPasted } from "./file-input.js";
+import { keepFile, keptFile } from "./kept-file.js";
+import { createStation, idFrom } from "./new-station.js";
 import { positionPicker } from "./position-fields.js";
-import { dataForm, FieldProblem, formField, send, textInput } from "./station-changes.js";
+import { dataForm, formField, textInput } from "./station-changes.js";
 import { stepAdjective } from "./times.js";
 
 export const heading = "Add a place";
 
 const STEPS = ["hour", "day", "week", "month"];
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const NOT_ID = "Use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit.";
 const POSITION = "With a position, forecasts know what is usual there through the year. Click the map or enter degrees; south and west are negative.";
+const INTRODUCTION = "Bring a file of readings and see the forecast at once, and how right such forecasts would have been. The file is sent only to this service, and is not stored there unless you choose to keep it.";
 
-/** Stations in one answer of the service. */
-const PAGE = 1000;
+/** The name of the file that was opened last, since the page was loaded. */
+let lastName = "";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  const files = h("div", { class: "stack" });
+  const kept = await keptFile();
+  const pasted = kept && isPasted(kept.name) ? await kept.blob.text() : "";
+  if (signal.aborted) return;
+  const open = async (/** @type {import("./file-reader.js").FileContent} */ file) => {
+    // A file that was corrected is read as before. Pasted texts share a name but need not be alike.
+    const options = kept && lastName === file.name && !isPasted(file.name) ? kept.options : location.search;
+    lastName = file.name;
+    root.setAttribute("aria-busy", "true");
+    await keepFile(file, options);
+    openAddress(FILE + options);
+  };
   const named = h("div", {});
-  fill(root, files, named);
-  await Promise.all([showFiles(files, signal), offerName(named, signal)]);
+  const keptNote = kept && h("p", {}, "This browser keeps ", h("a", { href: FILE }, kept.name), ", which you opened before.");
+  fill(
+    root,
+    h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, INTRODUCTION)),
+    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), keptNote, fileInput(open, pasted)),
+    named,
+  );
+  await offerName(named, signal);
 }
 
 /** The form for a place without a file, where the user may keep one. @param {HTMLElement} part @param {AbortSignal} signal */
@@ -50,10 +67,8 @@ function nameForm() {
   id.control.addEventListener("input", () => (id.control.dataset.edited = "true"));
   const submit = async () => {
     const [title, station] = [name.control.value.trim(), id.control.value.trim()];
-    if (!title) throw new FieldProblem("name", "Give the place a name.");
-    if (!ID.test(station)) throw new FieldProblem("id", NOT_ID);
     const [latitude, longitude] = position;
-    await create(station, { name: title, step, latitude, longitude }).catch(away);
+    await createStation(station, { name: title, step, latitude, longitude });
     announce(`${title} added`);
     openAddress(stationPath(station));
   };
@@ -67,23 +82,4 @@ function nameForm() {
     id.element,
     h("button", { class: "main" }, "Add this place"),
   );
-}
-
-/** @param {string} id @param {Record<string, any>} settings */
-async function create(id, settings) {
-  const { stations } = await getJson(withQuery("/stations", { search: id, limit: PAGE }));
-  // Adding it again would replace its settings.
-  if (stations.some((/** @type {any} */ station) => station.id === id)) throw new FieldProblem("id", `There is a place ${id} already. Choose another short name.`);
-  await send("PUT", id, "", settings);
-}
-
-/** Say in other words that the database is away. @param {any} error */
-function away(error) {
-  if (error.status === 503) error.message = "Places cannot be saved at the moment. Try again later, or open a file of readings: that works without saving.";
-  throw error;
-}
-
-/** An ID from a name. @param {string} name */
-function idFrom(name) {
-  return name.toLowerCase().replaceAll("ø", "o").replaceAll("æ", "ae").replaceAll("ß", "ss").replaceAll("ł", "l").normalize("NFKD").replace(/[^a-z0-9._ -]/g, "").trim().replace(/\s+/g, "-").replace(/^[._-]+/, "").slice(0, 64);
 }

@@ -5,7 +5,8 @@ import { ADD, openAddress, stationPath } from "./address.js";
 import { ApiError, getJson, request, withQuery } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { forgetFile } from "./kept-file.js";
-import { dataForm, FieldProblem, formField, plainProblem, send, textInput } from "./station-changes.js";
+import { createStation, idFrom } from "./new-station.js";
+import { dataForm, formField, plainProblem, textInput } from "./station-changes.js";
 
 /**
  * @typedef {object} Keepable
@@ -13,11 +14,6 @@ import { dataForm, FieldProblem, formField, plainProblem, send, textInput } from
  * @property {Record<string, string>} params of the request that read it
  * @property {string} title
  */
-
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-/** Stations in one answer of the service. */
-const PAGE = 1000;
 
 /** @param {import("./file-reader.js").FileContent} file @param {Keepable | null} keepable null if it is not read @param {Element} options for reading it */
 export function fileCard(file, keepable, options) {
@@ -46,10 +42,9 @@ export function fileCard(file, keepable, options) {
 function keepForm(file, { series, params, title }) {
   const suggested = plainName(title);
   const name = formField("Name", textInput({ value: suggested, maxlength: 200, size: 28 }));
-  const id = formField("Short name in its address", textInput({ value: idFrom(suggested), maxlength: 64, size: 20 }));
+  const id = formField("Short name in its address", textInput({ value: idFrom(suggested) || "my-place", maxlength: 64, size: 20 }));
   const submit = async () => {
     const [title, station] = [name.control.value.trim(), id.control.value.trim()];
-    if (!title) throw new FieldProblem("name", "Give the place a name.");
     await keepAsStation(file, { series, params }, { id: station, name: title });
     await forgetFile();
     announce(`${title} is kept`);
@@ -67,15 +62,11 @@ function keepForm(file, { series, params, title }) {
 /**
  * Make a station of a file. If its readings are refused, there is no station either.
  * @param {import("./file-reader.js").FileContent} file @param {Pick<Keepable, "series" | "params">} keepable @param {{id: string, name: string}} names
- * @throws {ApiError | FieldProblem} with what is wrong
+ * @throws {ApiError | import("./station-changes.js").FieldProblem} with what is wrong
  */
 async function keepAsStation({ blob }, { series, params }, { id, name }) {
-  if (!ID.test(id)) throw new FieldProblem("id", "Use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit.");
-  const { stations } = await getJson(withQuery("/stations", { search: id, limit: PAGE }));
-  // Keeping it again would replace the settings of that station.
-  if (stations.some((/** @type {any} */ station) => station.id === id)) throw new FieldProblem("id", `There is a place ${id} already. Choose another short name.`);
   const { step, latitude = null, longitude = null } = series;
-  await send("PUT", id, "", { name, step, latitude, longitude });
+  await createStation(id, { name, step, latitude, longitude });
   try {
     const answer = await getJson(withQuery(`/stations/${id}/observations`, params), { method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
     if (!answer.new) throw new ApiError("The service took none of its readings", 422);
@@ -92,9 +83,4 @@ async function keepAsStation({ blob }, { series, params }, { id, name }) {
 function plainName(name) {
   const text = name.replace(/(\.(csv|txt|tsv|dat|nc|gz))+$/i, "").replace(/[_-]+/g, " ").trim();
   return text ? text[0].toUpperCase() + text.slice(1) : "My place";
-}
-
-/** A short name from a name. @param {string} name */
-function idFrom(name) {
-  return name.normalize("NFKD").replace(/[^A-Za-z0-9._ -]/g, "").trim().toLowerCase().replace(/\s+/g, "-").replace(/^[._-]+/, "").slice(0, 64) || "my-place";
 }
