@@ -35,7 +35,7 @@ _CELLS_OF_PLACE: Final = 65_536
 _CELLS_OF_SEA: Final = 16_384
 """Default numbers of cells that a network of a place and a universal one forecast together."""
 
-_MIXED: Final = ("day", "month")
+_MIXED: Final = ("month",)
 """Steps of grids whose network is mixed with references by default: decision 31 says why."""
 
 _loading = threading.Lock()

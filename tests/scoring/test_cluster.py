@@ -86,8 +86,7 @@ def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas:
     heatwave = save(daily(cells(), START), tmp_path / "heatwave.nc")
     events = events_file(tmp_path, {"name": "warm", "above": 20.0}, HEATWAVE)
     common = ("--artifacts", seas, "--levels", "80", "--chunk", "8", "--events", events, "--overwrite")
-    mixed = save(daily(walks(80, 8, 4)), tmp_path / "mixed.nc")
-    for given, suffix in ((grid, "zarr"), (tmp_path / "in.csv", "csv"), (heatwave, "zarr"), (mixed, "zarr")):
+    for given, suffix in ((grid, "zarr"), (tmp_path / "in.csv", "csv"), (heatwave, "zarr")):
         alone, output = tmp_path / f"alone.{suffix}", tmp_path / f"out.{suffix}"
         assert score(given, alone, *common) == 0
         assert score(given, output, *common, "--cluster", address) == 0

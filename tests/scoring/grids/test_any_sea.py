@@ -36,8 +36,7 @@ def test_the_step_of_a_grid_chooses_the_release_and_its_best_network(seas: Path,
     assert forecasts.attrs["forecast_model"] == "ocean-daily-gru"
     assert forecasts.attrs["forecast_release_version"] == tiny.VERSION
     assert forecasts.attrs["forecast_model_choice"] == (
-        "release for the step of the grid (one day), its best network on held-out seas, mixed with references if the "
-        "past is long enough"
+        "release for the step of the grid (one day), its best network on held-out seas"
     )
     np.testing.assert_array_equal(
         forecasts["time"].values, np.arange("2024-01-31", "2024-02-06", dtype="datetime64[D]")
@@ -102,7 +101,7 @@ def test_a_grid_that_is_too_short_says_how_many_steps_are_needed(
     grid = save(daily(walks(13)), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 3
     assert capsys.readouterr().err == (
-        f"sst score: {grid}: contains 13 steps of one day; ocean-daily needs at least 14: add 1 more\n"
+        f"sst score: {grid}: contains 13 steps of one day; ocean-daily-gru needs at least 14: add 1 more\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["in.nc"]
 
