@@ -57,7 +57,7 @@ from service.stations.schemas import (
 from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.database import StationStore, store_url
 from service.stations.weather_fetching import WeatherFetcher
-from service.stations.webhooks import TESTS_A_MINUTE, WebhookSender
+from service.stations.webhooks import TESTS_A_MINUTE, TESTS_AT_ONCE, WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
 from service.worker.threads import Worker
@@ -159,6 +159,7 @@ def create_app(
     app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))
     app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
     app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
+    app.state.webhook_tests_at_once = asyncio.Semaphore(TESTS_AT_ONCE)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
     app.add_middleware(
         RequestMiddleware,

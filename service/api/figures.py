@@ -1,7 +1,7 @@
 """Figures of a report: lines and dots as SVG that needs no script, in the colours of the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Final
 
@@ -89,14 +89,16 @@ def figure(
 
     Args:
         title: what the values are, with their unit.
-        lines: drawn in this order; the last is on top.
+        lines: drawn in this order; the last is on top. Values that are not finite are left out.
         ticks: positions and labels below the panel.
         below: what the positions are.
         rule: a value that gets a line across the panel.
     """
+    lines = [replace(line, points=[point for point in line.points if np.isfinite(point[1])]) for line in lines]
+    lines = [line for line in lines if line.points]
     positions = [x for line in lines for x, _ in line.points] + [x for x, _ in ticks]
     values = [value for line in lines for _, value in line.points] + ([] if rule is None else [rule])
-    low, high, marks = _scale(min(values), max(values))
+    low, high, marks = _scale(min(values, default=0.0), max(values, default=0.0))
     begin, end = min(positions), max(positions)
     # Categories keep clear of the edges.
     margin = 0.5 if not all(line.joined for line in lines) else 0.0

@@ -66,7 +66,7 @@ def report_page(loaded: Loaded, assets: Assets) -> HTMLResponse:
     card = (
         None
         if loaded.card is None
-        else markdown_html(_TIME.sub(lambda found: _when(found[0]), loaded.card.decode()), 2)
+        else markdown_html(_TIME.sub(lambda found: _when(found[0]), loaded.card.decode(errors="replace")), 2)
     )
     about = {"title": f"Report on {_title(loaded)}", "version": loaded.version, "lead": _lead(loaded)}
     details = {"sections": sections, "card": card, "facts": _facts(loaded)}
@@ -104,8 +104,14 @@ def _steps_ahead(step: str) -> str:
 
 
 def _when(text: str, step: str = "hour") -> str:
-    """Return an ISO 8601 time for readers: ``Oct 1998`` for monthly steps, ``1 Oct 1998``, ``1 Oct 1998, 06:00``."""
-    time = datetime.fromisoformat(text)
+    """Return an ISO 8601 time for readers: ``Oct 1998`` for monthly steps, ``1 Oct 1998``, ``1 Oct 1998, 06:00``.
+
+    Any other text stays as it is.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
     month = f"{time:%b %Y}"
     if step == "month":
         return month

@@ -80,10 +80,13 @@ def _linked(token: Token) -> Token:
         return token
     address = str(token.attrs["href"])
     path, mark, anchor = address.partition("#")
-    if address.startswith(_SELF):
-        token.attrs["href"] = address.removeprefix(_SELF) or "/"
+    if f"{address}/".startswith(f"{_SELF}/"):
+        # One slash: two would lead to another host, and none to another scheme.
+        token.attrs["href"] = f"/{address.removeprefix(_SELF).lstrip('/')}"
+    elif "://" in path:
+        return token
     elif path.endswith(".md") and not path.startswith("../../"):
         token.attrs["href"] = path.removesuffix(".md") + mark + anchor
-    elif path and "://" not in path:
+    elif path:
         del token.attrs["href"]
     return token

@@ -22,9 +22,11 @@ KEY: Final = "key"
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 _OPEN: Final = frozenset({"/", "/add", "/about/models", "/metrics", "/docs", "/openapi.json", "/favicon.ico"})
-_OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/", "/place/", "/report/", "/manual/")
+_OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/", "/manual/")
 # Plain characters only, and no segment that is empty or begins with a dot.
 _OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+# The page says itself that there is no such place. What a proxy could take for another path still needs a key.
+_OPEN_PLACE: Final = re.compile(r"/(?:place|report)(?:/(?!\.{1,2}(?:/|\Z))[^/\\%\x00-\x1f]*)+")
 
 REPOSITORY: Final = "/v2/repository/"
 """Prefix of the paths that, except for the index, change what all workers load."""
@@ -175,7 +177,9 @@ def _loads_models(path: str) -> bool:
 
 def is_open(path: str) -> bool:
     """Whether a decoded path never needs a key: it must match the list exactly."""
-    return path in _OPEN or (path.startswith(_OPEN_FOLDERS) and _OPEN_FILE.fullmatch(path) is not None)
+    if path.startswith(_OPEN_FOLDERS):
+        return _OPEN_FILE.fullmatch(path) is not None
+    return path in _OPEN or _OPEN_PLACE.fullmatch(path) is not None
 
 
 def is_address(host: str) -> bool:

@@ -1,6 +1,7 @@
 """What the routes of stations share: their dependencies and parameters, and the store's errors as problems."""
 
 import re
+from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -41,6 +42,7 @@ PossibleWriterDep = Annotated[Writer | None, Depends(_possible_writer)]
 AccessDep = Annotated[Access, app_state("access")]
 OutboundDep = Annotated[Outbound, app_state("outbound")]
 WebhookTestsDep = Annotated[RateLimiter, app_state("webhook_tests")]
+WebhookTestsAtOnceDep = Annotated[Semaphore, app_state("webhook_tests_at_once")]
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 

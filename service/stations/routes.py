@@ -43,6 +43,7 @@ from service.stations.parameters import (
     StationId,
     StationStoreDep,
     TimeQuery,
+    WebhookTestsAtOnceDep,
     WebhookTestsDep,
     WriterDep,
 )
@@ -72,7 +73,7 @@ from service.stations.sources import check_source
 from service.stations.store.stations import StationSettings, Writer, delete_station, station_to_write
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
-from service.stations.webhooks import InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
+from service.stations.webhooks import SECONDS, InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
 
 router = APIRouter(tags=["stations"])
 
@@ -303,6 +304,7 @@ async def post_webhook_test(
     writer: WriterDep,
     outbound: OutboundDep,
     limiter: WebhookTestsDep,
+    at_once: WebhookTestsAtOnceDep,
     id: StationId,
 ) -> WebhookTest:
     """Send one delivery to a webhook, or to each, and return what came back.
@@ -314,13 +316,10 @@ async def post_webhook_test(
     body = await serving.read_json(WebhookTestRequest, await request.body(), 0, settings.max_body_bytes)
     station = await store.read(station_to_write, id, writer)
     webhooks = tested_webhooks(station.settings.webhooks, body.url)
-    if (wait := math.ceil(limiter.take(id))) > 0:
-        raise ProblemError(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            f"several tests of this station were sent just now: wait {wait} s",
-            headers={"Retry-After": str(wait)},
-            reason="rate_limited",
-        )
+    if at_once.locked():
+        raise _too_many("many tests are being sent just now", SECONDS)
+    if (wait := limiter.take(id)) > 0:
+        raise _too_many("several tests of this station were sent just now", wait)
     events = [event["name"] for event in station.settings.events or ()]
     now = int(time.time())
     first_events = [next(iter(webhook["events"] or events), None) for webhook in webhooks]
@@ -328,7 +327,18 @@ async def post_webhook_test(
         _try_webhook(outbound, webhook, trial_alert(station, event, now))
         for webhook, event in zip(webhooks, first_events, strict=True)
     ]
-    return WebhookTest(station=id, deliveries=await asyncio.gather(*tries))
+    async with at_once:
+        return WebhookTest(station=id, deliveries=await asyncio.gather(*tries))
+
+
+def _too_many(problem: str, wait: float) -> ProblemError:
+    seconds = math.ceil(wait)
+    return ProblemError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"{problem}: wait {seconds} s",
+        headers={"Retry-After": str(seconds)},
+        reason="rate_limited",
+    )
 
 
 async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:

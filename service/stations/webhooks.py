@@ -152,7 +152,10 @@ def _stored(webhook: InputWebhook, index: int, before: Sequence[Json]) -> Json:
 
 
 TESTS_A_MINUTE: Final = 12
-"""Test deliveries of one station from one process, two of them at once."""
+"""Tests of one station by one process, two of them at once."""
+
+TESTS_AT_ONCE: Final = 16
+"""Tests of all stations by one process at once. Each may hold as many connections as a station has webhooks."""
 
 
 class WebhookSender:

@@ -128,7 +128,8 @@ def bare(tmp_path: Path) -> Iterator[str]:
     for model in report["models"]:
         model["loss"] = None
     (copy / "report.json").write_text(json.dumps(report | {"seeds": {}, "title": "<i>Sea</i>"}))
-    (copy / "MODEL_CARD.md").write_text("# Card\n\n<script>alert(1)</script> [here](javascript:alert(1))\n")
+    card = b"# Card\n\n<script>alert(1)</script> [here](javascript:alert(1)) \xff made 2024-13-45T00:00:00Z\n"
+    (copy / "MODEL_CARD.md").write_bytes(card)
     seal(copy, "nino12", version)
     shutil.copy(ROOT / "artifacts" / "nino12" / "current", tmp_path / "nino12")
     with serve(Settings(artifacts=tmp_path)) as client:
@@ -141,6 +142,7 @@ def test_an_old_release_says_what_it_lacks_and_its_text_never_becomes_markup(vis
     expect(section(page, "Loss by epoch")).to_contain_text("This release does not say how the loss fell")
     expect(section(page, "Effect of the seed")).to_contain_text("This release has no networks that were trained with")
     expect(page.locator(".model-card")).to_contain_text("<script>alert(1)</script>")
+    expect(page.locator(".model-card")).to_contain_text("\ufffd made 2024-13-45T00:00:00Z")
     assert page.locator("script, .model-card a").count() == 0
 
 

@@ -43,9 +43,10 @@ export function toCsv(rows) {
   return rows.map((row) => row.map(csvField).join(",")).join("\n") + "\n";
 }
 
-/** @param {unknown} value */
+/** A spreadsheet would calculate a text that begins like a formula, such as a name: an apostrophe keeps it as text. @param {unknown} value */
 function csvField(value) {
-  const text = value === null || value === undefined ? "" : String(value);
+  const plain = value === null || value === undefined ? "" : String(value);
+  const text = /^[=+\-@\t\r]/.test(plain) && !Number.isFinite(Number(plain)) ? `'${plain}` : plain;
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -308,8 +308,12 @@ class Database:
         """Whether the file may be written, or created; True for a server. This opens no connection."""
         if self._path is None:
             return True
-        existing = next(path for path in (self._path, *self._path.absolute().parents) if path.exists())
-        return os.access(existing, os.W_OK)
+        # Path.exists() raises in folders that may not be read.
+        path, *parents = self._path.absolute(), *self._path.absolute().parents
+        folder = next((parent for parent in parents if os.access(parent, os.F_OK)), None)
+        is_free = not os.access(path, os.F_OK) or (path.is_file() and os.access(path, os.W_OK))
+        # SQLite writes a journal beside the file.
+        return is_free and folder is not None and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
     def close(self) -> None:
         """Close all connections that are not in use."""

@@ -40,6 +40,15 @@ def test_dots_stand_for_values_that_no_line_joins_and_names_are_text() -> None:
     assert "a &amp; b" in svg
 
 
+def test_values_that_are_not_finite_are_left_out() -> None:
+    nan, inf = float("nan"), float("inf")
+    svg = figure("Loss", [Line("gru", [(1, nan), (2, 0.5), (3, inf), (4, 0.4)]), Line("rnn", [(1, nan)])], [(1, "1")])
+    assert svg.count('class="line"') == 1
+    assert "nan" not in svg
+    assert "inf" not in svg
+    assert 'class="grid"' in figure("Loss", [Line("gru", [])], [(1, "1")])
+
+
 def test_lines_that_lie_over_each_other_differ_in_their_dashes() -> None:
     samples = [swatch(Line(kind, [])) for kind in ("rnn", "lstm", "gru", "persistence", "climatology", "linear")]
     assert len({re.sub(r'stroke="[^"]*"', "", sample) for sample in samples}) == len(samples)

@@ -68,6 +68,17 @@ def test_what_the_manual_does_not_have_is_not_found(client: httpx.Client, name: 
     assert client.get(f"/manual/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(("address", "link"), [
+    ("http://127.0.0.1:8000/add?units=kelvin", "/add?units=kelvin"), ("http://127.0.0.1:8000", "/"),
+    ("http://127.0.0.1:8000//elsewhere.example", "/elsewhere.example"),
+    ("http://127.0.0.1:8000javascript:alert(1)", "http://127.0.0.1:8000javascript:alert(1)"),
+    ("http://127.0.0.1:80001/x", "http://127.0.0.1:80001/x"), ("guides/stations.md#new", "guides/stations#new"),
+    ("https://elsewhere.example/README.md", "https://elsewhere.example/README.md"),
+])  # fmt: skip
+def test_links_lead_to_this_service_or_stay_as_they_are(address: str, link: str) -> None:
+    assert markdown_html(f"[x]({address})") == f'<p><a href="{link}">x</a></p>\n'
+
+
 def test_markdown_never_becomes_markup_and_headings_have_one_id_each() -> None:
     html = markdown_html("# A & b\n\n## A\n\n## A\n\n<b>x</b> [y](javascript:z) [n](lesson.ipynb) ![p](p.png)", lower=1)
     assert '<h2 id="a-b">A &amp; b</h2>' in html

@@ -31,16 +31,17 @@ SENT = {
     "login": b"Basic cGllcjpzZWNyZXQ=",
 }
 LOAD = "/v2/repository/models/nino12-gru/load"
-OPEN = ["/", "/add", "/place/station/a/b", "/report/nino12", "/about/models", "/health/live", "/health/ready",
-        "/metrics", "/docs", "/openapi.json", "/favicon.ico", "/assets/page.js",
-        "/assets/fonts/a-b_c.woff2", "/v2/health/live", "/v2/health/ready"]  # fmt: skip
+OPEN = ["/", "/add", "/place/station/a/b", "/place/sea/à côté", "/place/", "/report/nino12", "/report/",
+        "/about/models", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/favicon.ico",
+        "/assets/page.js", "/assets/fonts/a-b_c.woff2", "/v2/health/live", "/v2/health/ready"]  # fmt: skip
 FORECASTS = ["/forecast", "/compare", "/compare/plot", "/models/nino12-gru", "/series", "/v2",
              "/v2/models/nino12-gru/infer", "/v2/repository/index", "/nowhere"]  # fmt: skip
 ADMIN = [LOAD, "/v2/repository/models/nino12-gru/unload", "/v2/repository/models/a/b/load", "/v2/repository/index/",
          "/v2/repository/"]  # fmt: skip
 DISGUISED = ["//", "/health", "/health/", "//health/live", "/health//live", "/health/../forecast", "/Health/live",
              "/health/live/", "/health/.hidden", "/assets/../forecast", "/assets/a/../../forecast", "/assets/%2e%2e/x",
-             "/assets/a\\..\\b", "/assets/a\n", "/assets", "/assets2/x", "/place", "/place/../forecast", "/add/",
+             "/assets/a\\..\\b", "/assets/a\n", "/assets", "/assets2/x", "/place", "/place/../forecast",
+             "/place/sea/..", "/place/./x", "/place/%2e%2e/x", "/report/a\\..\\b", "/place/a\n", "/places/x", "/add/",
              "/metrics/", "/metricsx", "/METRICS",
              "/docs/x", "/v2/health", "/v2/healthy/live", "/forecast/health/live", ""]  # fmt: skip
 

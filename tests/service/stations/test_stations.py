@@ -279,6 +279,7 @@ def test_without_a_writable_store_only_calls_about_stations_fail(seas: Path, tmp
         refused = client.put("/stations/pier", json={"step": "day"})
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
         assert refused.json()["detail"].startswith("sst.db: ")
+        assert answered(client.get("/access"))["create_stations"] is False
         answered(client.get("/models"))
         folder.unlink()
         assert client.put("/stations/pier", json={"step": "day"}).status_code == 201

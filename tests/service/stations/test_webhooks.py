@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,14 @@ from service.stations.webhooks import (
     FIRST_PAUSE,
     GIVEN_UP_AFTER,
     LONGEST_PAUSE,
+    TESTS_AT_ONCE,
     InputWebhook,
     WebhookSender,
     shown_url,
     stored_webhooks,
 )
 from service.telemetry.station_metrics import StationMetrics
-from tests.servers.webhook_receiver import Answer, die, endless, receiving, status
+from tests.servers.webhook_receiver import Answer, die, endless, hang, receiving, status
 from tests.service.requests import answered
 from tests.service.stations.conftest import create, in_time
 from tests.serving import serve
@@ -300,6 +302,23 @@ def test_each_webhook_is_tried_or_the_one_that_is_named(open_service: httpx.Clie
     (tried,) = answered(open_service.post(gone, json={"url": good.url}))["deliveries"]
     assert (tried["delivered"], tried["status"]) == (False, None)
     assert tried["error"].startswith("cannot connect to 127.0.0.1")
+
+
+def test_receivers_that_hang_hold_up_a_number_of_tests_and_no_more(open_service: httpx.Client) -> None:
+    with receiving() as receiver, ThreadPoolExecutor(TESTS_AT_ONCE) as threads:
+        paths = [hooked(open_service, receiver.url) for _ in range(TESTS_AT_ONCE + 1)]
+        for _ in range(TESTS_AT_ONCE):
+            receiver.answers.put(hang)
+        tests = [threads.submit(open_service.post, path, json={}) for path in paths[1:]]
+        for _ in tests:
+            receiver.next()
+        refused = open_service.post(paths[0], json={})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+        assert answered(open_service.get("/stations"))
+        receiver.closing.set()
+        assert not any(answered(test.result())["deliveries"][0]["delivered"] for test in tests)
+        (tried,) = answered(open_service.post(paths[0], json={}))["deliveries"]
+        assert tried["delivered"]
 
 
 def test_a_test_needs_a_webhook_of_the_station(open_service: httpx.Client) -> None:
