@@ -211,6 +211,16 @@ def test_a_table_is_saved_with_units_plain_numbers_and_times_of_iso_8601(shown: 
     assert re.fullmatch(r"1998-10(,-?\d+\.\d\d){4}", first)
 
 
+def test_a_text_does_not_become_a_formula_of_a_spreadsheet(shown: Shown) -> None:
+    to_csv = """async rows => {
+      const {href} = document.querySelector("link[href$='/download.js']");
+      return (await import(href)).toCsv(rows);
+    }"""
+    rows = [["=1+1", "+a", "-2+3", "@a", "\tb"], [-0.5, "-0.5", "+1", "", "a=b"]]
+    csv = shown("report/nino12").page.evaluate(to_csv, rows)
+    assert csv == "'=1+1,'+a,'-2+3,'@a,'\tb\n-0.5,-0.5,+1,,a=b\n"
+
+
 def test_the_unit_of_temperatures_is_chosen_once_and_kept_in_the_browser(visitor: Visitor) -> None:
     visit = visitor(new=True)
     page = visit.open("place/sea/nino12?model=gru&horizon=1")
