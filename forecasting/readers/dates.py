@@ -306,6 +306,6 @@ def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
         raise FileError(
             f"line {texts.index[i]}: {_refusal(shown.iloc[i], texts.iloc[i], shown.iloc[0])}",
             index=i,
-            remedy=Remedy.of("; rewrite the column, or name another time column with {}", "time_column"),
+            remedy=Remedy.of("; correct it, or name another time column with {}", "time_column"),
         )
     return within_years(parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]"), shown)

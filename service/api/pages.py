@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from html import escape
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -156,6 +157,27 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The modules of each address of the page, as in address.js and place.js. A part of a path may contain slashes."""
 
+_SEA: Final = {
+    "Forecast": "/forecast?dataset=$id",
+    "How right were we?": "/compare?dataset=$id&format=markdown",
+    "Readings": "/series?dataset=$id",
+    "Models": "/models",
+}
+_PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
+    "/place/sea/": _SEA,
+    "/report/": _SEA,
+    "/place/station/": {
+        "Forecast": "/stations/$id/forecast",
+        "How right were we?": "/stations/$id/verification?format=csv",
+        "Readings": "/stations/$id/observations",
+        "Alerts": "/stations/$id/alerts",
+    },
+    "/": {"Your places": "/stations", "Forecasts of the example": "/forecast", "Models": "/models"},
+}
+"""Where browsers without JavaScript find what an address shows; ``/`` is for all others."""
+
+_PICTURES: Final = {"/place/station/": "/stations/$id/card.svg", "/place/sea/": "/compare/plot?dataset=$id"}
+
 _START_WITH_MODELS: Final = ("/place/sea/", "/report/", "/about/")
 """Addresses whose views ask for `/models` first. A browser can ask earlier if that needs no key."""
 
@@ -177,6 +199,7 @@ def _page_of(path: str) -> Callable[..., Response]:
         modules = tuple(assets.page.modules_of("main", *VIEWS[path]))
         starts_with_models = path.startswith(_START_WITH_MODELS) and forecasts_are_open(settings)
         html = _page_html(assets.page, modules, settings.max_body_bytes, starts_with_models)
+        html = html.replace(_PLAIN_MARK, _plain(path, *map(str, request.path_params.values())))
         return HTMLResponse(html, headers=_REVALIDATE | {"Content-Security-Policy": PAGE_POLICY})
 
     return page
@@ -184,6 +207,24 @@ def _page_of(path: str) -> Callable[..., Response]:
 
 for _path in VIEWS:
     router.add_api_route(_path, _page_of(_path), response_model=None)
+
+
+_PLAIN_MARK: Final = "<!-- plain -->"
+
+
+def _plain(path: str, id: str = "") -> str:
+    """Return a picture and a table of links to what the address shows, which need no JavaScript."""
+    start = next(start for start in _PLAIN if path.startswith(start))
+
+    def link(template: str) -> str:
+        return escape(Template(template).substitute(id=quote(id, safe="")))
+
+    picture = f'<p><img src="{link(_PICTURES[start])}" alt=""></p>' if start in _PICTURES else ""
+    rows = (
+        f'<tr><th scope="row">{what}</th><td><a href="{link(address)}">{link(address)}</a></td></tr>'
+        for what, address in {**_PLAIN[start], "Guides": "/manual/index"}.items()
+    )
+    return f'{picture}<table class="values"><caption>Where to go</caption><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _moved(query: dict[str, str], default_dataset: str) -> RedirectResponse:

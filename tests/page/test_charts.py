@@ -148,13 +148,34 @@ def test_a_chart_follows_the_width_of_the_window(visitor: Visitor) -> None:
         assert sizes[0] == sizes[1]
 
 
+def test_the_period_of_a_chart_of_a_place_is_in_its_address(visitor: Visitor) -> None:
+    page = visitor().open("place/sea/nino12")
+    shown = "plot => plot.layout.xaxis.range.map(time => time.slice(0, 16))"
+    plot = page.locator(".plot").first
+    page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_url("**from=20**")
+    zoomed = plot.evaluate(shown)
+    address = page.url
+    page.get_by_role("button", name="Whole period").click()
+    page.wait_for_url("**from=2003-01-01T00:00&to=2011-12-01T00:00")
+    assert visitor().open(address).locator(".plot").first.evaluate(shown) == zoomed
+    recent = visitor().open("place/sea/nino12?from=2050-01-01&to=2051-01-01").locator(".plot").first.evaluate(shown)
+    assert recent == ["2009-07-01T00:00", "2011-12-01T00:00"]
+
+
 def test_without_javascript_the_page_says_what_to_do_and_does_not_wait(profiles: Profiles, url: str) -> None:
     context = profiles.browser.new_context(java_script_enabled=False)
     try:
         page = context.new_page()
-        page.goto(url)
-        expect(page.locator("noscript .notice")).to_be_visible()
-        expect(page.get_by_text("Loading…")).to_be_hidden()
+        for path in ("", "place/sea/nino12", "place/station/a", "report/nino12", "about/models"):
+            page.goto(f"{url}/{path}")
+            expect(page.locator("noscript .notice")).to_be_visible()
+            expect(page.get_by_text("Loading…")).to_be_hidden()
+            assert page.get_by_role("table").get_by_role("link").count() >= 4
+        page.goto(f"{url}/place/sea/nino12")
+        assert page.locator("noscript img").evaluate("picture => picture.decode()") is None
+        for link in page.get_by_role("table").get_by_role("link").all():
+            assert context.request.get(f"{url}{link.get_attribute('href')}").ok
     finally:
         context.close()
 

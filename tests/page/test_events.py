@@ -202,7 +202,7 @@ def test_a_limit_is_answered_with_its_probability_and_stays_in_the_address(opene
     text = daily(60)
     visit, page = opened(text)
     form = page.locator(".limit")
-    form.get_by_label("SST").select_option("Below")
+    form.get_by_label("Water").select_option("Below")
     for label, value in (("Limit", "15.2"), ("In a row", "5"), ("Within", "10")):
         form.get_by_label(label).fill(value)
     form.get_by_label("Within").press("Enter")

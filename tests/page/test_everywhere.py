@@ -238,7 +238,7 @@ def test_nothing_moves_while_a_view_loads_over_a_slow_network(visitor: Visitor, 
     assert page.evaluate("window.shift") < 0.1
 
 
-@pytest.mark.parametrize("path", ["report/nino12", "about/models"])
+@pytest.mark.parametrize("path", ["place/sea/nino12", "report/nino12", "about/models"])
 def test_in_fahrenheit_nothing_is_in_celsius(visitor: Visitor, path: str) -> None:
     visit = visitor(new=True)
     page = visit.open(path)

@@ -90,7 +90,7 @@ def test_on_a_phone_the_table_fits_with_the_80_percent_interval_alone(
         if model == "all":
             assert cells == [f"{value}\n80% {interval}" for value, interval in zip(values, ranges, strict=True)]
         else:
-            assert head.get_by_role("columnheader").all_inner_texts() == ["Valid time (UTC)", "GRU", "80%"]
+            assert head.get_by_role("columnheader").all_inner_texts() == ["Time (UTC)", "GRU", "80%"]
             assert cells == [*values, *ranges]
 
 

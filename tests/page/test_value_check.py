@@ -26,19 +26,17 @@ def summary(page: Page) -> Locator:
 
 
 def checked(page: Page) -> Locator:
-    """The sentence about the check, after it was asked for."""
-    summary(page).get_by_role("button", name="Check for implausible values").click()
+    """The sentence about the check."""
     return summary(page).get_by_role("group", name="Check of the values")
 
 
-def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> None:
+def test_implausible_values_are_marked_and_left_out(shown: Shown) -> None:
     page = drop(shown("add"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
     card, plot = summary(page), summary(page).locator(".plot")
     opening = page.locator("main .notice", has_text="This forecast starts from an implausible value")
-    expect(opening).to_contain_text("35 °C of 28 Feb 2022 is implausible")
-    opening.get_by_role("button", name="Go to the check").click()
-    expect(card.get_by_role("button", name="Check for implausible values")).to_be_focused()
-    expect(card.locator(".legend")).not_to_contain_text("Looks implausible")
+    expect(opening).to_contain_text("2 values look implausible, the last of them 35.00 °C of 28 Feb 2022")
+    opening.get_by_role("button", name="See it in the file").click()
+    expect(card.get_by_role("button", name="Leave them out")).to_be_focused()
     expect(checked(page)).to_contain_text("2 values look implausible, the last of them 35.00 °C of 28 Feb 2022, where ")
     expect(card.locator(".legend")).to_contain_text("Looks implausible")
     times, texts = plot.evaluate(RINGS)
@@ -50,7 +48,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
 
     card.get_by_role("button", name="Leave them out").click()
     expect(summary(page)).to_contain_text("2 implausible values are left out")
-    expect(page.get_by_role("main")).not_to_contain_text("is implausible")
+    expect(opening).to_be_hidden()
     values = summary(page).locator(".plot").evaluate(OBSERVED)
     assert (len(values), values[60]) == (89, None)
     expect(page.get_by_role("table", name="Forecast for spoilt.csv").get_by_role("row").nth(1)).to_contain_text(
@@ -58,7 +56,22 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
     )
 
     summary(page).get_by_role("button", name="Use all values").click()
-    expect(page.get_by_role("main")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+    expect(opening).to_contain_text("35.00 °C of 28 Feb 2022")
+
+
+def test_an_implausible_value_long_ago_is_told_above_and_left_out_there(shown: Shown) -> None:
+    page = drop(shown("add"), "spoilt.csv", spoilt({60: 36.9}))
+    notice = page.locator("main .notice", has_text="Is this right?")
+    expect(notice).to_contain_text("1 value looks implausible: 36.90 °C of 30 Jan 2022, where ")
+    notice.get_by_role("button", name="Leave it out").click()
+    expect(summary(page)).to_contain_text("1 implausible value is left out")
+    expect(notice).to_be_hidden()
+
+
+def test_a_large_file_is_checked_on_request(shown: Shown) -> None:
+    page = drop(shown("add"), "large.csv", spoilt({60: 9.0}) + ("\n" + " " * 999) * 1001)
+    summary(page).get_by_role("button", name="Check for implausible values").click()
+    expect(checked(page)).to_contain_text("1 value looks implausible: 9.00 °C")
 
 
 def test_a_plausible_series_is_reported_as_plausible(shown: Shown) -> None:

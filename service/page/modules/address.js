@@ -90,6 +90,19 @@ export function updateState(changes, { step = false, path = location.pathname } 
   dispatchEvent(new Event(OPTIONS_CHANGE));
 }
 
+/** The period in the current URL, such as `from=2002-01-01T00:00&to=2003-01-01T00:00`; null if it has none. @returns {[string, string] | null} */
+export function readPeriod() {
+  const { from, to } = readState();
+  const [begin, end] = [from, to].map((text) => Date.parse(text?.includes("T") ? `${text}Z` : text));
+  return begin < end ? /** @type {[string, string]} */ ([begin, end].map((time) => new Date(time).toISOString().slice(0, 19))) : null;
+}
+
+/** Keep a period in the URL, to the minute, which keeps it short. @param {[string, string] | null} period */
+export function keepPeriod(period) {
+  const [from, to] = period?.map((time) => time.slice(0, 16).replace(" ", "T")) ?? [null, null];
+  updateState({ from, to });
+}
+
 /** Show another address of the page without loading the page again, which would lose the key. @param {string} url */
 export function openAddress(url) {
   history.pushState(null, "", url);

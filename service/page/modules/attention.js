@@ -7,7 +7,7 @@ import { CATEGORIES, KINDS } from "./event-kinds.js";
 import { percent } from "./event-words.js";
 import { fixed } from "./numbers.js";
 import { ageInWords, validPhrase } from "./spoken-times.js";
-import { eventName, observedInWords, placesOf, stepLength, stepsAhead, SUSPECT, titleOf } from "./station-words.js";
+import { eventName, observedInWords, stepLength, stepsAhead, SUSPECT, titleOf } from "./station-words.js";
 import { columnTime, milliseconds } from "./times.js";
 
 /**
@@ -118,7 +118,6 @@ export function differenceInWords(anomaly) {
 
 /** The next value and its range. @param {number} sst °C @param {number | null} lower @param {number | null} upper @param {string} when */
 export function nextInWords(sst, lower, upper, when) {
-  const places = placesOf([{ time: "", sst, lower, upper }]);
-  const range = lower === null || upper === null ? "" : ` (80%: ${fixed(inUnit(lower), places)} to ${fixed(inUnit(upper), places)})`;
-  return `${temperature(sst, places)} ${when}${range}`;
+  const range = lower === null || upper === null ? "" : ` (80%: ${fixed(inUnit(lower), 1)} to ${fixed(inUnit(upper), 1)})`;
+  return `${temperature(sst, 1)} ${when}${range}`;
 }

@@ -18,6 +18,11 @@ import { errorText } from "./event-words.js";
 /** Days before the forecast that the chart shows initially, so that it shows how an event began. */
 const SHOWN_DAYS = 35;
 
+/** Warnings that the service words for programs. @type {Record<string, string>} */
+const WARNINGS = {
+  coarse_baseline: "What is usual here is that of the sea around, from a map with cells of 2°, not of your readings. Near coasts, it may be off by more than a degree. Ten years of daily readings tell it better.",
+};
+
 /**
  * @typedef {object} EventView
  * @property {Element} line a sentence on the state of the event, for the opening
@@ -125,13 +130,13 @@ function stressField({ position }, show) {
 
 /** What a reader should know about the events; null for nothing. @param {import("./event-kinds.js").Kind} kind @param {import("./event-days.js").EventDays} days @param {any} outcome */
 function eventWarnings(kind, days, outcome) {
-  const messages = [...new Set([...days.warnings, ...(outcome.warnings ?? [])].map(({ message }) => message))];
+  const messages = [...new Set([...days.warnings, ...(outcome.warnings ?? [])].map(({ code, message }) => WARNINGS[code] ?? sentence(message)))];
   const uncalibrated = outcome.calibrated === false;
   if (!messages.length && !uncalibrated) return null;
   return h(
     "div",
     { class: "notice warning" },
     h("h2", {}, `Before you rely on the ${kind.name} outlook`),
-    h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may happen more or less often than stated.")),
+    h("ul", {}, messages.map((message) => h("li", {}, message)), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may happen more or less often than stated.")),
   );
 }

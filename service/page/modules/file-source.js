@@ -25,7 +25,7 @@ import { timestampsOf } from "./series-times.js";
 import { codeCard } from "./share.js";
 import { fileSnippets } from "./snippets.js";
 import { latestOnly, runTask } from "./task.js";
-import { withoutSuspects } from "./value-check.js";
+import { found, leaveOutButton, withoutSuspects } from "./value-check.js";
 
 /**
  * @typedef {import("./place.js").Place} Place
@@ -40,6 +40,9 @@ import { withoutSuspects } from "./value-check.js";
  * @property {() => void} reread reads the file again, with the options in the URL
  * @property {Show} show
  */
+
+/** Larger files are sent a second time only on request: 1 MB. */
+const CHECKED_BYTES = 1_000_000;
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 const SUSPECT = "suspect_value";
@@ -94,7 +97,7 @@ function showReading(box, opened, signal) {
   const unknown = h("div", {}, station && station !== initial.id && missing(`No station ${station} in ${file.name}`, `The forecast below is for ${initial.name ?? "the only series in the file"}.`));
   const showStation = (/** @type {string} */ id) => new FilePlace(content, opened, byId(id), nextSignal()).show();
   const select = (/** @type {string} */ id) => {
-    updateState({ station: id }, { step: true });
+    updateState({ station: id, from: null, to: null }, { step: true });
     clearPosition();
     fill(unknown);
     showStation(id);
@@ -158,8 +161,12 @@ class FilePlace {
       document.getElementById("main")?.focus();
       scrollTo(0, 0);
     };
-    const check = (/** @type {AbortSignal} */ stop) => checkFile(opened.file, opened.params, this.station.id, stop);
-    this.summary = fileSummaryCard({ format: opened.reading.format, station: this.station, series: this.series, history: this.history, flagged: this.flagged, checking: { leftOut, check, leaveOut } }, signal);
+    const atOnce = opened.file.blob.size <= CHECKED_BYTES;
+    /** What the check found. @type {Promise<{suspects: import("./flags.js").Suspects}> | null} */
+    this.checked = null;
+    const check = (/** @type {AbortSignal} */ stop) => (this.checked = checkFile(opened.file, opened.params, this.station.id, stop));
+    this.leaveOut = leaveOut;
+    this.summary = fileSummaryCard({ format: opened.reading.format, station: this.station, series: this.series, history: this.history, flagged: this.flagged, checking: { leftOut, atOnce, check, leaveOut } }, signal);
     opened.show(box, this.place(signal), signal);
   }
 
@@ -201,7 +208,7 @@ class FilePlace {
   options(network, refresh) {
     const { universal, places, series } = this;
     const change = (/** @type {string} */ name) => {
-      updateState({ release: name || null, horizon: null });
+      updateState({ release: name || null, horizon: null, from: null, to: null });
       this.show();
       takeFocus(this.box.querySelector(".networks") ?? this.box);
     };
@@ -238,12 +245,14 @@ class FilePlace {
     const still = shown.weather?.used.length ? await ask({}, { ...series, weather: undefined }) : [];
     this.position?.setProblem(positionProblem(forecasts));
     const accuracy = { ...backtest, model: shown.model };
+    // The card of the file says why a check failed.
+    const checked = await this.checked?.catch(() => null);
     return {
       forecasts,
       shown,
       accuracy,
       without: (still.find((/** @type {any} */ other) => other.model === shown.model) ?? still[0])?.sst ?? null,
-      notices: [this.unusedRelease(network), suspectNotice(forecasts, this.summary), readingWarnings(this.station)],
+      notices: [this.unusedRelease(network), this.suspectNotice(forecasts, checked?.suspects), readingWarnings(this.station)],
       after: [this.training(choice, network, accuracy, signal), codeCard(fileSnippets(opened.file, this.params, { ...body, events: marineEvents({ history, baseline: null }) }, enteredPosition(series, choice)))],
     };
   }
@@ -255,6 +264,23 @@ class FilePlace {
     if (!release || network || release === this.universal?.name) return null;
     const exists = [...places, ...universal].some(({ name }) => name === release);
     return missing(exists ? `The networks of ${release} do not forecast this series` : `No release ${release}`, this.universal ? `The forecast below is from ${this.universal.name}.` : "");
+  }
+
+  /** A warning of values that look implausible, above all of the last one, which decides the whole forecast; null if there are none. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {import("./flags.js").Suspects} [suspects] */
+  suspectNotice(forecasts, suspects) {
+    const warning = forecasts[0].warnings.find(({ code }) => code === SUSPECT);
+    const count = suspects?.timestamps.length ?? 0;
+    if (!warning && !count) return null;
+    const goToCheck = () => {
+      const check = /** @type {HTMLElement} */ (this.summary?.querySelector(".value-check button"));
+      check.focus({ preventScroll: true });
+      check.scrollIntoView({ block: "center" });
+    };
+    const heading = warning ? "This forecast starts from an implausible value" : "Is this right?";
+    const text = suspects && count ? found(suspects, this.whole.step) : sentence(warning?.message ?? "");
+    const leave = suspects && count > 0 && leaveOutButton(suspects, (/** @type {import("./flags.js").Suspects} */ left) => this.leaveOut?.(left));
+    const buttons = [leave, h("button", { type: "button", class: "plain", click: goToCheck }, "See it in the file")];
+    return h("div", { class: "notice warning" }, h("h2", {}, heading), h("p", {}, text), h("div", { class: "row" }, buttons));
   }
 
   /** How to train at the place of the series; null if that is not likely to help. @param {Choice} choice @param {import("./datasets.js").Dataset | null} network @param {import("./place-accuracy.js").Accuracy} accuracy @param {AbortSignal} signal */
@@ -274,18 +300,6 @@ class FilePlace {
 function readingWarnings({ warnings }) {
   if (!warnings.length) return null;
   return h("div", { class: "notice warning" }, h("h2", {}, "Check how the file was read"), h("ul", {}, warnings.map((/** @type {string} */ warning) => h("li", {}, pageSentence(warning)))));
-}
-
-/** A warning that the series ends in an implausible value, which decides the whole forecast; null if it does not. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {Element} summary has the check of the values */
-function suspectNotice(forecasts, summary) {
-  const warning = forecasts[0].warnings.find(({ code }) => code === SUSPECT);
-  if (!warning) return null;
-  const goToCheck = () => {
-    const check = /** @type {HTMLElement} */ (summary.querySelector(".value-check button"));
-    check.focus({ preventScroll: true });
-    check.scrollIntoView({ block: "center" });
-  };
-  return h("div", { class: "notice warning" }, h("h2", {}, "This forecast starts from an implausible value"), h("p", {}, sentence(warning.message)), h("button", { type: "button", class: "plain", click: goToCheck }, "Go to the check"));
 }
 
 /** The position that the request has to add, because the file does not have it; null if there is none. @param {any} series @param {Choice} choice */

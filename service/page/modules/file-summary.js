@@ -21,7 +21,7 @@ import { valueCheck } from "./value-check.js";
  * @property {any} series that of the station, with its position if the file has one
  * @property {import("./forecast-chart.js").History} history
  * @property {import("./flags.js").Flagged | null} flagged
- * @property {Pick<import("./value-check.js").Checking, "leftOut" | "check" | "leaveOut">} checking
+ * @property {Pick<import("./value-check.js").Checking, "leftOut" | "atOnce" | "check" | "leaveOut">} checking
  *
  * @param {StationReading} reading
  * @param {AbortSignal} signal

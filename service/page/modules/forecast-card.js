@@ -20,6 +20,8 @@ import { weatherOf, weatherPanel } from "./weather.js";
  * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
  * @property {string[]} references shown initially
  * @property {(references: string[]) => void} onReferences called with each new choice of references
+ * @property {import("./visible-range.js").Range} period shown initially; null for the end of the history and the forecast
+ * @property {(range: import("./visible-range.js").Range) => void} onZoom called with each new choice of a period
  * @property {any} [series] as it was sent, perhaps with weather
  * @property {EventsOnChart} [events]
  * @property {number | null} [usualFrom] the lead, from 1, from which usual is the better forecast; null for none
@@ -34,11 +36,12 @@ import { weatherOf, weatherPanel } from "./weather.js";
  */
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastChart({ name, title = name, history, forecasts, references, onReferences, series = {}, events, usualFrom, controls = [] }, signal) {
+export function forecastChart({ name, title = name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, usualFrom, controls = [] }, signal) {
   let chosen = references;
   let showsYears = savedChoice("earlier-years") !== "hidden";
-  const range = recentRange(history, forecasts, events?.history);
-  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range });
+  const whole = [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))];
+  const range = period ?? recentRange(history, forecasts, events?.history);
+  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? /** @type {[string, string]} */ (whole)) });
   chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlay: events?.overlay(), showsYears, usualFrom }));
   const years = earlierYearsName(history, forecasts, range);
   const toggleYears = (/** @type {any} */ { target }) => {
@@ -54,7 +57,7 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
     onReferences(selection);
     chart.redraw();
   };
-  const weather = weatherOf(series, { last: originOf(history).x, whole: [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))] });
+  const weather = weatherOf(series, { last: originOf(history).x, whole });
   return [
     chart.element,
     weather && weatherPanel(weather, title, chart, signal),

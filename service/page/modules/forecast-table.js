@@ -50,7 +50,7 @@ export function forecastTable(caption, forecasts, step, usualFrom = null) {
 /** The column headings. @param {ModelForecast[]} forecasts */
 function headOf(forecasts) {
   return [
-    "Valid time (UTC)",
+    "Time (UTC)",
     ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map(({ level }) => h("th", { scope: "col", class: intervalClass(forecasts, level) }, `${level}%`))]),
     ...Object.keys(forecasts[0].baselines).map((name) => h("th", { scope: "col", class: "wide-only" }, modelTitle(name))),
   ];

@@ -56,7 +56,7 @@ export function limitCard({ history: { step } }, choice, loader, sst, signal) {
         ask().then(() => announce(answer.querySelector("p")?.textContent ?? ""));
       },
     },
-    selectField("SST", [{ value: "above", text: "Above" }, { value: "below", text: "Below" }], limit.side, (side) => (limit.side = /** @type {any} */ (side))),
+    selectField("Water", [{ value: "above", text: "Above" }, { value: "below", text: "Below" }], limit.side, (side) => (limit.side = /** @type {any} */ (side))),
     degreesField(limit),
     numberField("In a row", { value: limit.duration, min: 1, max: MAX_DURATION, unit: units }, (n) => (limit.duration = n)),
     numberField("Within", { value: limit.within, min: 1, max: most, unit: units }, (n) => (limit.within = n)),

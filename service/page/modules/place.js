@@ -1,7 +1,7 @@
 // @ts-check
 /** The page of a place: a shipped sea, a file or a station, each a series with a position. */
 
-import { parseList, readAddress, readState, updateState } from "./address.js";
+import { keepPeriod, parseList, readAddress, readPeriod, readState, updateState } from "./address.js";
 import { numberField, toggleGroup } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
 import { eventLoader } from "./event-requests.js";
@@ -131,7 +131,7 @@ function choices(place, refresh) {
     "div",
     { class: "controls" },
     place.models.length > 0 && toggleGroup("Model", place.models, [model], ([selected]) => change({ model: selected === "best" ? null : selected }), { single: true }),
-    place.models.length > 0 && numberField("Steps ahead", { value: horizon, min: 1, max: place.maxHorizon, unit: (n) => formatSteps(n, place.history.step) }, (n) => change({ horizon: n })),
+    place.models.length > 0 && numberField("Steps ahead", { value: horizon, min: 1, max: place.maxHorizon, unit: (n) => formatSteps(n, place.history.step) }, (n) => change({ horizon: n, from: null, to: null })),
     toggleGroup("Ranges", levelOptions, levels.map(String), (selection) => change({ levels: selection.join(",") === usual ? null : selection.join(",") || "none" })),
   );
 }
@@ -191,12 +191,20 @@ function shownOf(place, { forecasts, accuracy, past, pastLegend, series }, event
     history: place.history,
     forecasts,
     series: series ?? place.series,
+    period: periodOf(place.history, forecasts[0]),
+    onZoom: keepPeriod,
     references: parseList(readState().refs, initial),
     onReferences: (selection) => updateState({ refs: selection.join(",") === initial.join(",") ? null : selection.join(",") || "none" }),
     events: past ? withPast(past, pastLegend, events.chart) : events.chart,
     controls: events.controls,
     usualFrom: from !== null && from <= forecasts[0].timestamps.length ? from : null,
   };
+}
+
+/** The period in the URL, if there is something of the place to see in it. @param {import("./forecast-chart.js").History} history @param {import("./forecast-chart.js").ModelForecast} forecast */
+function periodOf({ timestamps }, forecast) {
+  const period = readPeriod();
+  return period && period[0] < /** @type {string} */ (forecast.timestamps.at(-1)) && period[1] > timestamps[0] ? period : null;
 }
 
 /** What else the chart shows: earlier forecasts, and perhaps events. @param {import("./event-overlay.js").Overlay} past @param {import("./dom.js").Child} legend @param {import("./forecast-card.js").EventsOnChart | undefined} events @returns {import("./forecast-card.js").EventsOnChart} */

@@ -2,7 +2,7 @@
 /** The report on a shipped sea: how far off its networks and the simple forecasts were, over one test period. */
 
 import { accuracyTable, caveatSentence, choiceNote, metricDefinitions } from "./accuracy.js";
-import { parseList, readAddress, readState, reportPath, seaPath, updateState } from "./address.js";
+import { keepPeriod, parseList, readAddress, readPeriod, readState, reportPath, seaPath, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread, networksOf } from "./comparison-chart.js";
@@ -164,12 +164,12 @@ function showPlot(card, hindcast, dataset, loadLeads, signal) {
 function plotCard(results, signal) {
   const kinds = Object.keys(results.predictions).map(kindOf);
   const networks = networksOf(results);
-  const { from, to, models } = readState();
+  const { models } = readState();
   let shown = parseList(models, networks).filter((kind) => kinds.includes(kind));
   const chart = new Chart(`Observed and forecast SST for ${results.dataset}, with errors`, signal, {
     height: "40rem",
-    range: from && to ? [from, to] : null,
-    onZoom: (range) => updateState({ from: range && toMinute(range[0]), to: range && toMinute(range[1]) }),
+    range: readPeriod(),
+    onZoom: keepPeriod,
   });
   const spread = meanSpread(results, networks);
   chart.draw((range) => comparisonFigure(results, shown, range));
@@ -190,9 +190,4 @@ function plotCard(results, signal) {
     spread !== null && h("p", { class: "note" }, `On average, the networks are within ${difference(spread, spread < 0.01 ? 3 : 2)} of each other, so their lines almost coincide; the lowest panel shows how they differ, on a scale for that. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
     tableDisclosure(`Observed and forecast SST for ${results.dataset}, ${unit()}`, () => comparisonRows(results, shown, chart.range)),
   ];
-}
-
-/** A time to the minute, which keeps the URL short. @param {string} time */
-function toMinute(time) {
-  return time.slice(0, 16).replace(" ", "T");
 }

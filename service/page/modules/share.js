@@ -1,6 +1,7 @@
 // @ts-check
 /** Ways to share a place: its address, and a picture of it for other pages. */
 
+import { OPTIONS_CHANGE } from "./address.js";
 import { hasKey, request } from "./api.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
@@ -13,7 +14,14 @@ import { runTask } from "./task.js";
  */
 export function shareCard(title, card, code, signal) {
   const body = h("div", { class: "stack" });
-  const show = (/** @type {any} */ { target }) => target.open && fill(body, codeBlock("Link to what you see now", location.href), card && embedding(title, card, signal));
+  const link = h("div", {});
+  const showLink = () => link.isConnected && fill(link, codeBlock("Link to what you see now", location.href));
+  const show = (/** @type {any} */ { target }) => {
+    if (!target.open) return;
+    fill(body, link, card && embedding(title, card, signal));
+    showLink();
+  };
+  addEventListener(OPTIONS_CHANGE, showLink, { signal });
   return h("details", { class: "card add share", toggle: show }, h("summary", {}, "Share this place"), h("div", { class: "stack" }, body, h("div", {}, code)));
 }
 

@@ -10,14 +10,13 @@ const KEY_HEADER = "Authorization: Bearer YOUR_KEY";
 
 /** Snippets for a GET request. @param {string} path @param {Record<string, any>} query */
 export function querySnippets(path, query) {
+  const items = pythonItems(query);
   const curl = ["curl", ...curlKey(), shellQuote(location.origin + withQuery(path, query))].join(" ");
   const python = [
     "import httpx",
     "",
-    "params = {",
-    ...pythonItems(query).map((item) => `    ${item},`),
-    "}",
-    `response = httpx.get(${JSON.stringify(location.origin + path)}, params=params${pythonKey()})`,
+    ...(items.length ? ["params = {", ...items.map((item) => `    ${item},`), "}"] : []),
+    `response = httpx.get(${JSON.stringify(location.origin + path)}${items.length ? ", params=params" : ""}${pythonKey()})`,
     "print(response.raise_for_status().json())",
   ];
   return snippets(curl, python.join("\n"));

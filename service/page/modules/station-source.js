@@ -198,7 +198,7 @@ function forecastOf(loaded, { levels }) {
   return {
     forecasts: [shown],
     shown,
-    accuracy: accuracyOf(loaded, told, [tableDisclosure("Forecasts and what came", () => pastTable(rows, lead, step), "Forecasts and what came, as a table")]),
+    accuracy: accuracyOf(loaded, told, rows.length ? [tableDisclosure("Forecasts and what came", () => pastTable(rows, lead, step), "Forecasts and what came, as a table")] : []),
     without: issued.sst_without_weather,
     past: pastOverlay(rows, lead, step),
     pastLegend: pastLegend(rows, lead, step),

@@ -55,9 +55,6 @@ export const SUSPECT = 3;
 /** @type {Record<string, string>} */
 const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
 
-/** Narrower ranges get another decimal. */
-const NARROW = 0.25;
-
 const STEP_MS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_629_746_000 };
 const LETTER_MS = { M: 60_000, H: 3_600_000, D: 86_400_000, W: 604_800_000 };
 
@@ -100,12 +97,6 @@ export function stepsAhead({ forecast, step }, now) {
   return forecast.timestamps
     .map((time, i) => ({ time, sst: forecast.sst[i], lower: range?.lower[i] ?? null, upper: range?.upper[i] ?? null }))
     .filter(({ time }) => milliseconds(time) + stepLength(step) > now.getTime());
-}
-
-/** The decimals that ranges need. @param {StepAhead[]} steps */
-export function placesOf(steps) {
-  const widths = steps.flatMap(({ lower, upper }) => (lower === null || upper === null ? [] : [upper - lower]));
-  return widths.length && Math.min(...widths) < NARROW ? 2 : 1;
 }
 
 /** The name of a kind of event. @param {StationEvent} event */

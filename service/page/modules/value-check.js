@@ -1,5 +1,5 @@
 // @ts-check
-/** Checks the values of a series on request, and leaves out those that look implausible. */
+/** Checks the values of a series, and leaves out those that look implausible. */
 
 import { inUnit, temperature } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
@@ -14,6 +14,7 @@ import { formatTime } from "./times.js";
  * @typedef {object} Checking
  * @property {string} step of the series
  * @property {Suspects | null} leftOut values that are left out; null if none are
+ * @property {boolean} atOnce whether it is checked without being asked for
  * @property {(signal: AbortSignal) => Promise<{problem: string | null, suspects: Suspects}>} check
  * @property {(suspects: Suspects) => void} show marks them in the chart
  * @property {(suspects: Suspects | null) => void} leaveOut forecasts without them; with all values if null
@@ -26,18 +27,23 @@ export function valueCheck(checking, signal) {
     runTask(box, "Checking each value against the forecast made before it", signal, checking.check, ({ problem, suspects }) => {
       const text = problem === null ? found(suspects, checking.step) : pageSentence(problem);
       const count = suspects.timestamps.length;
-      const leave = () => checking.leaveOut(suspects);
       checking.show(suspects);
-      fill(box, h("p", { class: "row" }, text, count > 0 && h("button", { type: "button", class: "plain", click: leave }, count === 1 ? "Leave it out" : "Leave them out")));
-      announce(text);
+      fill(box, h("p", { class: "row" }, text, count > 0 && leaveOutButton(suspects, checking.leaveOut)));
+      if (!checking.atOnce) announce(text);
     });
-  const button = h("button", { type: "button", class: "plain", click: run }, "Check for implausible values");
-  fill(box, checking.leftOut ? leftOutNote(checking.leftOut, checking.leaveOut) : button);
+  if (checking.leftOut) fill(box, leftOutNote(checking.leftOut, checking.leaveOut));
+  else if (checking.atOnce) run();
+  else fill(box, h("button", { type: "button", class: "plain", click: run }, "Check for implausible values"));
   return box;
 }
 
+/** @param {Suspects} suspects @param {(suspects: Suspects) => void} leaveOut */
+export function leaveOutButton(suspects, leaveOut) {
+  return h("button", { type: "button", class: "plain", click: () => leaveOut(suspects) }, suspects.timestamps.length === 1 ? "Leave it out" : "Leave them out");
+}
+
 /** How many values look implausible, and the last of them. @param {Suspects} suspects @param {string} step */
-function found({ timestamps, sst, lower, upper }, step) {
+export function found({ timestamps, sst, lower, upper }, step) {
   const count = timestamps.length;
   if (!count) return "No value looks implausible.";
   const last = count - 1;

@@ -53,6 +53,13 @@ def test_each_address_is_the_page_and_preloads_its_modules_and_no_others(
     assert len(preloaded) < len(list(PAGE.glob("modules/*.js")))
 
 
+def test_without_javascript_links_hold_the_name_of_the_place_escaped(client: httpx.Client) -> None:
+    html = client.get("/place/station/a%2Fb%22%3Cc%26").text
+    assert 'href="/stations/a%2Fb%22%3Cc%26/forecast"' in html
+    assert 'src="/stations/a%2Fb%22%3Cc%26/card.svg"' in html
+    assert "<!-- plain" not in html
+
+
 def test_the_style_sheets_are_one_file_in_their_order(client: httpx.Client) -> None:
     html = client.get("/").text
     (sheet,) = re.findall(r'rel="stylesheet" href="(.*?)"', html)
