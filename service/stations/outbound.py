@@ -147,6 +147,9 @@ class Outbound:
             raise OutboundError(f"no connection to {target.host} within {CONNECT_SECONDS:g} seconds") from None
         except httpx.ConnectError as error:
             raise OutboundError(f"cannot connect to {target.host}: {error}") from None
+        except httpx.RemoteProtocolError:
+            # Its text repeats what arrived, such as the greeting of another protocol.
+            raise OutboundError(f"the request to {target.host} failed: it sent no complete HTTP response") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise OutboundError(f"the request to {target.host} failed: {error}") from None
 

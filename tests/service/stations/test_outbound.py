@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from service.stations.outbound import Outbound, OutboundError, Resolve, check_url, is_public
-from tests.servers.webhook_receiver import Answer, die, drip, endless, hang, receiving, status
+from tests.servers.webhook_receiver import Answer, Handler, die, drip, endless, hang, receiving, status
 
 PRIVATE = (
     "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 0.0.0.0 169.254.169.254 100.100.100.200 168.63.129.16 192.0.0.192 "
@@ -135,6 +135,16 @@ def test_a_body_is_read_up_to_the_limit_and_only_if_it_is_asked_for() -> None:
             send(outbound, receiver.url, max_bytes=5)
         receiver.answers.put(endless)
         assert send(outbound, receiver.url).content == b""
+
+
+def test_what_another_protocol_says_is_not_repeated() -> None:
+    def greet(handler: Handler) -> None:
+        handler.wfile.write(b"SSH-2.0-banner\r\n\r\n")
+
+    with receiving() as receiver:
+        receiver.answers.put(greet)
+        with pytest.raises(OutboundError, match=r"failed: it sent no complete HTTP response$"):
+            asyncio.run(Outbound(allow_private=True).send("POST", receiver.url))
 
 
 def test_a_failed_exchange_names_the_host_and_not_the_rest_of_the_url() -> None:
