@@ -6,7 +6,7 @@
 export const HOME = "/";
 export const ADD = "/add";
 export const FILE = "/place/file";
-export const MODELS = "/about/models";
+const MODELS = "/about/models";
 
 /** The event of the window after options in the URL have changed. */
 export const OPTIONS_CHANGE = "optionschange";

@@ -44,12 +44,6 @@ const NO_BASELINE = "Ten years of daily readings are needed to know what is usua
 const COARSE =
   "Until it has them, the usual temperatures of its position can stand in. They are coarse: near coasts they may be wrong by more than a degree, so take these alerts as a hint.";
 
-/** The events of a station as tags; null if it watches none. @param {import("./station-words.js").Station} station */
-export function eventTags({ events }) {
-  if (!events?.length) return null;
-  return h("ul", { class: "tags", "aria-label": "Events" }, events.map((event) => h("li", {}, stateTag(event))));
-}
-
 /** @param {import("./station-words.js").StationEvent} event */
 function stateTag(event) {
   return h("span", { class: event.state === "active" ? "tag bad" : "tag" }, stateInWords(event));

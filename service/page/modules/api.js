@@ -14,7 +14,7 @@ export class ApiError extends Error {
     super(detail);
     this.status = status;
     this.details = details;
-    /** The possible answers to a question that a file leaves open. @type {import("./reading-choices.js").ReadingChoice[]} */
+    /** The possible answers to a question that a file leaves open. @type {import("./file-refusal.js").ReadingChoice[]} */
     this.choices = [];
     /** A title more specific than the one for the status. @type {string | null} */
     this.heading = null;
@@ -56,6 +56,11 @@ export async function postJson(path, content, signal) {
     body: JSON.stringify(content),
     headers: { "Content-Type": "application/json" },
   });
+}
+
+/** Post a file and parse the JSON response. @param {string} path @param {Blob} blob @param {AbortSignal} [signal] */
+export async function postFile(path, blob, signal) {
+  return getJson(path, { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
 }
 
 /** A path with its query string. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */

@@ -6,8 +6,9 @@ import { difference, inUnit, temperature } from "./degrees.js";
 import { CATEGORIES, KINDS } from "./event-kinds.js";
 import { percent } from "./event-words.js";
 import { fixed } from "./numbers.js";
+import { stepLength } from "./series-times.js";
 import { ageInWords, validPhrase } from "./spoken-times.js";
-import { eventName, observedInWords, stepLength, stepsAhead, SUSPECT, titleOf } from "./station-words.js";
+import { degreesPerCelsius, eventName, observedInWords, stepsAhead, SUSPECT, titleOf, toCelsius } from "./station-words.js";
 import { columnTime, milliseconds } from "./times.js";
 
 /**
@@ -44,16 +45,12 @@ const EXPECTED = 0.5;
 /** A smaller difference from usual is not said, in °C. */
 const LEAST_DIFFERENCE = 0.05;
 
-/** What a station's values have to be divided by to be in °C, after the first is taken off. @type {Record<string, [number, number]>} */
-const SCALES = { celsius: [0, 1], kelvin: [273.15, 1], fahrenheit: [32, 1.8] };
-
 /** @param {Station} station @param {Date} now @returns {Listed} */
 export function listedStation(station, now) {
   const { id, latitude, longitude, newest, units, step } = station;
-  const [zero, scale] = SCALES[units];
-  const celsius = (/** @type {number} */ value) => (value - zero) / scale;
+  const celsius = toCelsius(units);
   // A reading in doubt says nothing about the sea.
-  const anomaly = newest && newest.flag < SUSPECT && station.anomaly !== null ? station.anomaly / scale : null;
+  const anomaly = newest && newest.flag < SUSPECT && station.anomaly !== null ? station.anomaly / degreesPerCelsius(units) : null;
   const [next] = stepsAhead(station, now);
   const edge = (/** @type {number | null} */ value) => (value === null ? null : celsius(value));
   return {

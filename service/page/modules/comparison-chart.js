@@ -2,10 +2,10 @@
 /** A chart of observed and forecast SST, with the errors and the differences between the networks below. */
 
 import { inUnit, unit } from "./degrees.js";
-import { columnTime, formatTime, hoverFormat } from "./times.js";
-import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
+import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
+import { columnTime, formatTime, hoverFormat } from "./times.js";
 import { lineTrace } from "./traces.js";
 import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
 

@@ -2,10 +2,10 @@
 /** The loaded releases: datasets of places, and universal releases that forecast series from any sea. */
 
 import { getJson } from "./api.js";
-import { stepSeconds } from "./series-times.js";
+import { stepLength } from "./series-times.js";
 
-const DAY_SECONDS = 86_400;
-const MIN_CLIMATOLOGY_MS = 2 * 365 * DAY_SECONDS * 1000;
+const DAY_MS = 86_400_000;
+const MIN_CLIMATOLOGY_MS = 2 * 365 * DAY_MS;
 
 /** Where the shipped seas are: the middle of Niño 1+2, and the buoy. @type {Record<string, import("./world-map.js").Position>} */
 const POSITIONS = { nino12: { latitude: -5, longitude: -85 }, "neracoos-b01": { latitude: 43.18, longitude: -70.43 } };
@@ -29,7 +29,7 @@ export async function loadReleases(signal) {
   const places = grouped(models.filter((/** @type {any} */ model) => model.kind === "place"));
   places.sort((a, b) => Number(b.name === defaultName) - Number(a.name === defaultName) || a.name.localeCompare(b.name));
   const universal = grouped(models.filter((/** @type {any} */ model) => model.kind === "universal"));
-  return { places, universal: universal.sort((a, b) => stepSeconds(a.best.step) - stepSeconds(b.best.step)) };
+  return { places, universal: universal.sort((a, b) => stepLength(a.best.step) - stepLength(b.best.step)) };
 }
 
 /** The dataset with this name, or without a name the first; null if there is none of this name. @param {Dataset[]} datasets @param {string | undefined} name */
@@ -52,10 +52,10 @@ export function knowsUsual({ best }) {
 export function universalFor(universal, step) {
   const same = universal.find(({ best }) => best.step === step);
   if (same || step === "month") return same ?? null;
-  const resolvesCycle = stepSeconds(step) < DAY_SECONDS / 2;
+  const resolvesCycle = stepLength(step) < DAY_MS / 2;
   const distance = (/** @type {Dataset} */ { best }) => {
-    const losesCycle = resolvesCycle && stepSeconds(best.step) >= DAY_SECONDS;
-    return (losesCycle ? 1000 : 0) + Math.abs(Math.log(stepSeconds(best.step) / stepSeconds(step)));
+    const losesCycle = resolvesCycle && stepLength(best.step) >= DAY_MS;
+    return (losesCycle ? 1000 : 0) + Math.abs(Math.log(stepLength(best.step) / stepLength(step)));
   };
   return universal.filter(({ best }) => best.step !== "month").sort((a, b) => distance(a) - distance(b))[0] ?? null;
 }
@@ -63,7 +63,7 @@ export function universalFor(universal, step) {
 /** The longest horizon of a release, in steps of a series. @param {Dataset} release @param {string} step of the series */
 export function horizonAt({ best }, step) {
   if (best.step === step) return best.horizon;
-  const ratio = stepSeconds(best.step) / stepSeconds(step);
+  const ratio = stepLength(best.step) / stepLength(step);
   // Means over several steps of the series are forecast to half a mean beyond the middle of the last.
   return Math.max(1, Math.floor(ratio > 1 ? (best.horizon - 0.5) * ratio + 0.5 : best.horizon * ratio));
 }

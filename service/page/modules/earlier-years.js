@@ -1,7 +1,7 @@
 // @ts-check
 /** All earlier years of a series on the calendar of the period that a chart shows. */
 
-import { stepSeconds } from "./series-times.js";
+import { stepLength } from "./series-times.js";
 import { colour, tint } from "./theme.js";
 import { formatTime, milliseconds } from "./times.js";
 
@@ -95,7 +95,7 @@ function valueBefore({ timestamps, values, step }, time, years) {
   }
   const distance = (/** @type {number} */ i) => Math.abs(milliseconds(timestamps[i]) - milliseconds(wanted));
   const nearest = [low - 1, low].filter((i) => i in timestamps).reduce((a, b) => (distance(b) < distance(a) ? b : a));
-  return distance(nearest) <= stepSeconds(step) * 500 ? values[nearest] : null;
+  return distance(nearest) <= stepLength(step) / 2 ? values[nearest] : null;
 }
 
 /** @param {string} time */

@@ -45,7 +45,7 @@ export function showsHeatStress(position) {
 }
 
 /** The years from the first observation to the last. @param {import("./forecast-chart.js").History} history */
-export function yearsOf({ timestamps, values }) {
+function yearsOf({ timestamps, values }) {
   const first = values.findIndex((value) => value !== null);
   const last = values.findLastIndex((value) => value !== null);
   return first < 0 ? 0 : (milliseconds(timestamps[last]) - milliseconds(timestamps[first]) + 86_400_000) / YEAR_MS;

@@ -4,11 +4,12 @@
 import { temperature } from "./degrees.js";
 import { CATEGORIES } from "./event-kinds.js";
 import { percent } from "./event-words.js";
+import { capitalised } from "./sentence.js";
 import { colour, tint } from "./theme.js";
 import { milliseconds } from "./times.js";
 
 /**
- * @typedef {import("./event-days.js").EventDays} EventDays
+ * @typedef {import("./event-requests.js").EventDays} EventDays
  * @typedef {object} Overlay what else the chart of a forecast shows
  * @property {(indices: number[], slice: [number, number], axis: [number, number]) => any[]} behind traces behind the lines, at the drawn indices of the history and within the range of the axis
  * @property {(slice: [number, number]) => any[]} below traces of the strip below
@@ -112,7 +113,7 @@ function bandTraces(times, usual, threshold, indices, { palette, axis: [low, hig
 function curveTraces(times, usual, threshold, indices, kind) {
   const x = indices.map((i) => times[i]);
   const curve = (/** @type {string} */ name, /** @type {(number | null)[]} */ column, /** @type {any} */ line) => ({ type: "scatter", mode: "lines", name, x, y: indices.map((i) => column[i]), line, legendrank: 2000, hovertemplate: "%{y:.2f} °C" });
-  return [curve("Usual", usual, { ...CURVES.usual, width: 1.25 }), curve(capital(kind.percentile), threshold, { color: colour(`${kind.palette}-line`), width: 1.25 })];
+  return [curve("Usual", usual, { ...CURVES.usual, width: 1.25 }), curve(capitalised(kind.percentile), threshold, { color: colour(`${kind.palette}-line`), width: 1.25 })];
 }
 
 /** How the usual curve is drawn. */
@@ -137,7 +138,7 @@ function readingTrace(timestamps, kind, category, { ahead, leads }, [first, end]
   return {
     type: "scatter",
     mode: "lines",
-    name: capital(kind.name),
+    name: capitalised(kind.name),
     yaxis: "y2",
     x: [...visible.map((i) => timestamps[i]), ...leads],
     y: [...visible, ...leads].map(() => STRIP.middle),
@@ -187,9 +188,4 @@ function shifted(time, amount) {
 /** @param {EventDays} days @param {number} i */
 function pastText({ kind, category }, i) {
   return category[i] ? `, in a ${kind.name}, ${CATEGORIES[category[i] - 1].toLowerCase()}` : "";
-}
-
-/** @param {string} text */
-function capital(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}`;
 }

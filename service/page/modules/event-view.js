@@ -3,17 +3,21 @@
 
 import { updateState } from "./address.js";
 import { toggleGroup } from "./controls.js";
+import { inUnit, unit } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
-import { chosenKind, KINDS, marineEvents, showsHeatStress, whatIsMissing } from "./event-kinds.js";
-import { bandLegend, eventLine } from "./event-labels.js";
-import { eventOverlay } from "./event-overlay.js";
+import { CATEGORIES, chosenKind, KINDS, marineEvents, showsHeatStress, whatIsMissing } from "./event-kinds.js";
+import { categoryColour, CURVES, eventOverlay, likeliestCategory } from "./event-overlay.js";
 import { eventNamed, heatStressOf } from "./event-requests.js";
-import { eventTables } from "./event-tables.js";
+import { errorText, eventDetail, eventSentence, shortPercent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { heatStressLine } from "./heat-stress.js";
-import { sentence } from "./sentence.js";
+import { fixed, formatCount } from "./numbers.js";
+import { capitalised, sentence } from "./sentence.js";
+import { dashArray, svg } from "./svg.js";
+import { dataTable } from "./table.js";
 import { latestOnly } from "./task.js";
-import { errorText } from "./event-words.js";
+import { colour } from "./theme.js";
+import { columnTime } from "./times.js";
 
 /** Days before the forecast that the chart shows initially, so that it shows how an event began. */
 const SHOWN_DAYS = 35;
@@ -69,7 +73,7 @@ export function eventView(place, choice, loader, signal) {
     } catch (error) {
       if (current.aborted || signal.aborted) return;
       clear(boxes, draw);
-      fill(boxes.line, h("p", { class: "note" }, `${kind.plural[0].toUpperCase()}${kind.plural.slice(1)} could not be detected: ${errorText(error)}`));
+      fill(boxes.line, h("p", { class: "note" }, `${capitalised(kind.plural)} could not be detected: ${errorText(error)}`));
     } finally {
       if (!current.aborted) boxes.line.removeAttribute("aria-busy");
     }
@@ -111,7 +115,7 @@ function clear({ line, legend, tables, notice }, draw) {
 
 /** The choice between heatwaves and cold spells. @param {() => void} show */
 function kindField(show) {
-  const options = [...KINDS.map(({ option, name }) => ({ value: option, text: `${name[0].toUpperCase()}${name.slice(1)}` })), { value: "off", text: "Off" }];
+  const options = [...KINDS.map(({ option, name }) => ({ value: option, text: capitalised(name) })), { value: "off", text: "Off" }];
   const change = (/** @type {string[]} */ [option]) => {
     updateState({ events: option === KINDS[0].option ? null : option });
     show();
@@ -128,7 +132,7 @@ function stressField({ position }, show) {
   return toggleGroup("Corals", [{ value: "on", text: "Heat stress" }], showsHeatStress(position) ? ["on"] : [], change);
 }
 
-/** What a reader should know about the events; null for nothing. @param {import("./event-kinds.js").Kind} kind @param {import("./event-days.js").EventDays} days @param {any} outcome */
+/** What a reader should know about the events; null for nothing. @param {import("./event-kinds.js").Kind} kind @param {import("./event-requests.js").EventDays} days @param {any} outcome */
 function eventWarnings(kind, days, outcome) {
   const messages = [...new Set([...days.warnings, ...(outcome.warnings ?? [])].map(({ code, message }) => WARNINGS[code] ?? sentence(message)))];
   const uncalibrated = outcome.calibrated === false;
@@ -139,4 +143,90 @@ function eventWarnings(kind, days, outcome) {
     h("h2", {}, `Before you rely on the ${kind.name} outlook`),
     h("ul", {}, messages.map((message) => h("li", {}, message)), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may happen more or less often than stated.")),
   );
+}
+
+/**
+ * @typedef {object} ShownEvent
+ * @property {import("./event-kinds.js").Kind} kind
+ * @property {import("./event-requests.js").EventDays} days
+ * @property {any} outcome the entry of the forecast, which may have an error
+ * @property {string[]} timestamps of the leads
+ *
+ * @param {ShownEvent} event @param {string} last time of the series @param {Date} now
+ */
+function eventLine({ kind, days, outcome, timestamps }, last, now) {
+  const error = outcome.error || days.error;
+  if (error) return h("p", { class: "note" }, sentence(error));
+  return [
+    h("p", {}, stateMark(outcome.state, kind), h("strong", {}, eventSentence(outcome, kind, timestamps, last, now)), !outcome.calibrated && uncalibratedMark()),
+    h("p", { class: "note" }, eventDetail(outcome, kind, last)),
+  ];
+}
+
+/** The legend of the curves and bands. @param {import("./event-requests.js").EventDays} days */
+function bandLegend({ kind, baseline }) {
+  const period = baseline ? ` ${baseline.start.slice(0, 4)}–${baseline.end.slice(0, 4)}` : "";
+  return [
+    h("span", { class: "label" }, lineSample(CURVES.usual), `Usual${period}`),
+    h("span", { class: "label" }, lineSample({ color: colour(`${kind.palette}-line`) }), kind.percentile),
+    CATEGORIES.map((name, i) => h("span", { class: "label" }, h("span", { class: `mark category ${categoryColour(kind.palette, i + 1)}`, "aria-hidden": "true" }), name)),
+    h("span", {}, "Paler days ahead are less likely."),
+  ];
+}
+
+/** A mark in the colour of the category; hollow without an event. @param {any} state @param {import("./event-kinds.js").Kind} kind */
+function stateMark({ active, category }, kind) {
+  const name = active ? categoryColour(kind.palette, CATEGORIES.indexOf(category) + 1) : "none";
+  return h("span", { class: `mark category ${name}`, "aria-hidden": "true" });
+}
+
+/** @param {{color: string, dash?: string}} line */
+function lineSample({ color, dash }) {
+  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: color, "stroke-width": 1.5, "stroke-dasharray": dashArray(dash) });
+  return svg("svg", { class: "swatch", viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line]);
+}
+
+/** More past events are in the CSV file. */
+const MAX_EVENTS = 12;
+
+/** What the strip says, as tables; null if there is nothing. @param {ShownEvent} event */
+function eventTables({ kind, days, outcome, timestamps }) {
+  if (days.error) return null;
+  return h(
+    "details",
+    {},
+    h("summary", {}, `${capitalised(kind.plural)} as tables`),
+    h("div", { class: "grid" }, !outcome.error && aheadTable(kind, outcome, timestamps), pastTable(kind, days)),
+  );
+}
+
+/** @param {import("./event-kinds.js").Kind} kind @param {any} outcome @param {string[]} timestamps */
+function aheadTable(kind, { probability, category_probability: byCategory, threshold }, timestamps) {
+  const rows = timestamps.map((time, lead) => [
+    columnTime(time, "day"),
+    fixed(inUnit(threshold[lead]), 2),
+    shortPercent(probability[lead]),
+    probability[lead] < 0.005 ? "–" : CATEGORIES[likeliestCategory(byCategory, lead) - 1],
+  ]);
+  return h("div", {}, h("div", { class: "row between" }, h("h3", {}, "Days ahead")), dataTable(`Probability of a ${kind.name} on each day`, ["Day", `Threshold, ${unit()}`, "Likely", "Category, if so"], rows, { class: "values event-table" }));
+}
+
+/** @param {import("./event-kinds.js").Kind} kind @param {import("./event-requests.js").EventDays} days */
+function pastTable(kind, { events }) {
+  const shown = [...events].reverse().slice(0, MAX_EVENTS);
+  const rows = shown.map((event) => [columnTime(event.start, "day"), h("td", { class: "wide-only" }, columnTime(event.end, "day")), formatCount(event.days), event.category, fixed(inUnit(event.intensity_max, "difference"), 1)]);
+  const title = `${capitalised(kind.plural)} so far (${formatCount(events.length)})`;
+  return h(
+    "div",
+    {},
+    h("div", { class: "row between" }, h("h3", {}, title)),
+    events.length ? dataTable(title, ["Start", h("th", { scope: "col", class: "wide-only" }, "End"), "Days", "Category", `Peak, ${unit()}`], rows, { class: "values event-table", csv: () => csvRows(events) }) : h("p", { class: "note" }, "None."),
+    h("p", { class: "note" }, "Peak: the greatest difference from usual, which also gives the category.", events.length > MAX_EVENTS && ` The latest ${MAX_EVENTS} are shown; the CSV file has all.`),
+  );
+}
+
+/** @param {any[]} events */
+function csvRows(events) {
+  const head = Object.keys(events[0]);
+  return [head, ...events.map((event) => head.map((name) => event[name]))];
 }

@@ -40,7 +40,7 @@ export function shortPercent(probability) {
 }
 
 /** A number as a word up to ten. @param {number} n */
-export function numberWord(n) {
+function numberWord(n) {
   return NUMBERS[n] ?? String(n);
 }
 

@@ -36,30 +36,10 @@ export function fileInput(open, text) {
     placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…",
     "aria-describedby": "pasted-note",
   });
-  const chooser = h("input", { type: "file", id: "file", class: "hidden", change: () => chooser.files[0] && openFile(chooser.files[0]) });
-  const openFile = (/** @type {File} */ file) => {
-    open({ name: file.name, blob: file });
-    // Lets the user choose the same file again after correcting it.
-    chooser.value = "";
-  };
   const openPasted = (/** @type {string} */ name) => open({ name, blob: new Blob([area.value], { type: "text/csv" }) });
-  const setHovered = (/** @type {boolean} */ hovered) => (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", hovered);
-  };
-  const drop = h(
-    "div",
-    {
-      class: "drop",
-      dragover: setHovered(true),
-      dragleave: setHovered(false),
-      drop: (/** @type {DragEvent} */ event) => {
-        setHovered(false)(event);
-        const [file] = event.dataTransfer?.files ?? [];
-        if (file) openFile(file);
-      },
-    },
-    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", chooser)),
+  const drop = fileDrop(
+    "file",
+    (file) => open({ name: file.name, blob: file }),
     h("p", {}, "No file at hand? ", h("button", { type: "button", class: "link", click: () => useExample() }, "Try an example"), ": 60 days in the Ligurian Sea."),
     h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
   );
@@ -80,4 +60,34 @@ export function fileInput(open, text) {
       h("div", { class: "row" }, h("button", { type: "button", class: "main", click: () => openPasted(PASTED_NAME) }, "Read data")),
     ),
   );
+}
+
+/** A target to drop a file on, with a chooser. @param {string} id of the chooser @param {(file: File) => void} open @param {...Element} notes */
+export function fileDrop(id, open, ...notes) {
+  const choose = () => {
+    if (chooser.files[0]) open(chooser.files[0]);
+    // Lets the user choose the same file again after correcting it.
+    chooser.value = "";
+  };
+  const chooser = h("input", { type: "file", id, class: "hidden", change: choose });
+  const setHovered = (/** @type {boolean} */ hovered) => (/** @type {DragEvent} */ event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", hovered);
+  };
+  const drop = h(
+    "div",
+    {
+      class: "drop",
+      dragover: setHovered(true),
+      dragleave: setHovered(false),
+      drop: (/** @type {DragEvent} */ event) => {
+        setHovered(false)(event);
+        const [file] = event.dataTransfer?.files ?? [];
+        if (file) open(file);
+      },
+    },
+    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: id, class: "link" }, "choose one", chooser)),
+    notes,
+  );
+  return drop;
 }

@@ -2,10 +2,11 @@
 /** Reads a file through the service, with the reading options from the URL. */
 
 import { readState } from "./address.js";
-import { ApiError, getJson, withQuery } from "./api.js";
-import { excerpt } from "./excerpt.js";
-import { OPTION_NAMES, optionLabel } from "./reading-options.js";
+import { ApiError, postFile, withQuery } from "./api.js";
+import { h } from "./dom.js";
 import { formatMegabytes } from "./numbers.js";
+import { OPTION_NAMES, optionLabel } from "./reading-options.js";
+import { scrollable } from "./scroll.js";
 import { sentence } from "./sentence.js";
 
 /**
@@ -29,7 +30,7 @@ export function readingParams() {
 export async function readFile({ name, blob }, params, signal) {
   refuseOversized(name, blob);
   try {
-    const reading = await postFile(blob, params, signal);
+    const reading = await postFile(withQuery("/series", params), blob, signal);
     return { reading, refusal: null };
   } catch (error) {
     if (!(error instanceof ApiError) || ![413, 415, 422].includes(error.status)) throw error;
@@ -45,13 +46,8 @@ export async function readFile({ name, blob }, params, signal) {
  * @throws {ApiError} if the service does not answer
  */
 export async function checkFile({ blob }, params, id, signal) {
-  const { checks } = await postFile(blob, { ...params, check: "true" }, signal);
+  const { checks } = await postFile(withQuery("/series", { ...params, check: "true" }), blob, signal);
   return checks.find((/** @type {any} */ check) => check.id === id);
-}
-
-/** @param {Blob} blob @param {Record<string, string | undefined>} params @param {AbortSignal} signal */
-function postFile(blob, params, signal) {
-  return getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
 }
 
 /** A sentence with request parameters replaced by their labels on the page. @param {string} text */
@@ -73,4 +69,26 @@ function refuseOversized(name, blob) {
 /** The largest file that the service accepts, bytes. */
 function maxBytes() {
   return Number(document.body.dataset.largest) || Infinity;
+}
+
+const CONTEXT_LINES = 2;
+const MAX_LINE_LENGTH = 200;
+
+/** The lines around the line that an error message names; null if it names none. @param {string} message @param {string} text of the file */
+function excerpt(message, text) {
+  const [, lineNumber] = /\bline (\d+)/.exec(message) ?? [];
+  if (!lineNumber) return null;
+  const lines = text.split(/\r?\n/);
+  const target = Number(lineNumber) - 1;
+  if (target >= lines.length) return null;
+  const first = Math.max(0, target - CONTEXT_LINES);
+  return scrollable(
+    "pre",
+    `The file around line ${lineNumber}`,
+    { class: "excerpt" },
+    lines.slice(first, target + CONTEXT_LINES + 1).map((content, i) => {
+      const line = `${String(first + i + 1).padStart(5)}  ${content.slice(0, MAX_LINE_LENGTH)}\n`;
+      return first + i === target ? h("mark", {}, line) : line;
+    }),
+  );
 }

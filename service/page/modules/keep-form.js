@@ -2,10 +2,11 @@
 /** What becomes of a file that is open: it is forgotten, or kept as a station with all its readings. */
 
 import { ADD, openAddress, stationPath } from "./address.js";
-import { ApiError, getJson, request, withQuery } from "./api.js";
+import { ApiError, getJson, postFile, request, withQuery } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { forgetFile } from "./kept-file.js";
 import { createStation, idFrom } from "./new-station.js";
+import { capitalised } from "./sentence.js";
 import { dataForm, formField, plainProblem, textInput } from "./station-changes.js";
 
 /**
@@ -68,7 +69,7 @@ async function keepAsStation({ blob }, { series, params }, { id, name }) {
   const { step, latitude = null, longitude = null } = series;
   await createStation(id, { name, step, latitude, longitude });
   try {
-    const answer = await getJson(withQuery(`/stations/${id}/observations`, params), { method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+    const answer = await postFile(withQuery(`/stations/${id}/observations`, params), blob);
     if (!answer.new) throw new ApiError("The service took none of its readings", 422);
   } catch (error) {
     const problem = `The readings were not taken: ${plainProblem(error instanceof Error ? error.message : String(error))}`;
@@ -82,5 +83,5 @@ async function keepAsStation({ blob }, { series, params }, { id, name }) {
 /** A file name without its ending, with a capital letter. @param {string} name */
 function plainName(name) {
   const text = name.replace(/(\.(csv|txt|tsv|dat|nc|gz))+$/i, "").replace(/[_-]+/g, " ").trim();
-  return text ? text[0].toUpperCase() + text.slice(1) : "My place";
+  return text ? capitalised(text) : "My place";
 }

@@ -2,15 +2,17 @@
 /** "Will it stay above a limit?": a form under the chart, and the probability as a sentence with bars. */
 
 import { readState, updateState } from "./address.js";
+import { Chart } from "./chart.js";
 import { numberField, selectField } from "./controls.js";
 import { inUnit, toCelsius, unit } from "./degrees.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
-import { limitSentence } from "./event-words.js";
+import { limitSentence, limitText, percent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { limitChart } from "./limit-chart.js";
-import { sentence } from "./sentence.js";
+import { panelTitle } from "./layout.js";
+import { capitalised, sentence } from "./sentence.js";
 import { latestOnly, runTask, waitFor } from "./task.js";
-import { formatSteps } from "./times.js";
+import { colour, tint } from "./theme.js";
+import { formatSteps, formatTime, hoverFormat, milliseconds } from "./times.js";
 
 /**
  * @typedef {object} Limit
@@ -64,7 +66,7 @@ export function limitCard({ history: { step } }, choice, loader, sst, signal) {
   );
   if (given) ask();
   const steps = formatSteps(2, step).replace(/^2 /, "");
-  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(steps) ? "Time" : steps[0].toUpperCase() + steps.slice(1)} above or below a limit`), h("p", {}, "How likely the sea is to stay above or below a temperature you choose")), form, answer);
+  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(steps) ? "Time" : capitalised(steps)} above or below a limit`), h("p", {}, "How likely the sea is to stay above or below a temperature you choose")), form, answer);
 }
 
 /** @param {Limit} limit */
@@ -104,4 +106,54 @@ function limitOf(text, most) {
   if (!side) return null;
   const bounded = (/** @type {string} */ digits, /** @type {number} */ max) => Math.min(Math.max(Number(digits), 1), max);
   return { side: /** @type {any} */ (side), degrees: Number(degrees), duration: bounded(duration, MAX_DURATION), within: bounded(within, most) };
+}
+
+/** The width of a bar, as a share of a step. */
+const BAR_SHARE = 0.7;
+
+/**
+ * @typedef {object} LimitBars
+ * @property {string[]} timestamps
+ * @property {number[]} probability
+ * @property {string} step
+ * @property {Limit} limit
+ *
+ * @param {LimitBars} bars @param {AbortSignal} signal
+ */
+function limitChart(bars, signal) {
+  const { side, degrees } = bars.limit;
+  const chart = new Chart(`Probability ${side} ${limitText(degrees)} at each step ahead`, signal, { height: "11rem" });
+  chart.draw(() => barFigure(bars));
+  return chart.element;
+}
+
+/** @param {LimitBars} bars @returns {import("./chart.js").Figure} */
+function barFigure({ timestamps, probability, step, limit }) {
+  const times = timestamps.map(milliseconds);
+  const width = times.length > 1 ? times[1] - times[0] : 86_400_000;
+  const at = (/** @type {number} */ ms) => new Date(ms).toISOString();
+  const edges = times.map((ms) => [at(ms - (BAR_SHARE / 2) * width), at(ms + (BAR_SHARE / 2) * width)]);
+  const blocks = {
+    type: "scatter",
+    mode: "lines",
+    x: edges.flatMap(([begin, end]) => [begin, begin, end, end, null]),
+    y: probability.flatMap((p) => [0, p * 100, p * 100, 0, null]),
+    fill: "toself",
+    fillcolor: tint("accent", 0.55),
+    line: { width: 1, color: colour("accent") },
+    hoverinfo: "skip",
+  };
+  const tops = { type: "scatter", mode: "lines", name: `${limit.side === "above" ? "Above" : "Below"} ${limitText(limit.degrees)}`, x: timestamps, y: probability.map((p) => p * 100), text: probability.map(percent), line: { width: 0, color: colour("accent") }, hovertemplate: "%{text}" };
+  return {
+    data: [blocks, tops],
+    layout: {
+      xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: [at(times[0] - width / 2), at(times[times.length - 1] + width / 2)] },
+      // Room for the title above the highest label.
+      yaxis: { range: [0, 112], dtick: 50 },
+      annotations: [panelTitle("Probability, %", 1)],
+    },
+    extent: [0, timestamps.length],
+    describe: (i) => `${formatTime(timestamps[i], step)}, ${percent(probability[i])}`,
+    pointsAt: (i) => [{ curveNumber: 1, pointNumber: i }],
+  };
 }

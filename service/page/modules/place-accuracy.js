@@ -63,7 +63,7 @@ export function accuracyCard(accuracy) {
 }
 
 /** How far off forecasts were, beside the best of the simple ones and the last value repeated. @param {Accuracy} accuracy */
-export function verdict(accuracy) {
+function verdict(accuracy) {
   const { model, rows, told, step } = accuracy;
   const row = rows[told];
   const { rmse, n } = row;

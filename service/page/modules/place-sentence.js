@@ -6,16 +6,16 @@ import { difference, inUnit, temperature } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { fixed } from "./numbers.js";
-import { stepSeconds } from "./series-times.js";
+import { stepLength } from "./series-times.js";
 import { ageInWords, longDate, untilPhrase, validPhrase, yearsInWords } from "./spoken-times.js";
 import { milliseconds } from "./times.js";
 
 /** @typedef {import("./place.js").Place} Place */
 
-const DAY_SECONDS = 86_400;
+const DAY_MS = 86_400_000;
 
 /** A series whose last observation is at least as old is an archive: a year. */
-const ARCHIVE_MS = 365 * DAY_SECONDS * 1000;
+const ARCHIVE_MS = 365 * DAY_MS;
 
 /** The level of the range in the sentence, if the forecast has it. */
 const LEVEL = 80;
@@ -25,7 +25,7 @@ const NO_ANOMALY = 0.05;
 
 /** The steps of a day; one if the step is longer. @param {string} step */
 export function stepsOfDay(step) {
-  return Math.max(1, Math.round(DAY_SECONDS / stepSeconds(step)));
+  return Math.max(1, Math.round(DAY_MS / stepLength(step)));
 }
 
 /** Whether a series ended so long ago that its forecast is told as of its end. @param {string | undefined} last time @param {Date} now */
@@ -38,8 +38,8 @@ export function isArchive(last, now) {
  * @param {Place} place @param {string[]} timestamps of the forecast @param {Date} now @returns {number} from 1
  */
 export function toldLead({ history, isArchive }, timestamps, now) {
-  const seconds = stepSeconds(history.step);
-  const ahead = isArchive ? 0 : timestamps.findIndex((time) => milliseconds(time) + 1000 * seconds > now.getTime());
+  const length = stepLength(history.step);
+  const ahead = isArchive ? 0 : timestamps.findIndex((time) => milliseconds(time) + length > now.getTime());
   return Math.min(Math.max(ahead, 0) + stepsOfDay(history.step), timestamps.length);
 }
 
@@ -75,7 +75,7 @@ export function readingSentence({ history: { step }, newest, isArchive }, end, n
   if (isArchive) return `An archive: its last reading, ${temperature(newest.value, 1)}, is of ${date}, ${age} ago.`;
   const phrase = untilPhrase(newest.time, step, now);
   const isNear = /^(today|yesterday)/.test(phrase) || milliseconds(newest.time) > now.getTime();
-  const passed = Boolean(end) && milliseconds(/** @type {string} */ (end)) + 1000 * stepSeconds(step) < now.getTime();
+  const passed = Boolean(end) && milliseconds(/** @type {string} */ (end)) + stepLength(step) < now.getTime();
   return `Newest reading: ${temperature(newest.value, 1)}, ${phrase}${isNear ? "" : `, ${age} ago`}${newest.isSuspect ? ", in doubt and not used" : ""}.${passed ? " The whole forecast has passed." : ""}`;
 }
 

@@ -1,10 +1,11 @@
 // @ts-check
 /** Adds the readings in a file, or pasted ones, to a station. */
 
-import { ApiError, getJson, withQuery } from "./api.js";
+import { ApiError, postFile, withQuery } from "./api.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
+import { fileDrop } from "./file-input.js";
+import { choiceButtons, questionOf, reasonOf } from "./file-refusal.js";
 import { formatCount } from "./numbers.js";
-import { questionOf, reasonOf } from "./reading-choices.js";
 import { sentence } from "./sentence.js";
 import { runTask } from "./task.js";
 
@@ -22,23 +23,7 @@ export function fileForm(station, signal, done) {
       result.focus();
       if (!(answer instanceof ApiError)) done();
     });
-  const chooser = h("input", { type: "file", id: uniqueId("file"), class: "hidden", change: () => chooser.files[0] && (read(chooser.files[0].name, chooser.files[0]), (chooser.value = "")) });
-  const hover = (/** @type {boolean} */ isOver) => (/** @type {DragEvent} */ event) => (event.preventDefault(), drop.classList.toggle("over", isOver));
-  const drop = h(
-    "div",
-    {
-      class: "drop",
-      dragover: hover(true),
-      dragleave: hover(false),
-      drop: (/** @type {DragEvent} */ event) => {
-        hover(false)(event);
-        const [file] = event.dataTransfer?.files ?? [];
-        if (file) read(file.name, file);
-      },
-    },
-    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: chooser.id, class: "link" }, "choose one", chooser)),
-    h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."),
-  );
+  const drop = fileDrop(uniqueId("file"), (file) => read(file.name, file), h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."));
   const area = h("textarea", { id: uniqueId("pasted"), spellcheck: "false", placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…" });
   const pasted = () => (area.value.trim() ? read("the pasted readings", new Blob([area.value])) : area.focus());
   const paste = h("div", { class: "field" }, h("label", { for: area.id }, "Or paste lines"), area, h("div", { class: "row" }, h("button", { type: "button", click: pasted }, "Add these")));
@@ -48,7 +33,7 @@ export function fileForm(station, signal, done) {
 /** Send a file: what was stored, or the refusal. @param {Station} station @param {Blob} blob @param {Record<string, string>} params @param {AbortSignal} signal */
 async function store({ id }, blob, params, signal) {
   try {
-    return await getJson(withQuery(`/stations/${id}/observations`, params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+    return await postFile(withQuery(`/stations/${id}/observations`, params), blob, signal);
   } catch (error) {
     if (error instanceof ApiError && [413, 415, 422].includes(error.status)) return error;
     throw error;
@@ -58,8 +43,7 @@ async function store({ id }, blob, params, signal) {
 /** What is wrong with a file, or the question that it leaves open. @param {string} name @param {ApiError} error @param {(chosen: Record<string, string>) => void} read */
 function refusal(name, { message, choices }, read) {
   const title = choices.length ? questionOf(choices) : `Cannot read ${name}`;
-  const buttons = choices.map(({ option, value, label }) => h("button", { type: "button", click: () => read({ [option]: value }) }, label));
-  return h("div", { class: `notice ${choices.length ? "question" : "error"}`, role: "alert" }, h("strong", {}, title), h("p", {}, choices.length ? reasonOf(message) : sentence(message)), buttons.length > 0 && h("div", { class: "row choices", role: "group", "aria-label": title }, buttons));
+  return h("div", { class: `notice ${choices.length ? "question" : "error"}`, role: "alert" }, h("strong", {}, title), h("p", {}, choices.length ? reasonOf(message) : sentence(message)), choices.length > 0 && choiceButtons(choices, ({ option, value }) => read({ [option]: value })));
 }
 
 /** @param {string} name @param {any} answer */

@@ -4,12 +4,13 @@
 import { getJson, hasKey, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
-import { fileForm } from "./readings-file.js";
 import { fixed } from "./numbers.js";
+import { fileForm } from "./readings-file.js";
 import { sentence } from "./sentence.js";
+import { stepLength } from "./series-times.js";
 import { curlKey, shellQuote } from "./snippets.js";
 import { dataForm, FieldProblem, formField, numberFrom, onChange, permissionNote, plainProblem, send, tellChange, textInput } from "./station-changes.js";
-import { degrees, stepLength, SUSPECT, unitOf } from "./station-words.js";
+import { degrees, SUSPECT, unitOf } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
 import { columnTime, formatTime, hasClock, milliseconds } from "./times.js";

@@ -19,6 +19,6 @@ export function capitalised(text) {
 }
 
 /** A text with its times as elsewhere on the page; those at midnight are days. @param {string} text */
-export function withTimes(text) {
+function withTimes(text) {
   return text.replace(TIMES, (found, date, clock) => (date ? formatTime(`${date}${clock ?? ""}`, clock && clock !== "T00:00" ? "hour" : "day") : found));
 }

@@ -1,17 +1,15 @@
 // @ts-check
 /** The times of a regular series, from its start and step as the service writes them. */
 
-/** @type {Record<string, number>} */
-const SECONDS_PER_STEP = { hour: 3600, day: 86400, week: 604800 };
+/** A month counts as a twelfth of a year. @type {Record<string, number>} */
+const STEP_MS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_629_800_000, P1M: 2_629_800_000 };
 
-/** The length of a step in seconds; a month counts as a twelfth of a year. @param {string} step */
-export function stepSeconds(step) {
-  if (step === "month" || step === "P1M") return 2629800;
-  if (step in SECONDS_PER_STEP) return SECONDS_PER_STEP[step];
-  const [, weeks, days, hours, minutes, seconds] =
-    /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(step) ?? [];
-  const parts = [weeks, days, hours, minutes, seconds].map((part) => Number(part ?? 0));
-  return parts[0] * 604800 + parts[1] * 86400 + parts[2] * 3600 + parts[3] * 60 + parts[4];
+/** The length of a step in milliseconds. @param {string} step */
+export function stepLength(step) {
+  if (step in STEP_MS) return STEP_MS[step];
+  const [, weeks, days, hours, minutes, seconds] = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(step) ?? [];
+  const [w, d, h, m, s] = [weeks, days, hours, minutes, seconds].map((part) => Number(part ?? 0));
+  return 1000 * (w * 604_800 + d * 86_400 + h * 3600 + m * 60 + s);
 }
 
 /**
@@ -20,7 +18,7 @@ export function stepSeconds(step) {
  */
 export function timestampsOf(start, step, n) {
   const first = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(start) || start.length <= 10 ? start : `${start}Z`);
-  const timeAt = step === "month" || step === "P1M" ? (/** @type {number} */ i) => monthsAfter(first, i) : (/** @type {number} */ i) => first.getTime() + i * stepSeconds(step) * 1000;
+  const timeAt = step === "month" || step === "P1M" ? (/** @type {number} */ i) => monthsAfter(first, i) : (/** @type {number} */ i) => first.getTime() + i * stepLength(step);
   return Array.from({ length: n }, (_, i) => new Date(timeAt(i)).toISOString().replace(".000Z", "Z"));
 }
 

@@ -40,7 +40,7 @@ function barsOf(comparison, reference) {
 }
 
 /** Whether a skill may be due to chance: its interval holds zero. @param {[number, number] | null} interval */
-export function mayBeChance(interval) {
+function mayBeChance(interval) {
   return interval !== null && interval[0] <= 0 && interval[1] >= 0;
 }
 

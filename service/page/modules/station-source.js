@@ -13,14 +13,14 @@ import { pastLegend, pastOverlay, pastRows, pastTable } from "./past-overlay.js"
 import { isArchive, noPlace, toldLead } from "./place-sentence.js";
 import { readingsCard } from "./readings.js";
 import { sentence } from "./sentence.js";
-import { timestampsOf } from "./series-times.js";
+import { stepLength, timestampsOf } from "./series-times.js";
 import { shareCard } from "./share.js";
 import { querySnippets } from "./snippets.js";
 import { ageInWords } from "./spoken-times.js";
 import { explained, onChange } from "./station-changes.js";
 import { reliabilityParts } from "./station-reliability.js";
 import { settingsCard } from "./station-settings.js";
-import { stepLength, SUSPECT, titleOf } from "./station-words.js";
+import { degreesPerCelsius, SUSPECT, titleOf, toCelsius } from "./station-words.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
 import { formatSteps, formatTime, milliseconds } from "./times.js";
@@ -50,9 +50,6 @@ const LEVEL = "80";
 
 /** Readings that a forecast needs. @type {Record<string, string>} */
 const NEEDED = { day: "14 daily", hour: "48 hourly", week: "12 weekly", month: "24 monthly" };
-
-/** What values have to be divided by to be in °C, after the first is taken off. @type {Record<string, [number, number]>} */
-const SCALES = { celsius: [0, 1], kelvin: [273.15, 1], fahrenheit: [32, 1.8] };
 
 /** @param {HTMLElement} box @param {string} id @param {AbortSignal} signal @param {(box: HTMLElement, place: Place, signal: AbortSignal) => void} show */
 export function open(box, id, signal, show) {
@@ -111,12 +108,6 @@ function historyOf({ timestamps, values, flag }, { step, units }) {
   const known = new Map(timestamps.map((/** @type {string} */ time, /** @type {number} */ i) => [milliseconds(time), flag[i] < SUSPECT ? celsius(values[i]) : null]));
   const end = times.findLastIndex((time) => (known.get(milliseconds(time)) ?? null) !== null) + 1;
   return { step, timestamps: times.slice(0, end), values: times.slice(0, end).map((time) => known.get(milliseconds(time)) ?? null) };
-}
-
-/** @param {string} units */
-function toCelsius(units) {
-  const [zero, scale] = SCALES[units];
-  return (/** @type {number} */ value) => (value - zero) / scale;
 }
 
 /** A forecast as it was issued, in °C. @param {any} forecast @param {Station} station */
@@ -229,7 +220,7 @@ function accuracyOf({ station, verification: { leads, events } }, told, more) {
   const { id, step, units } = station;
   const path = `/stations/${encodeURIComponent(id)}/verification`;
   const checked = leads.filter(({ n }) => n > 0);
-  const rows = checked.map(({ lead, n, models }) => ({ from: lead, to: lead, n, rmse: Object.fromEntries(models.filter(({ kind }) => kind !== "without_weather").map(({ model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / SCALES[units][1]])) }));
+  const rows = checked.map(({ lead, n, models }) => ({ from: lead, to: lead, n, rmse: Object.fromEntries(models.filter(({ kind }) => kind !== "without_weather").map(({ model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / degreesPerCelsius(units)])) }));
   const row = Math.max(rows.findIndex(({ from }) => from === told), 0);
   const coverage = checked[row]?.models.find((/** @type {any} */ { kind }) => kind === "issued")?.coverage?.[LEVEL];
   const none = "No forecast can be checked yet: each one is compared with the readings that come after it.";

@@ -3,6 +3,7 @@
 
 import { fixed } from "./numbers.js";
 import { capitalised } from "./sentence.js";
+import { stepLength } from "./series-times.js";
 import { ageInWords, untilPhrase } from "./spoken-times.js";
 import { milliseconds } from "./times.js";
 
@@ -55,8 +56,19 @@ export const SUSPECT = 3;
 /** @type {Record<string, string>} */
 const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
 
-const STEP_MS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_629_746_000 };
-const LETTER_MS = { M: 60_000, H: 3_600_000, D: 86_400_000, W: 604_800_000 };
+/** What values have to be divided by to be in °C, after the first is taken off. @type {Record<string, [number, number]>} */
+const SCALES = { celsius: [0, 1], kelvin: [273.15, 1], fahrenheit: [32, 1.8] };
+
+/** Converts values of a station to °C. @param {string} units */
+export function toCelsius(units) {
+  const [zero, scale] = SCALES[units];
+  return (/** @type {number} */ value) => (value - zero) / scale;
+}
+
+/** Differences between values of a station for one of 1 °C. @param {string} units */
+export function degreesPerCelsius(units) {
+  return SCALES[units][1];
+}
 
 /** The unit of temperatures of a station. @param {Station} station */
 export function unitOf({ units }) {
@@ -80,14 +92,6 @@ export function observedInWords({ newest, step }, now) {
   const isNear = /^(today|yesterday)/.test(phrase);
   const words = capitalised(isNear || step === "month" ? phrase : `${phrase}, ${ageInWords(newest.time, now)} ago`);
   return newest.flag >= SUSPECT ? `${words}; suspect` : words;
-}
-
-/** The length of a step in milliseconds; of a month, its mean. @param {string} step */
-export function stepLength(step) {
-  const named = /** @type {Record<string, number>} */ (STEP_MS)[step];
-  if (named) return named;
-  const [, count, letter] = /^PT?(\d+)([MHDW])$/.exec(step) ?? [];
-  return count ? Number(count) * /** @type {Record<string, number>} */ (LETTER_MS)[letter] : STEP_MS.day;
 }
 
 /** The steps of the newest forecast that have not passed. @param {Station} station @param {Date} now @returns {StepAhead[]} */

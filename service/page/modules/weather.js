@@ -46,7 +46,7 @@ export function weatherOf({ start, step, weather }, water) {
 }
 
 /** The columns that have values. @param {(number | null)[]} air @param {(number | null)[]} wind @param {string} unit of the air @returns {Column[]} */
-export function columnsOf(air, wind, unit) {
+function columnsOf(air, wind, unit) {
   const columns = [{ name: "Air", unit, values: air }, { name: "Wind", unit: "m/s", values: wind }];
   return columns.filter(({ values }) => values.some((value) => value !== null));
 }
