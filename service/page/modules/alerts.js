@@ -62,106 +62,130 @@ function stateInWords(event) {
 
 /** The card of what a station watches. @param {Station} station @param {AbortSignal} signal */
 export function alertsCard(station, signal) {
-  const card = h("section", { class: "card alerts" });
-  const show = (/** @type {Station} */ changed) => {
+  return new Alerts(station, signal).card;
+}
+
+class Alerts {
+  /** @param {Station} station @param {AbortSignal} signal */
+  constructor(station, signal) {
+    this.signal = signal;
+    this.card = h("section", { class: "card alerts" });
+    /** A place for one form at a time. */
+    this.editor = h("div", { class: "editor" });
     // A form that is open stays as it is.
-    if (card.querySelector("form")) return;
-    card.hidden = !changed.writable && !changed.events?.length;
-    fill(card, ...parts(changed, card, signal));
-  };
-  onChange(station.id, signal, show, card);
-  show(station);
-  return card;
-}
+    onChange(station.id, signal, (changed) => this.card.querySelector("form") || this.show(changed), this.card);
+    this.show(station);
+  }
 
-/** @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal */
-function parts(station, card, signal) {
-  const past = h("div", {});
-  const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery(`/stations/${station.id}/alerts`, { limit: ALERTS }), { signal: stop });
-  if (station.events?.length) runTask(past, "Loading alerts", signal, load, ({ alerts }) => fill(past, alerts.length ? alertTable(alerts, station) : h("p", { class: "note" }, "No alerts so far.")));
-  const { editor, open } = editorOf(station, card, signal);
-  const events = /** @type {StationEvent[]} */ (station.events ?? []);
-  const add = h("button", { type: "button", click: () => open((done) => eventForm(station, null, done), add) }, "Add an alert");
-  const addHook = h("button", { type: "button", click: () => open((done) => hookForm(station, null, done), addHook) }, "Send alerts to an address");
-  return [
-    h("header", {}, h("h2", {}, "Alerts")),
-    events.length ? h("ul", { class: "watched" }, events.map((event) => eventItem(station, event, open, card, signal))) : h("p", { class: "note" }, "Nothing is watched yet. For example: “Tell me when the water is likely to be above 24 °C for 5 days in a row.”"),
-    station.writable && hookList(station, open, card, signal),
-    station.writable && h("div", { class: "row adders" }, add, events.length > 0 && addHook),
-    editor,
-    past,
-  ];
-}
+  /** @param {Station} station as it is now */
+  show(station) {
+    this.station = station;
+    const { card, editor, signal } = this;
+    const { id, writable } = station;
+    const events = /** @type {StationEvent[]} */ (station.events ?? []);
+    card.hidden = !writable && !events.length;
+    const past = h("div", {});
+    const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery(`/stations/${id}/alerts`, { limit: ALERTS }), { signal: stop });
+    if (events.length) runTask(past, "Loading alerts", signal, load, ({ alerts }) => fill(past, alerts.length ? alertTable(alerts, station) : h("p", { class: "note" }, "No alerts so far.")));
+    const add = h("button", { type: "button", click: () => this.open((done) => eventForm(station, null, done), add) }, "Add an alert");
+    const addHook = h("button", { type: "button", click: () => this.open((done) => hookForm(station, null, done), addHook) }, "Send alerts to an address");
+    fill(editor);
+    fill(
+      card,
+      h("header", {}, h("h2", {}, "Alerts")),
+      events.length ? h("ul", { class: "watched" }, events.map((event) => this.eventItem(event))) : h("p", { class: "note" }, "Nothing is watched yet. For example: “Tell me when the water is likely to be above 24 °C for 5 days in a row.”"),
+      writable && this.hookList(),
+      writable && h("div", { class: "row adders" }, add, events.length > 0 && addHook),
+      editor,
+      past,
+    );
+  }
 
-/**
- * A place for one form at a time, which the focus enters, and returns from to what opened it.
- * @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal
- */
-function editorOf(station, card, signal) {
-  const editor = h("div", { class: "editor" });
-  const open = (/** @type {(done: (words: string) => Promise<void>) => HTMLFormElement} */ make, /** @type {HTMLElement} */ opener) => {
-    const close = () => (fill(editor), opener.isConnected && opener.focus());
-    const form = make(async (words) => {
-      fill(editor);
-      await showAgain(station, card, signal, words);
-    });
+  /** Open a form, which the focus enters, and returns from to what opened it. @param {(done: (words: string) => Promise<void>) => HTMLFormElement} make @param {HTMLElement} opener */
+  open(make, opener) {
+    const close = () => (fill(this.editor), opener.isConnected && opener.focus());
+    const form = make((words) => this.done(words));
     form.append(h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: close }, "Cancel")));
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close());
-    fill(editor, form);
+    fill(this.editor, form);
     form.querySelector("select, input")?.focus();
-  };
-  return { editor, open };
-}
+  }
 
-/** Show the station as it is now, and say what has changed. @param {Station} station @param {HTMLElement} card @param {AbortSignal} signal @param {string} words */
-async function showAgain({ id }, card, signal, words) {
-  fill(card, ...parts(await tellChange(id, card), card, signal));
-  announce(words);
-  const heading = h("p", { class: "note said", tabindex: -1 }, words);
-  card.querySelector("header")?.append(heading);
-  heading.focus();
-}
+  /** Show the station as it is now, and say what has changed. @param {string} words */
+  async done(words) {
+    this.show(await tellChange(this.station.id, this.card));
+    announce(words);
+    const heading = h("p", { class: "note said", tabindex: -1 }, words);
+    this.card.querySelector("header")?.append(heading);
+    heading.focus();
+  }
 
-/** Buttons that change and remove something. @param {string} what @param {(opener: HTMLElement) => void} change @param {() => Promise<unknown>} remove @param {() => Promise<void>} done @param {HTMLElement[]} others */
-function changers(what, change, remove, done, ...others) {
-  const problem = h("span", { class: "problem", role: "alert" });
-  const changing = h("button", { type: "button", class: "plain", "aria-label": `Change: ${what}`, click: () => change(changing) }, "Change");
-  const removing = async () => {
-    try {
-      await remove();
-      await done();
-    } catch (error) {
-      problem.textContent = plainProblem(error instanceof Error ? error.message : String(error));
-    }
-  };
-  return h("div", { class: "row" }, ...others, changing, h("button", { type: "button", class: "plain", "aria-label": `Remove: ${what}`, click: removing }, "Remove"), problem);
-}
+  /** Buttons that change and remove something. @param {string} what @param {(done: (words: string) => Promise<void>) => HTMLFormElement} form @param {() => Promise<unknown>} remove @param {string} removed @param {HTMLElement[]} others */
+  changers(what, form, remove, removed, ...others) {
+    const problem = h("span", { class: "problem", role: "alert" });
+    const changing = h("button", { type: "button", class: "plain", "aria-label": `Change: ${what}`, click: () => this.open(form, changing) }, "Change");
+    const removing = async () => {
+      try {
+        await remove();
+        await this.done(removed);
+      } catch (error) {
+        problem.textContent = plainProblem(error instanceof Error ? error.message : String(error));
+      }
+    };
+    return h("div", { class: "row" }, ...others, changing, h("button", { type: "button", class: "plain", "aria-label": `Remove: ${what}`, click: removing }, "Remove"), problem);
+  }
 
-/** @param {Station} station @param {StationEvent} event @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
-function eventItem(station, event, open, card, signal) {
-  const words = eventInWords(event.settings, station);
-  const remove = () => saveSettings(station.id, ({ events, webhooks }) => ({ events: events.filter((/** @type {any} */ { name }) => name !== event.name), webhooks: renamed(webhooks, event.name, null) }));
-  const change = (/** @type {HTMLElement} */ opener) => open((done) => eventForm(station, event.settings, done), opener);
-  return h(
-    "li",
-    {},
-    h("p", {}, words, " ", stateTag(event)),
-    event.error && unknownNote(station, event, card, signal),
-    station.writable && changers(words, change, remove, () => showAgain(station, card, signal, "The alert is removed.")),
-  );
-}
+  /** @param {StationEvent} event */
+  eventItem(event) {
+    const { station } = this;
+    const words = eventInWords(event.settings, station);
+    const remove = () => saveSettings(station.id, ({ events, webhooks }) => ({ events: events.filter((/** @type {any} */ { name }) => name !== event.name), webhooks: renamed(webhooks, event.name, null) }));
+    const changers = station.writable && this.changers(words, (done) => eventForm(station, event.settings, done), remove, "The alert is removed.");
+    return h("li", {}, h("p", {}, words, " ", stateTag(event)), event.error && this.unknownNote(event), changers);
+  }
 
-/** Why the state of an event is not known, and what would help. @param {Station} station @param {StationEvent} event @param {HTMLElement} card @param {AbortSignal} signal */
-function unknownNote(station, event, card, signal) {
-  const isMarine = event.kind === "marine_heatwave" || event.kind === "marine_cold_spell";
-  // What programs may send, people cannot.
-  if (!isMarine || station.baseline || !station.newest) return h("p", { class: "note" }, sentence(String(event.error).replace(/(: |, or )send .*/s, "")));
-  const use = async () => {
-    await saveSettings(station.id, () => ({ baseline: "position" }));
-    await showAgain(station, card, signal, "Usual is now that of the position. The state is known from the next reading on.");
-  };
-  const canUse = station.writable && station.latitude !== null;
-  return [h("p", { class: "note" }, NO_BASELINE), canUse && h("p", { class: "note" }, COARSE), canUse && h("button", { type: "button", click: use }, "Use the usual temperatures of the position")];
+  /** Why the state of an event is not known, and what would help. @param {StationEvent} event */
+  unknownNote(event) {
+    const { id, baseline, newest, writable, latitude } = this.station;
+    const isMarine = event.kind === "marine_heatwave" || event.kind === "marine_cold_spell";
+    // What programs may send, people cannot.
+    if (!isMarine || baseline || !newest) return h("p", { class: "note" }, sentence(String(event.error).replace(/(: |, or )send .*/s, "")));
+    const use = async () => {
+      await saveSettings(id, () => ({ baseline: "position" }));
+      await this.done("Usual is now that of the position. The state is known from the next reading on.");
+    };
+    const canUse = writable && latitude !== null;
+    return [h("p", { class: "note" }, NO_BASELINE), canUse && h("p", { class: "note" }, COARSE), canUse && h("button", { type: "button", click: use }, "Use the usual temperatures of the position")];
+  }
+
+  /** Where alerts are sent. */
+  hookList() {
+    const { events, webhooks } = this.station;
+    const hooks = webhooks ?? [];
+    if (!hooks.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too, such as a chat or a program of yours.") : null;
+    return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((hook) => this.hookItem(hook))));
+  }
+
+  /** @param {any} hook */
+  hookItem(hook) {
+    const { station } = this;
+    const host = hostOf(hook.url);
+    const result = h("p", { class: "note", role: "status" });
+    const test = async () => {
+      fill(result, "Sending a test…");
+      try {
+        const { deliveries } = await send("POST", station.id, "/webhooks/test", { url: hook.url });
+        fill(result, testInWords(deliveries[0]));
+      } catch (error) {
+        fill(result, plainProblem(error instanceof Error ? error.message : String(error)));
+      }
+    };
+    const remove = () => saveSettings(station.id, ({ webhooks }) => ({ webhooks: webhooks.filter((/** @type {any} */ { url }) => url !== hook.url) }));
+    const which = hook.events === null ? "all alerts" : hook.events.length ? hook.events.join(", ") : "no alerts";
+    const testButton = h("button", { type: "button", class: "plain", "aria-label": `Send a test to ${host}`, click: test }, "Send a test");
+    const changers = this.changers(host, (done) => hookForm(station, hook, done), remove, "Alerts are no longer sent there.", testButton);
+    return h("li", {}, h("p", {}, h("strong", {}, host), `: ${which}`), changers, result);
+  }
 }
 
 /** What an event is about, as a sentence. @param {any} event as it was sent @param {Station} station */
@@ -271,37 +295,6 @@ async function hasTenYears({ id, newest }) {
 /** Webhooks after an event got another name, or was removed. @param {any[]} webhooks @param {string} before @param {string | null} after */
 function renamed(webhooks, before, after) {
   return webhooks.map((hook) => ({ ...hook, events: hook.events?.flatMap((/** @type {string} */ name) => (name === before ? (after === null ? [] : [after]) : [name])) ?? null }));
-}
-
-/** Where alerts are sent. @param {Station} station @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
-function hookList(station, open, card, signal) {
-  const hooks = station.webhooks ?? [];
-  if (!hooks.length) return station.events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too, such as a chat or a program of yours.") : null;
-  return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((hook) => hookItem(station, hook, open, card, signal))));
-}
-
-/** @param {Station} station @param {any} hook @param {ReturnType<typeof editorOf>["open"]} open @param {HTMLElement} card @param {AbortSignal} signal */
-function hookItem(station, hook, open, card, signal) {
-  const result = h("p", { class: "note", role: "status" });
-  const test = async () => {
-    fill(result, "Sending a test…");
-    try {
-      const { deliveries } = await send("POST", station.id, "/webhooks/test", { url: hook.url });
-      fill(result, testInWords(deliveries[0]));
-    } catch (error) {
-      fill(result, plainProblem(error instanceof Error ? error.message : String(error)));
-    }
-  };
-  const remove = () => saveSettings(station.id, ({ webhooks }) => ({ webhooks: webhooks.filter((/** @type {any} */ { url }) => url !== hook.url) }));
-  const change = (/** @type {HTMLElement} */ opener) => open((done) => hookForm(station, hook, done), opener);
-  const which = hook.events === null ? "all alerts" : hook.events.length ? hook.events.join(", ") : "no alerts";
-  return h(
-    "li",
-    {},
-    h("p", {}, h("strong", {}, hostOf(hook.url)), `: ${which}`),
-    changers(hostOf(hook.url), change, remove, () => showAgain(station, card, signal, "Alerts are no longer sent there."), h("button", { type: "button", class: "plain", "aria-label": `Send a test to ${hostOf(hook.url)}`, click: test }, "Send a test")),
-    result,
-  );
 }
 
 /** @param {{delivered: boolean, status: number | null, milliseconds: number, error: string | null}} delivery */

@@ -67,7 +67,7 @@ export class Chart {
     );
     new Pointer(this.plot, {
       box: () => this.drawn?.box ?? null,
-      read: (x, y) => this.#read(x, y),
+      read: (x) => this.#read(x),
       leave: () => this.readout.hide(),
       select: (begin, end) => this.#zoomToPixels(begin, end),
       reset: () => this.zoom(null),
@@ -158,9 +158,9 @@ export class Chart {
     this.zoom(/** @type {any} */ ([from, from + width].map((number) => x.value(number))));
   }
 
-  /** Show the values at a position in pixels. @param {number} x @param {number} y */
-  #read(x, y) {
-    if (this.drawn) this.readout.show(this.drawn, this.plot.layout, pointsAtPixel(this.drawn, this.plot.layout, x, y));
+  /** Show the values at a position. @param {number} x in pixels */
+  #read(x) {
+    if (this.drawn) this.readout.show(this.drawn, this.plot.layout, pointsAtPixel(this.drawn, x));
   }
 
   /** @param {KeyboardEvent} event */
@@ -189,9 +189,7 @@ export class Chart {
   /** @param {import("./readout.js").Point[]} points */
   #showPoints(points) {
     if (!this.drawn || !points.length) return;
-    const { layout } = this.plot;
-    const shown = layout.hovermode === "closest" ? points : pointsAtSameX(this.drawn, points[0]);
-    this.readout.show(this.drawn, layout, shown);
+    this.readout.show(this.drawn, this.plot.layout, pointsAtSameX(this.drawn, points[0]));
   }
 }
 

@@ -14,8 +14,7 @@ import { weatherOf, weatherPanel } from "./weather.js";
 
 /**
  * @typedef {object} Shown a forecast to show
- * @property {string} name of the series, for file names
- * @property {string} [title] of the series, to read; by default its name
+ * @property {string} name of the series
  * @property {import("./forecast-chart.js").History} history
  * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
  * @property {string[]} references shown initially
@@ -36,12 +35,12 @@ import { weatherOf, weatherPanel } from "./weather.js";
  */
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastChart({ name, title = name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, usualFrom, controls = [] }, signal) {
+export function forecastChart({ name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, usualFrom, controls = [] }, signal) {
   let chosen = references;
   let showsYears = savedChoice("earlier-years") !== "hidden";
   const whole = [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))];
   const range = period ?? recentRange(history, forecasts, events?.history);
-  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? /** @type {[string, string]} */ (whole)) });
+  const chart = new Chart(`Recent values of ${name} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? /** @type {[string, string]} */ (whole)) });
   chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlay: events?.overlay(), showsYears, usualFrom }));
   const years = earlierYearsName(history, forecasts, range);
   const toggleYears = (/** @type {any} */ { target }) => {
@@ -60,7 +59,7 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   const weather = weatherOf(series, { last: originOf(history).x, whole });
   return [
     chart.element,
-    weather && weatherPanel(weather, title, chart, signal),
+    weather && weatherPanel(weather, name, chart, signal),
     h("div", { class: "row under-chart" }, legend(forecasts, yearsEntry), chart.zoomButtons()),
     events?.legend,
     h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
@@ -68,12 +67,12 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
 }
 
 /** The values of a forecast in a card. @param {Shown} shown */
-export function valuesCard({ name, title = name, history, forecasts, usualFrom }) {
+export function valuesCard({ name, history, forecasts, usualFrom }) {
   return h(
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, `Forecast values, ${unit()}`)),
-    forecastTable(`Forecast for ${title}, ${unit()}`, forecasts, history.step, usualFrom),
+    forecastTable(`Forecast for ${name}, ${unit()}`, forecasts, history.step, usualFrom),
   );
 }
 

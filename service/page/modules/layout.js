@@ -8,7 +8,6 @@ export function chartLayout(overrides) {
   const axes = new Set(["xaxis", "yaxis", ...Object.keys(overrides).filter((name) => /^[xy]axis/.test(name))]);
   return {
     margin: { l: 44, r: 12, t: 22, b: 40 },
-    hovermode: "x unified",
     ...overrides,
     ...Object.fromEntries([...axes].map((name) => [name, { ...overrides[name] }])),
   };

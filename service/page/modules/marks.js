@@ -13,11 +13,8 @@ import { dashArray, svg } from "./svg.js";
 /** @type {Record<string, (r: number) => string>} outlines around 0, 0 for half the size of a marker */
 const SYMBOLS = {
   circle: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`,
-  square: (r) => `M${-r} ${-r}H${r}V${r}H${-r}Z`,
-  diamond: (r) => `M0 ${-1.3 * r}L${1.3 * r} 0L0 ${1.3 * r}L${-1.3 * r} 0Z`,
   "triangle-up": (r) => `M0 ${-r * 1.15}L${r * 1.15} ${r * 0.85}H${-r * 1.15}Z`,
   "x-thin": (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
-  "line-ns": (r) => `M0 ${-r}V${r}`,
 };
 
 /** Pixels beyond the panels that are still drawn above and below them. */
@@ -39,15 +36,15 @@ export function marksOf(points, previous, { clip, box }) {
 }
 
 /** The marker of a trace at a point; null if it has none there. @param {any} trace @param {number} i */
-export function markerAt({ marker = {}, opacity }, i) {
+export function markerAt({ marker = {} }, i) {
   const size = at(marker.size, i) ?? 6;
   if (!size) return null;
   const name = at(marker.symbol, i) ?? "circle";
-  const open = /-(open|thin)|^line/.test(name);
+  const open = /-(open|thin)/.test(name);
   const outline = (SYMBOLS[name.replace("-open", "")] ?? SYMBOLS.circle)(round(size / 2));
   const colour = at(marker.color, i);
   const stroke = marker.line?.width ? at(marker.line.color, i) : open ? colour : "none";
-  return svg("path", { d: outline }, { fill: open ? "none" : colour, stroke, "stroke-width": marker.line?.width ?? 1.5, opacity: marker.opacity ?? opacity });
+  return svg("path", { d: outline }, { fill: open ? "none" : colour, stroke, "stroke-width": marker.line?.width ?? 1.5 });
 }
 
 /** A list has a value for each point; anything else is for all. @param {any} values @param {number} i */
@@ -61,10 +58,9 @@ function line({ trace, px, py }) {
   let drawing = false;
   for (let i = 0; i < px.length; i += 1) {
     if (Number.isNaN(py[i]) || Number.isNaN(px[i])) {
-      drawing &&= Boolean(trace.connectgaps);
+      drawing = false;
       continue;
     }
-    if (drawing && trace.line?.shape === "hv") path += `H${round(px[i])}`;
     path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
     drawing = true;
   }

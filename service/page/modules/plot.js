@@ -3,15 +3,13 @@
  * Draws a figure as SVG. A figure has the form of plotly.js, of which these parts are drawn:
  *
  * - traces of the type "scatter": `mode`, `name`, `x`, `y` (null is a gap), `text`, `yaxis`, `line` (`color`, `width`,
- *   `dash` in pixels such as "4px,2px", `shape` "hv"), `marker` (`symbol`, `size`, `color`, `opacity`, `line`), `fill`
- *   ("tonexty" over the same x, "toself") with `fillcolor`, `opacity`, `connectgaps`, `hoverinfo` "skip",
- *   `hovertemplate` with `%{x}`, `%{y}`, `%{text}`, `<b>` and `<br>`; "%{y:.2f} °C" follows the unit of its axis;
+ *   `dash` in pixels such as "4px,2px"), `marker` (`symbol`, `size`, `color`, `line`), `fill` ("tonexty" over the same x,
+ *   "toself") with `fillcolor`, `opacity`, `hoverinfo` "skip", `hovertemplate` with `%{x}`, `%{y}`, `%{text}`, `<b>` and `<br>`; "%{y:.2f} °C" follows the unit of its axis;
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range`, `domain` (vertical axes), `title.text`, `nticks`, `dtick`, `showgrid`,
- *   `zeroline`, `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen), `rangemode` "tozero", `autorange` "reversed", `tickfont`, and `hoverformat`, a function from a value to
- *   text. Axes of times, numbers or categories are told by their values. All panels share one horizontal axis;
- * - `shapes`: lines and rectangles; `annotations`: texts, each with an optional `shortText` for a lack of room on the left; with
+ *   `zeroline`, `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen), `rangemode` "tozero", and `hoverformat`, a function from a value to text. Axes of times and numbers are told by their values. All panels share one horizontal axis;
+ * - `shapes`: lines; `annotations`: texts, each with an optional `shortText` for a lack of room on the left; with
  *   `xanchor` "auto" on the side with room;
- * - `margin`, and `hovermode` "x unified" or "closest".
+ * - `margin`.
  *
  * Colours may be any in CSS, with custom properties.
  */
@@ -60,7 +58,7 @@ export function drawPlot(data, layout, width, height) {
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", "font-size": FONT }, {}, [
     svg("defs", {}, {}, [svg("clipPath", { id: clip }, {}, [rectangle({ ...box, top: box.top - OVERHANG, bottom: box.bottom + OVERHANG })])]),
     ...panels.flatMap((panel) => verticalAxis(panel, box)),
-    ...horizontalAxis(layout.xaxis, x, panels, box),
+    ...horizontalAxis(layout.xaxis, x, box),
     svg("g", { class: "marks" }, {}, [
       svg("g", { "clip-path": `url(#${clip})` }, {}, shapes(layout.shapes ?? [], x, panels, box)),
       ...points.flatMap((each, i) => marksOf(each, points[i - 1], { clip, box })),
@@ -109,14 +107,14 @@ function panelNamed(panels, name) {
 function verticalAxis({ axis, scale, ticks }, { left, right }) {
   return ticks.flatMap(({ at, text }) => {
     const y = round(scale.pixel(at));
-    const isZero = at === 0 && axis.zeroline !== false && scale.kind === "number";
+    const isZero = at === 0 && axis.zeroline !== false;
     const grid = axis.showgrid === false && !isZero ? [] : [straight({ x1: left, x2: right, y1: y, y2: y }, isZero ? "zero" : "grid")];
-    return [...grid, label(text, { x: left - 6, y, "text-anchor": "end", "dominant-baseline": "central" }, axis.tickfont)];
+    return [...grid, label(text, { x: left - 6, y, "text-anchor": "end", "dominant-baseline": "central" })];
   });
 }
 
-/** Labels below the lowest panel. @param {any} axis @param {Scale} x @param {Panel[]} panels @param {Box} box */
-function horizontalAxis(axis, x, panels, { left, right, top, bottom }) {
+/** Labels below the lowest panel. @param {any} axis @param {Scale} x @param {Box} box */
+function horizontalAxis(axis, x, { left, right, top, bottom }) {
   const count = Math.max(2, Math.min(axis.nticks ?? 12, Math.floor((right - left) / LABEL.width)));
   const title = axis.title?.text;
   const marks = ticksOf(x, count, axis.dtick).flatMap(({ at, text, under }) => {
@@ -124,10 +122,9 @@ function horizontalAxis(axis, x, panels, { left, right, top, bottom }) {
     const grid = axis.showgrid === false ? [] : [straight({ x1: pixel, x2: pixel, y1: top, y2: bottom }, "grid")];
     const tick = straight({ x1: pixel, x2: pixel, y1: bottom, y2: bottom + 4 }, "grid");
     const inside = Math.min(Math.max(pixel, left - 10), right - Math.min(16, 3.2 * text.length));
-    return [...grid, tick, label(text, { x: inside, y: bottom + 17, "text-anchor": "middle" }, axis.tickfont), ...(under ? [label(under, { x: inside, y: bottom + 32, "text-anchor": "middle" }, axis.tickfont)] : [])];
+    return [...grid, tick, label(text, { x: inside, y: bottom + 17, "text-anchor": "middle" }), ...(under ? [label(under, { x: inside, y: bottom + 32, "text-anchor": "middle" })] : [])];
   });
-  const base = panels.every(({ scale }) => scale.kind !== "category") ? [straight({ x1: left, x2: right, y1: bottom, y2: bottom }, "grid")] : [];
-  return [...base, ...marks, ...(title ? [label(title, { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" })] : [])];
+  return [straight({ x1: left, x2: right, y1: bottom, y2: bottom }, "grid"), ...marks, ...(title ? [label(title, { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" })] : [])];
 }
 
 /** @param {any[]} list @param {Scale} x @param {Panel[]} panels @param {Box} box */
@@ -135,13 +132,7 @@ function shapes(list, x, panels, box) {
   return list.map((shape) => {
     const [x1, x2] = [shape.x0, shape.x1].map((value) => horizontal(value, shape.xref, x, box));
     const [y1, y2] = [shape.y0, shape.y1].map((value) => vertical(value, shape.yref, panels, box));
-    const style = { stroke: shape.line?.color, "stroke-width": shape.line?.width ?? 1, "stroke-dasharray": dashArray(shape.line?.dash), opacity: shape.opacity };
-    if (shape.type === "line") return svg("line", { x1, x2, y1, y2 }, style);
-    const area = rectangle({ left: Math.min(x1, x2), right: Math.max(x1, x2), top: Math.min(y1, y2), bottom: Math.max(y1, y2) });
-    area.style.fill = shape.fillcolor ?? "none";
-    area.style.opacity = shape.opacity ?? "";
-    area.style.stroke = shape.line?.width ? shape.line.color : "none";
-    return area;
+    return svg("line", { x1, x2, y1, y2 }, { stroke: shape.line.color, "stroke-width": shape.line.width, "stroke-dasharray": dashArray(shape.line.dash) });
   });
 }
 

@@ -9,7 +9,7 @@ const MIN_DRAG = 8;
 /**
  * @typedef {object} Actions
  * @property {() => import("./plot.js").Box | null} box of the plot, in pixels
- * @property {(x: number, y: number) => void} read the values at a position
+ * @property {(x: number) => void} read the values at a position
  * @property {() => void} leave the chart
  * @property {(begin: number, end: number) => void} select what was dragged over
  * @property {() => void} reset the zoom
@@ -37,7 +37,7 @@ export class Pointer {
   #press(event) {
     this.kind = event.pointerType;
     const [x, y] = this.#position(event);
-    if (event.pointerType === "touch") return this.actions.read(x, y);
+    if (event.pointerType === "touch") return this.actions.read(x);
     if (event.button !== 0 || !this.#isInside(x, y)) return;
     this.plot.setPointerCapture(event.pointerId);
     this.begin = x;
@@ -46,7 +46,7 @@ export class Pointer {
   /** @param {PointerEvent} event */
   #move(event) {
     const [x, y] = this.#position(event);
-    if (this.begin === null) return this.#isInside(x, y) ? this.actions.read(x, y) : this.actions.leave();
+    if (this.begin === null) return this.#isInside(x, y) ? this.actions.read(x) : this.actions.leave();
     this.actions.leave();
     this.#drawSelection(x);
   }

@@ -12,8 +12,6 @@ import { dashArray, svg } from "./svg.js";
  * @typedef {{curveNumber: number, pointNumber: number}} Point
  */
 
-/** Points further from the pointer are not read, in pixels. */
-const REACH = 40;
 const GAP = 14;
 
 export class Readout {
@@ -27,14 +25,13 @@ export class Readout {
   show(plot, layout, points) {
     const shown = points.filter((point) => isReadable(plot, point));
     if (!shown.length) return this.hide();
-    const unified = layout.hovermode !== "closest";
     const pixel = plot.points[shown[0].curveNumber].px[shown[0].pointNumber];
     const spike = svg("line", { x1: round(pixel), x2: round(pixel), y1: plot.box.top, y2: plot.box.bottom, class: "spike" });
-    this.marks.replaceChildren(...(unified ? [spike] : []), ...shown.map((point) => dot(plot, point)));
+    this.marks.replaceChildren(spike, ...shown.map((point) => dot(plot, point)));
     plot.element.append(this.marks);
-    fill(this.element, unified && h("p", { class: "when" }, heading(plot, layout, shown[0])), shown.map((point) => row(plot, layout, point)));
+    fill(this.element, h("p", { class: "when" }, heading(plot, layout, shown[0])), shown.map((point) => row(plot, layout, point)));
     this.element.hidden = false;
-    this.#place(plot, pixel, unified ? plot.box.top : plot.points[shown[0].curveNumber].py[shown[0].pointNumber]);
+    this.#place(plot, pixel);
   }
 
   hide() {
@@ -42,26 +39,23 @@ export class Readout {
     this.marks.remove();
   }
 
-  /** Beside the time, on the side with more room. @param {Plot} plot @param {number} x @param {number} y */
-  #place({ box }, x, y) {
+  /** Beside the time, on the side with more room. @param {Plot} plot @param {number} x */
+  #place({ box }, x) {
     const { offsetWidth: width, offsetHeight: height } = this.element;
     const left = x + GAP + width <= box.right || x - box.left < box.right - x ? x + GAP : x - GAP - width;
     this.element.style.left = `${round(Math.max(Math.min(left, box.right + GAP - width), 0))}px`;
-    this.element.style.top = `${round(Math.max(Math.min(y, box.bottom - height), 0))}px`;
+    this.element.style.top = `${round(Math.max(Math.min(box.top, box.bottom - height), 0))}px`;
   }
 }
 
-/** The points to read at a position: those at the nearest time, or the nearest point. @param {Plot} plot @param {any} layout @param {number} x @param {number} y @returns {Point[]} */
-export function pointsAtPixel(plot, layout, x, y) {
-  const all = plot.points.flatMap(({ xs, px, py }, curveNumber) => {
-    const numbers = layout.hovermode === "closest" ? Array.from(xs, (_, i) => i) : [nearestIndex(xs, plot.x.invert(x))];
-    return numbers
-      .map((pointNumber) => ({ curveNumber, pointNumber, distance: Math.hypot(px[pointNumber] - x, layout.hovermode === "closest" ? py[pointNumber] - y : 0) }))
-      .filter((point) => isReadable(plot, point));
-  });
-  const nearest = all.reduce((least, { distance }) => Math.min(least, distance), Infinity);
-  if (layout.hovermode === "closest") return nearest <= REACH ? all.filter(({ distance }) => distance === nearest) : [];
-  const first = all.find(({ distance }) => distance === nearest);
+/** The points to read at a position: those at the nearest time. @param {Plot} plot @param {number} x @returns {Point[]} */
+export function pointsAtPixel(plot, x) {
+  const all = plot.points
+    .map(({ xs }, curveNumber) => ({ curveNumber, pointNumber: nearestIndex(xs, plot.x.invert(x)) }))
+    .filter((point) => isReadable(plot, point));
+  const distance = (/** @type {Point} */ { curveNumber, pointNumber }) => Math.abs(plot.points[curveNumber].px[pointNumber] - x);
+  const nearest = all.reduce((least, point) => Math.min(least, distance(point)), Infinity);
+  const first = all.find((point) => distance(point) === nearest);
   return first ? pointsAtSameX(plot, first) : [];
 }
 

@@ -2,14 +2,13 @@
 /** The report on a shipped sea: how far off its networks and the simple forecasts were, over one test period. */
 
 import { accuracyTable, caveatSentence, choiceNote, metricDefinitions } from "./accuracy.js";
-import { keepPeriod, parseList, readAddress, readPeriod, readState, reportPath, seaPath, updateState } from "./address.js";
+import { ADD, keepPeriod, parseList, readAddress, readPeriod, readState, reportPath, seaPath, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread, networksOf } from "./comparison-chart.js";
-import { numberField, toggleGroup } from "./controls.js";
+import { numberField, selectField, takeFocus, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
-import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
-import { findDataset } from "./datasets.js";
+import { findDataset, loadReleases } from "./datasets.js";
 import { difference, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
@@ -22,7 +21,7 @@ import { releaseReport } from "./release-report.js";
 import { skillBars } from "./skill-bars.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
-import { formatPeriod, formatSteps } from "./times.js";
+import { formatPeriod, formatSteps, stepAdjective } from "./times.js";
 
 export const heading = "Report";
 
@@ -30,24 +29,36 @@ export const heading = "Report";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await showDataset(root, signal, compose, { horizon: null, from: null, to: null, day: null, network: null }, reportPath);
+  const nextSignal = latestOnly(signal);
+  const change = (/** @type {string} */ name) => {
+    updateState({ horizon: null, from: null, to: null, day: null, network: null }, { step: true, path: reportPath(name) });
+    load(true);
+  };
+  const load = (isChange = false) => {
+    const stop = nextSignal();
+    return runTask(root, "Loading models", stop, loadReleases, (releases) => {
+      const field = compose(root, releases, change, stop);
+      // The list that was used is replaced.
+      if (field && isChange) takeFocus(field);
+    });
+  };
+  await load();
 }
 
-/**
- * @param {HTMLElement} root @param {import("./datasets.js").Releases} releases
- * @param {import("./dataset-choice.js").Actions} actions
- * @param {AbortSignal} signal
- */
-function compose(root, releases, { changeDataset, built }, signal) {
+/** Show the report, and return the field of its sea; null if there is none. @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {(name: string) => void} change @param {AbortSignal} signal */
+function compose(root, releases, change, signal) {
   const { id } = readAddress();
   const dataset = findDataset(releases.places, id);
-  if (!dataset) return fill(root, unknownDataset(releases, id, reportPath));
+  if (!dataset) {
+    fill(root, unknownDataset(releases, id));
+    return null;
+  }
   const intro = h("p", {});
   const [plot, hindcast] = [h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
   const { name, title, best } = dataset;
   const loadLeads = once((stop) => getJson(withQuery("/compare/leads", { dataset: name }), { signal: stop }));
   const errors = errorsPart(intro, dataset, loadLeads, signal);
-  const field = datasetField(releases.places, dataset, changeDataset);
+  const field = datasetField(releases.places, dataset, change);
   fill(
     root,
     h("div", { class: "intro" }, h("h1", {}, `Report on ${title}`), intro, glossary()),
@@ -56,9 +67,28 @@ function compose(root, releases, { changeDataset, built }, signal) {
     hindcast,
     errors.element,
   );
-  built(field);
   showPlot(plot, hindcast, name, loadLeads, signal);
   errors.start();
+  return field;
+}
+
+/** A list of the seas by title. @param {Dataset[]} datasets @param {Dataset} selected @param {(name: string) => void} change */
+function datasetField(datasets, selected, change) {
+  const options = datasets.map(({ name, title, best }) => ({ value: name, text: `${title} (${stepAdjective(best.step)})` }));
+  return selectField("Dataset", options, selected.name, change);
+}
+
+/** A notice that there is no report of this name, with links to the others. @param {import("./datasets.js").Releases} releases @param {string} dataset */
+function unknownDataset({ places, universal }, dataset) {
+  const isUniversal = universal.some(({ name }) => name === dataset);
+  const heading = isUniversal ? `${dataset} has no dataset to show` : `No dataset is named ${dataset}`;
+  const links = places.map(({ name, title }) => h("li", {}, h("a", { href: reportPath(name) }, title), title !== name && [" ", h("code", {}, name)]));
+  return h(
+    "div",
+    { class: "notice error", role: "alert" },
+    h("h1", {}, `${heading}. Choose one:`),
+    h("ul", {}, links, isUniversal && h("li", {}, h("a", { href: ADD }, "your own data"))),
+  );
 }
 
 /** What is loaded once, unless it failed. @param {(stop: AbortSignal) => Promise<any>} load @returns {(stop: AbortSignal) => Promise<any>} */

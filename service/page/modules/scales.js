@@ -9,14 +9,13 @@ import { milliseconds } from "./times.js";
  * @typedef {[number, number]} Pair
  *
  * @typedef {object} Scale
- * @property {"time" | "number" | "category"} kind
+ * @property {"time" | "number"} kind
  * @property {Pair} domain the numbers at the two ends
  * @property {Pair} pixels the pixels of the two ends
  * @property {(value: Value) => number} number a value as a number; NaN for a missing one
  * @property {(number: number) => Value} value what a number stands for in a range of the axis
  * @property {(number: number) => number} pixel
  * @property {(pixel: number) => number} invert from a pixel to a number
- * @property {string[]} categories by number; empty for other kinds
  */
 
 /** Room beyond the values of an axis without a range, as a fraction of their extent. */
@@ -31,35 +30,25 @@ const MARGIN = 0.05;
  * @returns {Scale}
  */
 export function scaleOf(columns, axis, pixels, padded) {
-  const kind = kindOf(columns);
-  const categories = kind === "category" ? /** @type {string[]} */ ([...new Set(columns.flat())]) : [];
+  const isTime = typeof columns.flat().find((value) => value !== null && value !== undefined) === "string";
   const { unit } = axis;
   const inItsUnit = (/** @type {Value} */ value) => inUnit(plainNumber(value), unit);
-  const number = { time: timeNumber, number: unit ? inItsUnit : plainNumber, category: (/** @type {Value} */ value) => categories.indexOf(String(value)) }[kind];
-  const fitted = axis.range ? axis.range.map(number) : extent(columns, number, kind === "category" ? null : padded ? MARGIN : 0);
-  if (axis.rangemode === "tozero" && !axis.range) fitted.splice(0, 2, Math.min(fitted[0], 0), Math.max(fitted[1], 0));
-  const domain = /** @type {Pair} */ (axis.autorange === "reversed" ? fitted.reverse() : fitted);
+  const number = isTime ? timeNumber : unit ? inItsUnit : plainNumber;
+  const domain = /** @type {Pair} */ (axis.range ? axis.range.map(number) : extent(columns, number, padded ? MARGIN : 0));
+  if (axis.rangemode === "tozero" && !axis.range) domain.splice(0, 2, Math.min(domain[0], 0), Math.max(domain[1], 0));
   const perUnit = (pixels[1] - pixels[0]) / (domain[1] - domain[0] || 1);
   return {
-    kind,
+    kind: isTime ? "time" : "number",
     domain,
     pixels,
     number,
-    categories,
-    value: (value) => (kind === "time" ? new Date(value).toISOString() : unit ? toCelsius(value, unit) : value),
+    value: (value) => (isTime ? new Date(value).toISOString() : unit ? toCelsius(value, unit) : value),
     pixel: (value) => pixels[0] + (value - domain[0]) * perUnit,
     invert: (pixel) => domain[0] + (pixel - pixels[0]) / perUnit,
   };
 }
 
-/** @param {Value[][]} columns @returns {"time" | "number" | "category"} */
-function kindOf(columns) {
-  const value = columns.flat().find((candidate) => candidate !== null && candidate !== undefined);
-  if (typeof value !== "string") return "number";
-  return /^-?\d{4}-\d\d/.test(value) ? "time" : "category";
-}
-
-/** The lowest and the highest number, with a margin; for categories (null) half of one. @param {Value[][]} columns @param {(value: Value) => number} number @param {number | null} margin @returns {Pair} */
+/** The lowest and the highest number, with a margin. @param {Value[][]} columns @param {(value: Value) => number} number @param {number} margin @returns {Pair} */
 function extent(columns, number, margin) {
   let [low, high] = [Infinity, -Infinity];
   for (const column of columns) {
@@ -70,7 +59,7 @@ function extent(columns, number, margin) {
     }
   }
   if (low > high) return [0, 1];
-  const room = margin === null ? 0.5 : (high - low) * margin || (low === high ? 0.5 : 0);
+  const room = (high - low) * margin || (low === high ? 0.5 : 0);
   return [low - room, high + room];
 }
 

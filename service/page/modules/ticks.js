@@ -31,7 +31,6 @@ const TIME_STEPS = [
  */
 export function ticksOf(scale, count, spacing) {
   const [low, high] = [Math.min(...scale.domain), Math.max(...scale.domain)];
-  if (scale.kind === "category") return scale.categories.map((text, at) => ({ at, text }));
   if (!(high > low)) return [];
   return scale.kind === "time" ? timeTicks(low, high, count) : numberTicks(low, high, count, spacing);
 }

@@ -23,7 +23,6 @@ export function lineTrace(kind, x, y, overrides = {}) {
         ? { color: colour("observed"), width: 1.25 }
         : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
     legendrank: 1000 + orderOf(kind),
-    connectgaps: false,
     hovertemplate: "%{y:.2f} °C",
     ...overrides,
   };
