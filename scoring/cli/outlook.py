@@ -44,10 +44,10 @@ def outlook(options: argparse.Namespace) -> int:
     source = find_source(options.input, grid=True)
     source.refuse(options.output / LATEST)
     kind = options.format or ("zarr" if source.files[0].is_dir() else "netcdf")
-    input_, usual = _input_of(source, options)
+    input_ = _input_of(source, options)
     folder = OutlookFolder.open(options.output)
-    if usual.warning:
-        OUTLOOK.say(usual.warning)
+    if input_.usual.warning:
+        OUTLOOK.say(input_.usual.warning)
     output = folder.path / f"outlook{_SUFFIXES[kind]}"
     with locked(output, restart=options.restart) as work:
         with (
@@ -64,9 +64,13 @@ def outlook(options: argparse.Namespace) -> int:
                 work.remove()
                 OUTLOOK.say(f"{published} is already complete; nothing to do")
                 return DONE
+            other = work.differences(run.plan)
+            if other:
+                OUTLOOK.say(f"discarding an unfinished outlook, since {'; '.join(other)}")
+                work.clear()
             result = execute(run, work, engine, OUTLOOK.say, quiet=options.quiet)
         is_whole = result.counts.forecast and not result.failed
-        place = _publish(run, result, work, folder, usual, quiet=options.quiet) if is_whole else output
+        place = _publish(run, result, work, folder, quiet=options.quiet) if is_whole else output
         if not result.failed:
             work.remove()
     result.seconds = time.perf_counter() - begun
@@ -87,8 +91,8 @@ def _identity(run: Run) -> str:
     return hashlib.sha256(run.plan.to_json().encode()).hexdigest()
 
 
-def _input_of(source: Source, options: argparse.Namespace) -> tuple[OutlookInput, Usual]:
-    """Return the grid, after checking that an outlook can be made of it, and what is usual there.
+def _input_of(source: Source, options: argparse.Namespace) -> OutlookInput:
+    """Return the grid, after checking that an outlook can be made of it.
 
     Raises:
         ForecastError: if the grid, the baseline or the model cannot be used.
@@ -105,13 +109,13 @@ def _input_of(source: Source, options: argparse.Namespace) -> tuple[OutlookInput
         with open_files(source.files, reading) as field:
             usual = usual_of(field, options.baseline, given.period)
             events = events_of(usual, given, options.paths)
-            grid = (source.path, source.files, reading, options.horizon, options.levels, events, model)
+            grid = (source.path, source.files, reading, options.horizon, options.levels, events, model, usual)
             input_ = OutlookInput(*grid)
             input_.check(field)
-    return input_, usual
+    return input_
 
 
-def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, usual: Usual, *, quiet: bool) -> Path:
+def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, *, quiet: bool) -> Path:
     """Write the file, the maps and the page, and give the outlook its name; returns its path."""
     input_ = run.input
     assert isinstance(input_, OutlookInput)
@@ -123,6 +127,7 @@ def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, 
     begun = time.perf_counter()
     input_.write(work, run.plan, {}, file)
     written = time.perf_counter()
+    usual = input_.usual
     caption = _caption(run, job, usual)
     with open_files(input_.files[:1], input_.options) as field:
         axes = axes_of(field)

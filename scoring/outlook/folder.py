@@ -29,10 +29,13 @@ class OutlookFolder:
         """Return the folder, which is created if it does not exist.
 
         Raises:
-            ScoringError: if there is a file of that name.
+            ScoringError: if there is a file of that name, or something else than a link is called ``latest``.
         """
         if path.exists() and not path.is_dir():
             raise ScoringError(f"{path} is a file; --output names a folder, in which each outlook has its own")
+        link = path / LATEST
+        if link.exists() and not link.is_symlink():
+            raise ScoringError(f"{link} is not a link to the newest outlook; choose another --output, or rename it")
         path.mkdir(parents=True, exist_ok=True)
         return cls(path)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,13 @@ class Usual:
     """What the anomalies and events of an outlook are relative to.
 
     Attributes:
+        kind: where it comes from: all years of the grid, a period of it, the climatology of each position, or a file.
         baseline: as the option states it: a period, a file, or ``position``; None for all years of the grid.
         text: the years or the source, as captions have it.
         warning: for the user, if it is coarse; empty if not.
     """
 
+    kind: Literal["grid", "period", "position", "file"]
     baseline: str | None
     text: str
     warning: str = ""
@@ -83,15 +85,16 @@ def usual_of(field: Field, baseline: str | None, period: Period | None) -> Usual
     first, last = field.times.min(), field.times.max()
     years = float((last - first).astype(np.int64) / DAY + 1) / _DAYS_PER_YEAR
     if period is not None:
-        return Usual(baseline, f"{period.start} to {period.end} of the grid")
+        return Usual("period", baseline, f"{period.start} to {period.end} of the grid")
     if baseline is None and round(years, 1) >= _LEAST_YEARS:
-        return Usual(None, f"{str(first)[:4]} to {str(last)[:4]} of the grid")
+        return Usual("grid", None, f"{str(first)[:4]} to {str(last)[:4]} of the grid")
     coarse = f"{YEARS[0]} to {YEARS[1]}, a coarse climatology of each position (2°)"
     if baseline == POSITION:
-        return Usual(POSITION, coarse)
+        return Usual(POSITION, POSITION, coarse)
     if baseline is not None:
-        return Usual(baseline, f"the baseline {Path(baseline).name}")
+        return Usual("file", baseline, f"the baseline {Path(baseline).name}")
     return Usual(
+        POSITION,
         POSITION,
         coarse,
         f"the grid has {years:.1f} years, and its own baseline would need {_LEAST_YEARS}: anomalies, heatwaves and "
@@ -111,10 +114,13 @@ def events_of(usual: Usual, given: EventRequest, paths: int | None) -> EventRequ
     )
 
 
+@dataclass(frozen=True)
 class OutlookInput(GridInput):
-    """The grid of an outlook."""
+    """The grid of an outlook, and what is usual there."""
 
     references = REFERENCES
+
+    usual: Usual
 
     @property
     def chunk_size(self) -> int:
@@ -149,7 +155,7 @@ class OutlookInput(GridInput):
             )
 
     def completed(self, output: Output) -> Output:
-        """Add anomalies, the forecast period, and the bounds of the coordinates."""
+        """Add anomalies, what is usual, the forecast period, and the bounds of the coordinates."""
         layout, bare, variables = output.layout, output.skeleton.copy(), dict(output.variables)
         sst = variables["sst"].attributes
         anomaly = {
@@ -168,6 +174,7 @@ class OutlookInput(GridInput):
         period = {"standard_name": "forecast_period", "long_name": "time after the last observation", "units": "day"}
         bare["forecast_period"] = xr.Variable((layout.along,), leads, period, {"_FillValue": None})
         _add_bounds(bare, layout.along)
+        bare.attrs |= {"forecast_baseline": self.usual.text, "forecast_baseline_kind": self.usual.kind}
         return OutlookOutput(layout, bare, variables)
 
 

@@ -1,5 +1,6 @@
 """A grid from an ERDDAP server: a box of a dataset, for its last days."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,8 +51,9 @@ def download(
         query = SeriesQuery((variable or _variable(info),), lat=box[0], lon=box[1])
         url = grid_url(info, query, days)
         tell(f"reading {query.variables[0]} of {name} from {server}")
-        folder.mkdir(exist_ok=True)
-        target = folder / f"{name}.nc"
+        inner = folder / hashlib.sha256(url.encode()).hexdigest()[:16]  # two commands may want other boxes at once
+        inner.mkdir(parents=True, exist_ok=True)
+        target = inner / f"{name}.nc"
         with write_whole(target) as file:
             replace(downloader, limit=_LIMIT, is_text=False).download(url, file)
     return target

@@ -118,7 +118,7 @@ def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[In
 
 
 def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
-    if lat.ndim == lon.ndim == 1:
+    if lat.ndim == lon.ndim == 1 and lat.dims != lon.dims:
         off = (np.asarray(lon.values, dtype=np.float64) - at[1] + 180) % 360 - 180
         return {
             lat.dims[0]: int(np.nanargmin(np.abs(np.asarray(lat.values, dtype=np.float64) - at[0]))),
@@ -132,7 +132,7 @@ def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
 def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
     """Return the latitude and longitude of every cell in the box, in the order of their dimensions."""
     near = [np.asarray(axis.isel({d: box[d] for d in axis.dims}).values, dtype=np.float64) for axis in (lat, lon)]
-    if lat.ndim == 1:
+    if lat.ndim == 1 and lat.dims != lon.dims:
         north, east = np.meshgrid(near[0], near[1], indexing="ij")
         return north, east
     return near[0], near[1] if lat.dims == lon.dims else near[1].T
@@ -140,9 +140,9 @@ def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice])
 
 def _spacing(lats: Floats, lons: Floats) -> float:
     """Return how far neighbouring cells in a box are from each other in km, along its wider spaced dimension."""
-    middle = (lats.shape[0] // 2, lats.shape[1] // 2)
+    middle = tuple(size // 2 for size in lats.shape)
     others = distance_km((lats[middle], lons[middle]), lats, lons)
-    lines = [others[:, middle[1]], others[middle[0]]]
+    lines = [others] if others.ndim == 1 else [others[:, middle[1]], others[middle[0]]]
     return max((float(np.sort(line)[1]) for line in lines if len(line) > 1), default=np.inf)
 
 

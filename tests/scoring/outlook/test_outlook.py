@@ -28,6 +28,7 @@ from tests.servers.erddap import Answer, Erddap, serving
 from tests.zygote import Popen
 
 HORIZON = 3
+DAYS_OF_NEXT_NIGHT = 61
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,8 @@ def test_the_file_has_forecasts_references_anomalies_and_events(folder: Path) ->
     assert data["forecast_period"].values.astype("timedelta64[D]").astype(int).tolist() == [1, 2, 3]
     assert data["time_bnds"].values[0].astype("datetime64[D]").astype(str).tolist() == ["2024-03-01", "2024-03-02"]
     np.testing.assert_allclose(data["lon_bnds"][0], [175.5, 176.5])
+    assert data.attrs["forecast_baseline_kind"] == "position"
+    assert data.attrs["forecast_baseline"].startswith("2010 to 2020, a coarse climatology")
 
 
 def test_the_file_follows_cf_conventions(folder: Path) -> None:
@@ -143,6 +146,7 @@ def test_ten_years_of_the_grid_are_its_own_baseline(seas: Path, tmp_path: Path) 
     described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
     assert described["usual"] == {"baseline": "grid", "text": "2012 to 2023 of the grid", "warning": None}
     forecast = opened(tmp_path / "out" / "latest" / "outlook.nc")
+    assert forecast.attrs["forecast_baseline_kind"] == "grid"
     assert forecast["event_heatwave_state"].values.tolist() == [[2, 0], [2, 0]]
     assert forecast["event_cold_spell_state"].values.tolist() == [[0, 2], [0, 2]]
 
@@ -174,6 +178,7 @@ def test_a_file_says_what_is_usual(seas: Path, tmp_path: Path) -> None:
     days = np.arange("2016-01-01", "2017-01-01", dtype="datetime64[D]").astype("datetime64[M]").astype(int) % 12
     warmest = np.stack([months[days == month].mean(axis=0) for month in range(12)]).max(axis=0)
     np.testing.assert_allclose(data["event_heat_stress_mmm"].isel(lon=WEST), warmest[:, WEST], atol=1e-4)
+    assert (data.attrs["forecast_baseline_kind"], data.attrs["forecast_baseline"]) == ("file", "the baseline usual.nc")
     described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
     assert described["caption"][1] == "Usual: the baseline usual.nc."
 
@@ -218,6 +223,9 @@ def test_a_box_of_a_dataset_on_a_server_is_downloaded(erddap: Erddap, seas: Path
     assert erddap.asked[-1] == "/erddap/griddap/year.nc?sst[last-59:1:last][0][(-4):1:(-1)][(176):1:(183)]"
     described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
     assert "from sst of year.nc" in described["caption"][0]
+    # A command for another box does not replace the file that this one may still read.
+    assert outlook(address, *command, "--lat=-4:-2", "--lon", "176:183") == 0
+    assert len(list((tmp_path / "out" / ".downloads").rglob("year.nc"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -289,6 +297,36 @@ def test_a_kill_leaves_the_last_outlook_and_the_next_run_continues(seas: Path, t
     assert latest(tmp_path / "out") == "2024-02-29-2"
 
 
+def test_an_unfinished_outlook_does_not_stop_the_next_night(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--processes", 0)
+    process = start(*command, "--chunk", COLUMNS)
+    wait_for(process, lambda: exists("staged")(tmp_path / "out" / ".outlook.nc.partial"))
+    process.kill()
+    finish(process)
+    saved(tmp_path, grid(days=DAYS_OF_NEXT_NIGHT))
+    assert outlook(*command, "--chunk", COLUMNS) == 0
+    assert "discarding an unfinished outlook, since the input has changed" in capsys.readouterr().err
+    assert names(tmp_path / "out") == ["2024-03-01", "latest"]
+
+
+def test_a_folder_called_latest_is_refused_before_the_work_starts(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "latest").mkdir(parents=True)
+    assert outlook(saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas) == 2
+    assert "latest is not a link to the newest outlook" in capsys.readouterr().err
+    assert names(tmp_path / "out") == ["latest"]
+
+
+def points() -> xr.Dataset:
+    flat = grid().stack(point=("lat", "lon")).reset_index("point")
+    for name in ("lat", "lon"):
+        flat[name].attrs["units"] = {"lat": "degrees_north", "lon": "degrees_east"}[name]
+    return flat
+
+
 def curvilinear() -> xr.Dataset:
     data = grid().rename(lat="y", lon="x")
     north, east = np.meshgrid(data["y"].values, data["x"].values, indexing="ij")
@@ -317,6 +355,7 @@ def without_calendar() -> xr.Dataset:
     ("make", "status", "sentence"),
     [
         (without_calendar, 2, "has no time dimension with CF units such as 'days since 1970-01-01'"),
+        (points, 2, "its dimensions point are not one of latitude and one of longitude"),
         (curvilinear, 2, "its lat has two dimensions, so that the grid is curvilinear"),
         (lambda: grid(np.nan, np.nan), 3, "every value of sst is missing: the grid has no sea cell"),
         (under_ice, 3, "the sea is under ice, and there is nothing to forecast"),

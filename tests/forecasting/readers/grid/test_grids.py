@@ -114,6 +114,14 @@ def test_a_place_is_found_by_coordinates_of_two_dimensions(netcdf: Save, dims: t
     assert read(path, ReadingOptions(at=(0.1, 59.4))).series.values[0] == pytest.approx(15.595)
 
 
+def test_a_place_is_found_among_points_along_one_dimension(netcdf: Save) -> None:
+    axes = {"time": TIMES, "lat": ("point", [0.0, 0.5, 1.0, 0.0]), "lon": ("point", [10.5, 10.5, 10.5, 12.5])}
+    data = xr.Dataset({"sst": (("time", "point"), np.arange(40.0).reshape(10, 4) / 2, {"units": "celsius"})}, axes)
+    path = netcdf(data)
+    expect(path, {"at": (0.6, 10.5)}, "cell 0.5N 10.5E, 11.1 km from 0.6N 10.5E", value="sst")
+    assert read(path, ReadingOptions(at=(0.6, 10.5))).series.values[:2].tolist() == [0.5, 2.5]
+
+
 def test_a_place_on_land_uses_the_nearest_sea_cell(netcdf: Save) -> None:
     series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
