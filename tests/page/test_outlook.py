@@ -14,6 +14,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from service.settings import Settings
 from tests.page.conftest import Shown, Visitor
+from tests.page.files import drop
 from tests.page.titles import title_of
 from tests.serving import serve
 from training.config import TrainingConfig
@@ -77,6 +78,14 @@ def test_a_series_shorter_than_two_years_has_nothing_usual(shown: Shown) -> None
     assert "is of 22 March 2017" in opening(page)
     expect(page.locator(".plot")).to_contain_text(re.compile(r"until Mar 2017, \d+ years ago"))
     assert "Usual" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
+
+
+def test_a_narrow_range_has_decimals_that_tell_its_ends_apart(shown: Shown) -> None:
+    rows = "\n".join(f"2022-01-{1 + i:02},{15 + i / 10}" for i in range(31))
+    text = headline(drop(shown("add"), "steady.csv", f"time,sst\n{rows}"))
+    ends = re.findall(r"80%: (\S+) to (\S+)\.$", text)
+    assert ends
+    assert ends[0][0] != ends[0][1]
 
 
 def test_the_chart_shows_where_observations_end_and_what_is_usual(shown: Shown, url: str) -> None:

@@ -2,7 +2,7 @@
 /** Stations as home lists them: with what needs attention, and the most pressing first. */
 
 import { stationPath } from "./address.js";
-import { difference, inUnit, temperature } from "./degrees.js";
+import { difference, inUnit, placesOf, temperature } from "./degrees.js";
 import { CATEGORIES, KINDS } from "./event-kinds.js";
 import { percent } from "./event-words.js";
 import { fixed } from "./numbers.js";
@@ -115,6 +115,7 @@ export function differenceInWords(anomaly) {
 
 /** The next value and its range. @param {number} sst °C @param {number | null} lower @param {number | null} upper @param {string} when */
 export function nextInWords(sst, lower, upper, when) {
-  const range = lower === null || upper === null ? "" : ` (80%: ${fixed(inUnit(lower), 1)} to ${fixed(inUnit(upper), 1)})`;
-  return `${temperature(sst, 1)} ${when}${range}`;
+  const places = placesOf(lower, upper);
+  const range = lower === null || upper === null ? "" : ` (80%: ${fixed(inUnit(lower), places)} to ${fixed(inUnit(upper), places)})`;
+  return `${temperature(sst, places)} ${when}${range}`;
 }

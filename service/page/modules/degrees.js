@@ -24,6 +24,11 @@ export function inUnit(celsius, quantity = "temperature") {
   return celsius * 1.8 + (quantity === "temperature" ? 32 : 0);
 }
 
+/** The decimals of a range: one, or two if its ends would look the same. @param {number | null} lower °C @param {number | null} upper °C */
+export function placesOf(lower, upper) {
+  return lower !== null && fixed(inUnit(lower), 1) === fixed(inUnit(upper), 1) ? 2 : 1;
+}
+
 /** A temperature in the unit in °C, such as one that was entered. @param {number} value @param {Quantity} [quantity] */
 export function toCelsius(value, quantity = "temperature") {
   return isFahrenheit ? (value - (quantity === "temperature" ? 32 : 0)) / 1.8 : value;

@@ -41,7 +41,7 @@ export function fileInput(open, text) {
     "file",
     (file) => open({ name: file.name, blob: file }),
     h("p", {}, "No file at hand? ", h("button", { type: "button", class: "link", click: () => useExample() }, "Try an example"), ": 60 days in the Ligurian Sea."),
-    h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
+    h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
   );
   const useExample = () => {
     area.value = exampleCsv();

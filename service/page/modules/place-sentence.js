@@ -2,7 +2,7 @@
 /** What the page of a place says first: the forecast in one sentence, and what it rests on. */
 
 import { ADD, HOME } from "./address.js";
-import { difference, inUnit, temperature } from "./degrees.js";
+import { difference, inUnit, placesOf, temperature } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { fixed } from "./numbers.js";
@@ -53,12 +53,13 @@ export function placeSentence(place, forecast, now) {
   if (!forecast) return newest ? [`${title}: `, h("strong", {}, temperature(newest.value, 1)), ` ${untilPhrase(newest.time, history.step, now)}${anomalyPhrase(newest.value, newest.usual, newest.years)}.`] : `${title}: no readings yet.`;
   const i = toldLead(place, forecast.timestamps, now) - 1;
   const interval = forecast.intervals.find(({ level }) => level === LEVEL) ?? forecast.intervals[0];
+  const places = interval ? placesOf(interval.lower[i], interval.upper[i]) : 1;
   return [
     `${title}: `,
-    h("strong", {}, temperature(forecast.sst[i], 1)),
+    h("strong", {}, temperature(forecast.sst[i], places)),
     ` ${validPhrase(forecast.timestamps[i], history.step, now)}`,
     anomalyPhrase(forecast.sst[i], knowsUsual ? (usualOf(forecast)?.[i] ?? null) : null, forecast.usual?.years ?? null),
-    interval && h("span", { class: "range" }, `, ${interval.level}%: ${fixed(inUnit(interval.lower[i]), 1)} to ${fixed(inUnit(interval.upper[i]), 1)}`, !interval.calibrated && uncalibratedMark()),
+    interval && h("span", { class: "range" }, `, ${interval.level}%: ${fixed(inUnit(interval.lower[i]), places)} to ${fixed(inUnit(interval.upper[i]), places)}`, !interval.calibrated && uncalibratedMark()),
     ".",
   ];
 }

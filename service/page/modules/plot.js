@@ -140,15 +140,18 @@ function shapes(list, x, panels, box) {
 function annotations(list, x, panels, box) {
   const anchors = /** @type {Record<string, string>} */ ({ auto: "start", left: "start", center: "middle", right: "end" });
   return list.map((note) => {
-    const at = horizontal(note.x, note.xref, x, box);
-    const endsRight = note.xanchor === "auto" && at + note.text.length * LABEL.character > box.right;
+    const length = note.text.length * LABEL.character;
+    const point = horizontal(note.x, note.xref, x, box);
+    // A label around its point does not reach over the axis.
+    const at = note.xanchor ? point : Math.max(point, box.left + length / 2);
+    const endsRight = note.xanchor === "auto" && at + length > box.right;
     const place = {
       x: at + (endsRight ? -1 : 1) * (note.xshift ?? 0),
       y: vertical(note.y, note.yref, panels, box) - (note.yshift ?? 0),
       "text-anchor": anchors[endsRight ? "right" : note.xanchor ?? "center"],
       "dominant-baseline": /** @type {any} */ ({ top: "hanging", middle: "central" })[note.yanchor ?? "bottom"] ?? "auto",
     };
-    const isCut = place["text-anchor"] === "end" && place.x - note.text.length * LABEL.character < box.left + TITLE_WIDTH;
+    const isCut = place["text-anchor"] === "end" && place.x - length < box.left + TITLE_WIDTH;
     return label(isCut ? (note.shortText ?? note.text) : note.text, place, note.font);
   });
 }
