@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import POSITION, Period, Position
@@ -32,6 +33,7 @@ from forecasting.events.outcomes import (
     ThresholdOutcome,
 )
 from forecasting.events.outlook import GivenBaseline, JointForecast
+from forecasting.scores.events import EventScore
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
@@ -50,6 +52,23 @@ LEVEL_PROBABILITIES: Final[dict[AlertLevel, str]] = {
     "Alert Level 1": "probability_alert_1",
 }
 """Columns of the probability of an alert level or a higher one, by the levels that are verified."""
+
+
+class EventVerification(BaseModel, frozen=True):
+    """How good the probabilities of an event were at one lead.
+
+    Attributes:
+        event: name of its columns.
+        level: alert level at and above which heat stress is on; None for other events.
+        lead: lead in steps.
+        score: Brier score, skill over persistence of state, and reliability.
+    """
+
+    event: str
+    level: AlertLevel | None = None
+    lead: int
+    score: EventScore
+
 
 Values = npt.NDArray[Any]
 T = TypeVar("T")

@@ -42,11 +42,22 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
     sst, limit = observed.at(days), np.full(len(days), np.nan)
     farthest_first = np.argsort(-leads, kind="stable")
     limit[position[farthest_first]] = threshold[farthest_first]
-    beyond = sign * (sst - limit) > 0
-    is_open = _outside_readings(sst) | (np.isnan(limit) & np.isfinite(sst))
+    return states_of_days(sst, limit, sign)[position]
+
+
+def states_of_days(sst: Floats, threshold: Floats, sign: float) -> Floats:
+    """Return whether each of consecutive days was in a marine heatwave or cold spell: 1, 0, or NaN where not known.
+
+    Args:
+        sst: what was observed, °C ``(..., days)``, NaN where nothing was.
+        threshold: as it was issued, °C ``(..., days)``, NaN where no forecast was for that day.
+        sign: 1 for heatwaves, −1 for cold spells.
+    """
+    beyond = sign * (sst - threshold) > 0
+    is_open = _outside_readings(sst) | (np.isnan(threshold) & np.isfinite(sst))
     at_least, at_most = days_in_events(beyond), days_in_events(beyond | is_open)
-    states = np.where((at_least == at_most) & np.isfinite(sst), at_least.astype(np.float64), np.nan)
-    return states[position]
+    states: Floats = np.where((at_least == at_most) & np.isfinite(sst), at_least.astype(np.float64), np.nan)
+    return states
 
 
 def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Observed) -> Floats:
@@ -84,5 +95,6 @@ def _positions(valid: Times, step: TimeStep, before: int, after: int) -> tuple[I
 def _outside_readings(sst: Floats) -> Bools:
     """Return which days are before the first reading or after the last."""
     known = np.isfinite(sst)
-    outside: Bools = ~(np.logical_or.accumulate(known) & np.logical_or.accumulate(known[::-1])[::-1])
+    begun, goes_on = (np.logical_or.accumulate(each, axis=-1) for each in (known, known[..., ::-1]))
+    outside: Bools = ~(begun & goes_on[..., ::-1])
     return outside

@@ -66,7 +66,12 @@ class EventScore(BaseModel, frozen=True):
 
 
 def score_event(
-    probability: Floats, happened: Floats, references: Mapping[str, Floats], groups: Groups, lead: int = 1
+    probability: Floats,
+    happened: Floats,
+    references: Mapping[str, Floats],
+    groups: Groups,
+    lead: int = 1,
+    weights: Floats | None = None,
 ) -> EventScore:
     """Score the probabilities of an event.
 
@@ -79,29 +84,34 @@ def score_event(
         references: probabilities by other forecasts of the same cases, ``(n,)``, by name.
         groups: index of the time of each case, in chronological order.
         lead: last lead of the event: forecasts that far ahead overlap.
+        weights: how many cases each counts for, ``(n,)``; None if each is one.
 
     Raises:
         ValueError: if there is no case.
     """
     if not len(happened):
         raise ValueError("scores need at least one case")
+    weights = np.ones(len(happened)) if weights is None else weights
     squares = (probability - happened) ** 2
     resamples = BlockBootstrap(int(groups.max()) + 1, lead) if happened.std() else None
+    inflation = _variance_inflation(happened - probability, groups, lead, weights)
     return EventScore(
-        n=len(happened),
-        frequency=rounded_one(happened.mean()),
-        brier=rounded_one(squares.mean()),
-        brier_error=rounded_one(long_run_error(squares, groups, lead)),
+        n=round(weights.sum()),
+        frequency=rounded_one(np.average(happened, weights=weights)),
+        brier=rounded_one(np.average(squares, weights=weights)),
+        brier_error=rounded_one(long_run_error(squares, groups, lead, weights)),
         skill={
-            name: _skill(squares, (reference - happened) ** 2, groups, resamples)
+            name: _skill(weights * squares, weights * (reference - happened) ** 2, groups, resamples, weights.sum())
             for name, reference in references.items()
         },
-        reliability=_reliability(probability, happened, _variance_inflation(happened - probability, groups, lead)),
+        reliability=_reliability(probability, happened, inflation, weights),
     )
 
 
-def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> EventSkill:
-    brier, total = rounded_one(reference.mean()), float(reference.sum())
+def _skill(
+    squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None, n: float
+) -> EventSkill:
+    brier, total = rounded_one(reference.sum() / n), float(reference.sum())
     if resamples is None or total <= 0:
         return EventSkill(brier=brier)
     value = rounded_one(1 - float(squares.sum()) / total)
@@ -112,12 +122,12 @@ def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockB
     return EventSkill(brier=brier, value=value, lower=rounded_one(lower), upper=rounded_one(upper))
 
 
-def _variance_inflation(differences: Floats, groups: Groups, lead: int) -> float:
+def _variance_inflation(differences: Floats, groups: Groups, lead: int, weights: Floats) -> float:
     """Return how many times larger the variance of the mean of ``differences`` is than if they were independent."""
-    variance = float(differences.var())
+    variance = float(np.average((differences - np.average(differences, weights=weights)) ** 2, weights=weights))
     if variance < _LEAST_VARIANCE:
         return 1.0
-    return max(1.0, long_run_error(differences, groups, lead) ** 2 * len(differences) / variance)
+    return max(1.0, long_run_error(differences, groups, lead, weights) ** 2 * float(weights.sum()) / variance)
 
 
 def bin_of(probability: float) -> tuple[float, float]:
@@ -131,19 +141,24 @@ def _bins(probability: Floats) -> npt.NDArray[np.int64]:
     return np.clip(bins_of_cases, 0, len(BIN_EDGES) - 2)
 
 
-def _reliability(probability: Floats, happened: Floats, inflation: float) -> tuple[ReliabilityBin, ...]:
+def _reliability(
+    probability: Floats, happened: Floats, inflation: float, weights: Floats
+) -> tuple[ReliabilityBin, ...]:
     bins_of_cases = _bins(probability)
     bins = []
     for index in np.unique(bins_of_cases).tolist():
         inside = bins_of_cases == index
-        n, frequency = int(inside.sum()), float(happened[inside].mean())
+        n = float(weights[inside].sum())
+        probable, frequency = (
+            float(np.average(each[inside], weights=weights[inside])) for each in (probability, happened)
+        )
         lower, upper = _wilson(frequency, n / inflation)
         bins.append(
             ReliabilityBin(
                 minimum=BIN_EDGES[index],
                 maximum=BIN_EDGES[index + 1],
-                n=n,
-                probability=rounded_one(probability[inside].mean()),
+                n=round(n),
+                probability=rounded_one(probable),
                 frequency=rounded_one(frequency),
                 lower=rounded_one(lower),
                 upper=rounded_one(upper),
@@ -198,7 +213,12 @@ def verify_threshold(
 
 
 def verify_states(
-    lead: int, happened: Floats, probability: Floats, before: Floats, observed_until: Times
+    lead: int,
+    happened: Floats,
+    probability: Floats,
+    before: Floats,
+    observed_until: Times,
+    weights: Floats | None = None,
 ) -> EventScore | None:
     """Score the probabilities that an event is on at one lead; None without any state that is known.
 
@@ -208,9 +228,11 @@ def verify_states(
         probability: as it was issued, ``(n,)``.
         before: whether it was on at the last observation, ``(n,)``.
         observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
+        weights: how many cases each counts for, ``(n,)``; None if each is one.
     """
     known = np.isfinite(happened) & np.isfinite(probability) & np.isfinite(before)
     if not known.any():
         return None
     _, groups = np.unique(observed_until[known], return_inverse=True)
-    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead)
+    weights = None if weights is None else weights[known]
+    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead, weights)

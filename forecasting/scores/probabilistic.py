@@ -16,15 +16,17 @@ Groups = npt.NDArray[np.intp]
 """Index of the time of each value, from 0, ``(n,)``: several series share their times."""
 
 
-def long_run_error(values: Floats, groups: Groups, lead: int = 1) -> float:
-    """Return the standard error of the mean of ``values`` ``(n,)``, NaN where there is none.
+def long_run_error(values: Floats, groups: Groups, lead: int = 1, weights: Floats | None = None) -> float:
+    """Return the standard error of the mean of ``values`` ``(n,)``, NaN where there is none, perhaps with ``weights``.
 
     Newey and West (1987, Econometrica 55, 703): autocovariances with weights that fall to zero over as many lags as the
     cube root of the number of times, and at least ``lead``, because forecasts that far ahead overlap.
     """
     known = np.isfinite(values)
-    n = int(known.sum())
-    centred = np.bincount(groups, np.where(known, values - np.nanmean(values), 0.0))
+    counted = known.astype(np.float64) if weights is None else np.where(known, weights, 0.0)
+    n = float(counted.sum())
+    departures = np.where(known, values - np.average(values[known], weights=counted[known]), 0.0)
+    centred = np.bincount(groups, counted * departures)
     lags = min(max(lead, math.ceil(len(centred) ** (1 / 3))), len(centred) - 1)
     covariance = [float(centred[lag:] @ centred[: len(centred) - lag]) / n for lag in range(lags + 1)]
     weighted = sum((1 - lag / (lags + 1)) * covariance[lag] for lag in range(1, lags + 1))

@@ -1,7 +1,8 @@
 """Scores of forecasts that were issued, against what was observed later; one lead at a time."""
 
+import math
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -171,23 +172,119 @@ def verify_lead(
             :func:`quantiles_of`.
         without_weather: the forecasts that were made without weather, °C ``(n,)``; None if there are none.
     """
-    error = predicted - observed
-    if not np.isfinite(error).any():
-        return LeadVerification(lead=lead, n=0, models=())
-    issued = _errors(model, "issued", error).model_copy(
-        update={
-            "skill": {name: _skill(error, values - observed) for name, values in baselines.items()},
-            "crps": None if quantiles is None else _crps(observed, *quantiles),
-            "coverage": _coverages(observed, intervals or {}),
-        }
-    )
-    dry = [] if without_weather is None else [_errors(model, "without_weather", without_weather - observed)]
-    others = [
-        _errors(name, "baseline", values - observed)
-        for name, values in baselines.items()
-        if np.isfinite(values - observed).any()
-    ]
-    return LeadVerification(lead=lead, n=issued.n, models=(issued, *dry, *others))
+    sums = LeadSums()
+    sums.add(observed, predicted, baselines, intervals=intervals, quantiles=quantiles, without_weather=without_weather)
+    return sums.scores(lead, model)
+
+
+class LeadSums:
+    """Sums over pairs of one lead, from which the scores follow: pairs can be added in parts, and with weights."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
+        self._baselines: dict[str, None] = {}
+
+    def add(
+        self,
+        observed: Floats,
+        predicted: Floats,
+        baselines: Mapping[str, Floats],
+        *,
+        intervals: Mapping[str, Intervals] | None = None,
+        quantiles: tuple[Floats, Floats] | None = None,
+        without_weather: Floats | None = None,
+        weights: Floats | None = None,
+    ) -> None:
+        """Add pairs.
+
+        Args:
+            observed: see :func:`verify_lead`, as for all others but ``weights``.
+            predicted: the forecasts.
+            baselines: by name.
+            intervals: by kind.
+            quantiles: of the forecasts.
+            without_weather: the forecasts that were made without weather.
+            weights: of the pairs, such as the areas of cells, ``(n,)``; None if all count the same.
+        """
+        weights = np.ones(len(observed)) if weights is None else weights
+        error = predicted - observed
+        self._add_errors(_ISSUED, error, weights)
+        if without_weather is not None:
+            self._add_errors(_DRY, without_weather - observed, weights)
+        self._baselines |= dict.fromkeys(baselines)
+        for name, values in baselines.items():
+            other = values - observed
+            both = np.isfinite(error) & np.isfinite(other)
+            self._add_errors(("baseline", name), other, weights)
+            self._add(("skill", name), both, weights, error**2, other**2)
+        if quantiles is not None and _are_enough(quantiles[1]):
+            known = np.isfinite(observed) & np.isfinite(quantiles[0]).all(axis=-1)
+            each = np.full(len(observed), np.nan)
+            each[known] = crps(observed[None, known], quantiles[0][None, known], quantiles[1])
+            self._add(("crps",), known, weights, each)
+        for kind, by_level in (intervals or {}).items():
+            for level, (lower, upper) in by_level.items():
+                known = np.isfinite(observed) & np.isfinite(lower) & np.isfinite(upper)
+                self._add(("coverage", str(level), kind), known, weights, (observed >= lower) & (observed <= upper))
+
+    def _add_errors(self, key: tuple[str, ...], error: Floats, weights: Floats) -> None:
+        self._add(key, np.isfinite(error), weights, np.abs(error), error**2, error)
+
+    def _add(self, key: tuple[str, ...], known: Bools, weights: Floats, *values: npt.NDArray[Any]) -> None:
+        """Add the number of the ``known`` values, their weight, and the weighted sum of each of ``values``."""
+        if known.any():
+            weight = weights[known]
+            sums = [known.sum(), weight.sum(), *((weight * each[known]).sum() for each in values)]
+            self._sums[key] = self._sums.get(key, np.zeros(len(sums))) + np.asarray(sums, dtype=np.float64)
+
+    def _means(self, key: tuple[str, ...]) -> list[float]:
+        _, weight, *sums = self._sums[key].tolist()
+        return [each / weight for each in sums]
+
+    def _errors(self, model: str, kind: VerifiedKind, key: tuple[str, ...]) -> ModelVerification:
+        mae, square, bias = self._means(key)
+        return ModelVerification(
+            model=model,
+            kind=kind,
+            n=int(self._sums[key][0]),
+            mae=rounded_one(mae),
+            rmse=rounded_one(math.sqrt(square)),
+            bias=rounded_one(bias),
+        )
+
+    def scores(self, lead: int, model: str = "best") -> LeadVerification:
+        """Return the scores of all pairs; without models if there is none. ``model`` names the issued forecasts."""
+        if _ISSUED not in self._sums:
+            return LeadVerification(lead=lead, n=0, models=())
+        coverage: dict[str, dict[str, float]] = {}
+        for _, level, kind in sorted((key for key in self._sums if key[0] == "coverage"), key=lambda key: int(key[1])):
+            coverage.setdefault(level, {})[kind] = rounded_one(self._means(("coverage", level, kind))[0])
+        issued = self._errors(model, "issued", _ISSUED).model_copy(
+            update={
+                "skill": {name: self._skill(("skill", name)) for name in self._baselines},
+                "crps": rounded_one(self._means(("crps",))[0]) if ("crps",) in self._sums else None,
+                "coverage": coverage,
+            }
+        )
+        dry = [self._errors(model, "without_weather", _DRY)] if _DRY in self._sums else []
+        known = [name for name in self._baselines if ("baseline", name) in self._sums]
+        others = [self._errors(name, "baseline", ("baseline", name)) for name in known]
+        return LeadVerification(lead=lead, n=issued.n, models=(issued, *dry, *others))
+
+    def _skill(self, key: tuple[str, ...]) -> float | None:
+        if key not in self._sums:
+            return None
+        square, reference = self._means(key)
+        return skill(math.sqrt(square), math.sqrt(reference))
+
+
+_ISSUED: Final = ("issued",)
+_DRY: Final = ("without_weather",)
+
+
+def _are_enough(probabilities: Floats) -> bool:
+    gaps = np.diff(np.concatenate([[0.0], probabilities, [1.0]]))
+    return bool(gaps.max() <= WIDEST_GAP + 10**-DECIMALS)
 
 
 def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Floats]:
@@ -203,42 +300,3 @@ def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Float
         known[round(0.5 + level / 200, DECIMALS)] = upper
     probabilities = sorted(known)
     return np.stack([known[probability] for probability in probabilities], axis=-1), np.asarray(probabilities)
-
-
-def _errors(model: str, kind: VerifiedKind, error: Floats) -> ModelVerification:
-    known = error[np.isfinite(error)]
-    return ModelVerification(
-        model=model,
-        kind=kind,
-        n=len(known),
-        mae=rounded_one(np.abs(known).mean()),
-        rmse=rounded_one(np.sqrt((known**2).mean())),
-        bias=rounded_one(known.mean()),
-    )
-
-
-def _skill(error: Floats, reference: Floats) -> float | None:
-    both: Bools = np.isfinite(error) & np.isfinite(reference)
-    if not both.any():
-        return None
-    rmse, reference_rmse = (float(np.sqrt((errors[both] ** 2).mean())) for errors in (error, reference))
-    return skill(rmse, reference_rmse)
-
-
-def _crps(observed: Floats, quantiles: Floats, probabilities: Floats) -> float | None:
-    known = np.isfinite(observed) & np.isfinite(quantiles).all(axis=-1)
-    gaps = np.diff(np.concatenate([[0.0], probabilities, [1.0]]))
-    if not known.any() or gaps.max() > WIDEST_GAP + 10**-DECIMALS:
-        return None
-    return rounded_one(crps(observed[known][:, None], quantiles[known][:, None], probabilities)[0])
-
-
-def _coverages(observed: Floats, intervals: Mapping[str, Intervals]) -> dict[str, dict[str, float]]:
-    coverages: dict[str, dict[str, float]] = {}
-    for kind, by_level in intervals.items():
-        for level, (lower, upper) in by_level.items():
-            known = np.isfinite(observed) & np.isfinite(lower) & np.isfinite(upper)
-            if known.any():
-                inside = (observed >= lower) & (observed <= upper)
-                coverages.setdefault(str(level), {})[kind] = rounded_one(inside[known].mean())
-    return dict(sorted(coverages.items(), key=lambda item: int(item[0])))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from forecasting.evaluation.event_states import heat_stress_levels, marine_states
 from forecasting.events.outcomes import AlertLevel
-from forecasting.scores.events import PERSISTENCE, SIGNS, EventScore, verify_states, verify_threshold
+from forecasting.scores.events import PERSISTENCE, SIGNS, verify_states, verify_threshold
 from forecasting.scores.verification import (
     Intervals,
     LeadVerification,
@@ -25,26 +25,10 @@ from scoring.archive.archive import SIDE, THRESHOLD
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.errors import kind_of
-from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES
+from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES, EventVerification
 from scoring.tables.output import BASELINES, PREFIX
 
 _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
-
-
-class EventVerification(BaseModel, frozen=True):
-    """How good the probabilities of an event were at one lead.
-
-    Attributes:
-        event: name of its columns.
-        level: alert level at and above which heat stress is on; None for other events.
-        lead: lead in steps.
-        score: Brier score, skill over persistence of state, and reliability.
-    """
-
-    event: str
-    level: AlertLevel | None = None
-    lead: int
-    score: EventScore
 
 
 def verify_events(lead: int, rows: pd.DataFrame) -> Iterator[EventVerification]:

@@ -17,9 +17,10 @@ from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.archive.verification import AS_ISSUED, EventVerification, Group, Verification, verify_archive
+from scoring.archive.verification import AS_ISSUED, Group, Verification, verify_archive
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
+from scoring.events import EventVerification
 from scoring.source import find_source, is_grid, named
 
 _DAY: Final = "YYYY-MM-DD"
