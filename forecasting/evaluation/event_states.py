@@ -4,9 +4,10 @@ A state that takes several days is known only once readings of the days around i
 the readings begin too late, it is NaN: such a forecast is not scored yet.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.events.baseline import Indices
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
@@ -18,6 +19,8 @@ from forecasting.series.timestep import TimeStep
 
 SCORED_LEVELS: Final[tuple[AlertLevel, ...]] = ("Warning", "Alert Level 1")
 """Alert levels at and above which heat stress is scored: heat adds up, and corals may bleach."""
+
+Temperatures = npt.NDArray[np.floating[Any]]
 
 MARGIN_DAYS: Final = (WINDOW_DAYS, DAYS_AFTER + 1)
 """Days before the first and after the last valid time whose readings may decide the state."""
@@ -45,7 +48,7 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
     return states_of_days(sst, limit, sign)[position]
 
 
-def states_of_days(sst: Floats, threshold: Floats, sign: float) -> Floats:
+def states_of_days(sst: Temperatures, threshold: Temperatures, sign: float) -> Floats:
     """Return whether each of consecutive days was in a marine heatwave or cold spell: 1, 0, or NaN where not known.
 
     Args:
@@ -92,7 +95,7 @@ def _positions(valid: Times, step: TimeStep, before: int, after: int) -> tuple[I
     return position + before, step.range(start, before + int(position.max()) + 1 + after)
 
 
-def _outside_readings(sst: Floats) -> Bools:
+def _outside_readings(sst: Temperatures) -> Bools:
     """Return which days are before the first reading or after the last."""
     known = np.isfinite(sst)
     begun, goes_on = (np.logical_or.accumulate(each, axis=-1) for each in (known, known[..., ::-1]))

@@ -80,7 +80,7 @@ OUTLOOK_COMMAND: Final = Command(
 )
 VERIFY_COMMAND: Final = Command(
     VERIFY,
-    "Compare the forecasts in an archive with later observations.",
+    "Compare the forecasts in an archive, or in a folder of outlooks, with later observations.",
     add_verify_options,
     partial(_run, VERIFY, "verify", "verify", "Verification"),
     _EXITS_OF_VERIFY,

@@ -155,10 +155,12 @@ def _add_execution(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 def add_verify_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``sst verify``."""
-    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="folder written by 'sst score --append'")
+    parser.add_argument(
+        "archive", type=Path, metavar="ARCHIVE", help="folder written by 'sst score --append' or by 'sst outlook'"
+    )
     parser.add_argument(
         "observations", type=Path, nargs="+", metavar="OBSERVATIONS",
-        help="tables with the same stations, in any form that 'sst score' reads",
+        help="tables with the same stations, in any form that 'sst score' reads; of outlooks, the grid that came",
     )  # fmt: skip
     parser.add_argument(
         "--lead", type=_leads, dest="leads", metavar="LIST", help="leads, such as 1 or 1,3,7 (default: all)"
@@ -177,7 +179,15 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by",
         choices=("month",),
-        help="score each month of the last observation by itself (default: all months together)",
+        help="score each month of the last observation by itself (default: all months together); not of outlooks",
+    )
+    parser.add_argument(
+        "--region", type=_region, action="append", default=[], dest="regions", metavar="NAME=S,N,W,E",
+        help="of outlooks: score this box of latitudes and longitudes; can be repeated (default: tropics, "
+        "mid-latitudes and polar seas)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--maps", type=Path, metavar="FILE.nc", help="of outlooks: write RMSE and skill of each cell as NetCDF"
     )
     add_format(parser)
     _add_reading(parser, READING_TABLES)
@@ -286,6 +296,20 @@ def _device(text: str) -> str:
     if re.fullmatch(r"cpu|auto|cuda(:\d+)?", text) is None:
         raise argparse.ArgumentTypeError(f"expected cpu, auto, cuda or cuda:N, not {text!r}")
     return text
+
+
+def _region(text: str) -> tuple[str, float, float, float, float]:
+    name, _, box = text.partition("=")
+    try:
+        south, north, west, east = map(float, box.split(","))
+        is_box = -90 <= south <= north <= 90 and -180 <= west <= 360 and -180 <= east <= 360
+    except ValueError:
+        is_box = False
+    if not name or not is_box:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=south,north,west,east in degrees, such as med=30,46,-6,36, not {text!r}"
+        )
+    return name, south, north, west, east
 
 
 def _leads(text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,16 @@ from scoring.archive.verification import AS_ISSUED, Group, Verification, verify_
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.events import EventVerification
+from scoring.outlook.aligned import aligned_grid
+from scoring.outlook.folder import DESCRIPTION, OutlookFolder
+from scoring.outlook.verification import (
+    ZONES,
+    OutlookVerification,
+    Region,
+    RegionVerification,
+    opened_outlook,
+    verify_outlooks,
+)
 from scoring.source import find_source, is_grid, named
 
 _DAY: Final = "YYYY-MM-DD"
@@ -28,6 +39,7 @@ _ERRORS: Final = ("mae", "rmse", "bias", "crps")
 _HEADINGS: Final = {"mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS"}
 
 Row = dict[str, Any]
+Part = Group | RegionVerification
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -36,8 +48,66 @@ def verify(options: argparse.Namespace) -> int:
     Raises:
         ForecastError: if the archive or the observations cannot be read, or nothing could be verified.
     """
+    if _has_outlooks(options.archive):
+        print(_written(_verify_outlooks(options), options.format), end="")
+        return DONE
+    for option, given in (("--region", options.regions), ("--maps", options.maps)):
+        if given:
+            raise ScoringError(f"{option} is for a folder of outlooks, but {options.archive} is none")
     print(_written(_verify(options), options.format), end="")
     return DONE
+
+
+def _has_outlooks(folder: Path) -> bool:
+    return (folder / DESCRIPTION).is_file() or any(folder.glob(f"*/{DESCRIPTION}"))
+
+
+def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
+    if options.by is not None or options.resample is not None:
+        given = "--by" if options.by is not None else "--resample"
+        raise ScoringError(f"{given} is for an archive, but {options.archive} is a folder of outlooks")
+    begin, end = _time(options.begin, "--from"), _time(options.end, "--to", last=True)
+    files = [
+        file
+        for file in OutlookFolder(options.archive).newest_of_days()
+        if (begin is None or _issued(file) >= begin) and (end is None or _issued(file) <= end)
+    ]
+    if not files:
+        raise NothingToForecastError(f"nothing could be verified: {options.archive} has no outlooks from this period")
+    regions = [Region(*given) for given in options.regions] or ZONES
+    source = find_source(options.observations, grid=True)
+    reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING_TABLES})
+    with opened_outlook(files[-1]) as newest:
+        cells = newest.axes
+    for region in regions if options.regions else ():
+        if not region.holds(cells).any():
+            raise ScoringError(f"--region {region.name}: the outlooks have no cell in it")
+    with named(source.path):
+        if not is_grid(source.files[0]):
+            raise FileError("is not NetCDF or Zarr; outlooks are verified by a grid")
+        with aligned_grid(source.files, reading, cells) as observed:
+            scores = verify_outlooks(files, observed, cells, regions, options.leads, mapped=options.maps is not None)
+            last, missed = observed.days()[-1], cells.size[0] * cells.size[1] - observed.cells
+    if missed:
+        VERIFY.say(f"{source.path} has no values for {counted(missed, 'cell')} of the outlooks")
+    verification = scores.verification()
+    VERIFY.say(
+        f"{verification.verified:,} of {verification.issued:,} forecasts of cells verified, from "
+        f"{verification.verified_outlooks} of {counted(verification.outlooks, 'outlook')}"
+    )
+    if not verification.verified:
+        raise NothingToForecastError(
+            f"nothing could be verified: {source.path} ends on {last}, and has no value on a valid day of the outlooks"
+        )
+    if options.maps is not None:
+        scores.maps().to_netcdf(options.maps, engine="h5netcdf")
+    return verification
+
+
+def _issued(file: Path) -> np.datetime64:
+    """Return the day of an outlook, which its folder is named after."""
+    with opened_outlook(file) as outlook:
+        return np.datetime64(outlook.days[0] - 1, "s")
 
 
 def _verify(options: argparse.Namespace) -> Verification:
@@ -126,23 +196,22 @@ def _why(verification: Verification, observations: Observations) -> str:
     return "the observations have no value at the valid time of any forecast"
 
 
-def _written(verification: Verification, form: str) -> str:
+def _written(verification: Verification | OutlookVerification, form: str) -> str:
     """Return the scores in a form: ``table``, ``csv`` or ``json``; temperatures are in °C."""
     if form == "json":
         return verification.model_dump_json(indent=1) + "\n"
+    is_archive = isinstance(verification, Verification)
+    parts: Sequence[Part] = verification.groups if isinstance(verification, Verification) else verification.regions
     if form == "table":
-        return "\n".join(map(_part, verification.groups))
-    keys = ("asked", "step", "month")
-    rows = pd.DataFrame(
-        [{key: getattr(group, key) for key in keys} | row for group in verification.groups for row in _rows(group)]
-    )
+        return "\n".join(map(_part, parts))
+    keys = ("asked", "step", "month") if is_archive else ("region",)
+    rows = pd.DataFrame([{key: getattr(part, key) for key in keys} | row for part in parts for row in _rows(part)])
     return csv_text(rows[_in_order([*rows.columns])])
 
 
-def _part(group: Group) -> str:
-    """Return a title and the aligned scores of a group."""
-    month = "" if group.month is None else f", {group.month}"
-    rows = list(_rows(group))
+def _part(part: Part) -> str:
+    """Return a title and the aligned scores of a part."""
+    rows = list(_rows(part))
     names = _in_order(list(dict.fromkeys(name for row in rows for name in row if name != "kind")))
     lines = [[_heading(name) for name in names]]
     before = None
@@ -150,12 +219,17 @@ def _part(group: Group) -> str:
         lead = row["lead"] if row["lead"] != before else ""
         before = row["lead"]
         lines.append([_cell(name, {**row, "lead": lead}.get(name)) for name in names])
-    title = f"{group.asked}, every {length_of(group.step)}{month}; °C\n"
-    events = f"\n{_event_table(group.events)}" if group.events else ""
-    return title + aligned(lines, {"model"}) + events
+    events = f"\n{_event_table(part.events)}" if part.events else ""
+    return f"{_title(part)}; °C\n" + aligned(lines, {"model"}) + events
 
 
-def _rows(group: Group) -> Iterator[Row]:
+def _title(part: Part) -> str:
+    if isinstance(part, RegionVerification):
+        return part.region
+    return f"{part.asked}, every {length_of(part.step)}" + ("" if part.month is None else f", {part.month}")
+
+
+def _rows(group: Part) -> Iterator[Row]:
     for scores in group.leads:
         for model in scores.models:
             row: Row = {"lead": scores.lead, "model": model.model, "kind": model.kind, "n": model.n}

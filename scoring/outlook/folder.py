@@ -64,6 +64,19 @@ class OutlookFolder:
         half.replace(self.path / LATEST)
         flush(self.path)
 
+    def newest_of_days(self) -> list[Path]:
+        """Return the files of the outlooks, one for each day, in the order of days: the last that was made.
+
+        A folder that is itself an outlook has one.
+        """
+        if (self.path / DESCRIPTION).is_file():
+            return [self.path / _described(self.path).get("file", "outlook.nc")]
+        found: dict[str, tuple[int, Path]] = {}
+        for outlook in self._outlooks():
+            day, number = outlook.name[:10], int(outlook.name[11:]) if outlook.name[11:].isdigit() else 1
+            found[day] = max(found.get(day, (0, outlook)), (number, outlook))
+        return [path / _described(path).get("file", "outlook.nc") for _, (_, path) in sorted(found.items())]
+
     def _outlooks(self) -> Iterator[Path]:
         for inner in sorted(self.path.iterdir(), reverse=True):
             if inner.name != LATEST and not inner.name.startswith(".") and (inner / DESCRIPTION).is_file():
