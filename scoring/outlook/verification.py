@@ -365,7 +365,8 @@ def verify_outlooks(
                 raise FileError(f"{file}: has another grid than {files[-1]}; verify each in a folder of its own")
             longest = max(longest, len(issued.days))
             at |= {day: (file, lead) for lead, day in enumerate(issued.days, 1)}
-            references = references_of(issued)
+    with opened_outlook(files[-1]) as newest:
+        references = references_of(newest)
     scores = OutlookScores(cells, regions, references, mapped=mapped)
     thresholds = Thresholds(at)
     chosen = [lead for lead in range(1, longest + 1) if leads is None or lead in leads]
