@@ -170,7 +170,7 @@ def _losses(loaded: LoadedRelease) -> Section:
     title = "Loss by epoch"
     curves = {model.name: model.loss for model in loaded.report.networks if model.loss and model.loss.train}
     if not curves:
-        return Section(title, [_missing(loaded, "how the loss fell during training")])
+        return Section(title, [f"This release does not say how the loss fell during training: {_why_missing(loaded)}."])
     epochs = max(len(loss.train) for loss in curves.values())
     panels = []
     for part in ("validation", "train"):
@@ -197,7 +197,8 @@ def _at(values: Sequence[float], i: int) -> str:
 def _seeds(loaded: LoadedRelease) -> Section:
     title, report = "Effect of the seed", loaded.report
     if not report.seeds:
-        return Section(title, [_missing(loaded, "networks that were trained with other seeds")])
+        missing = f"This release has no networks that were trained with other seeds: {_why_missing(loaded)}."
+        return Section(title, [missing])
     kinds = list(report.seeds)
     lines = [Line(name, [(i, rmse) for rmse in report.seeds[name].rmse], False, i) for i, name in enumerate(kinds)]
     ticks = [(float(i), title_of(name)) for i, name in enumerate(kinds)]
@@ -221,10 +222,9 @@ def _seeds(loaded: LoadedRelease) -> Section:
     return Section(title, text, [panel], table=Table(title, head, rows))
 
 
-def _missing(loaded: LoadedRelease, what: str) -> str:
+def _why_missing(loaded: LoadedRelease) -> str:
     imported = all(model.kind == "imported" for model in loaded.report.networks)
-    reason = "its networks were trained elsewhere and imported" if imported else "none was recorded when it was trained"
-    return f"This release does not say {what}: {reason}." if "how" in what else f"This release has no {what}: {reason}."
+    return "its networks were trained elsewhere and imported" if imported else "none was recorded when it was trained"
 
 
 def _points(values: Iterable[float]) -> list[tuple[float, float]]:

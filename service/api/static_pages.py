@@ -29,15 +29,21 @@ _SELF: Final = "http://127.0.0.1:8000"
 
 def static_page(name: str, assets: Assets, **content: Any) -> HTMLResponse:
     """Return the template ``name`` with this content, between the header and the footer of the page."""
-    index = (PAGE / "index.html").read_text(encoding="utf-8")
-    header = Template(_CONTROL.sub("", element("header", index))).substitute(assets=assets.page.folder)
-    frame = {"assets": assets.page.folder, "header": header, "footer": element("footer", index)}
-    return HTMLResponse(_environment().get_template(name).render(**frame, **content), headers=_HEADERS)
+    template = _environment().get_template(name)
+    return HTMLResponse(template.render(**_frame(assets.page.folder), **content), headers=_HEADERS)
 
 
 @lru_cache
 def _environment() -> Environment:
     return Environment(loader=FileSystemLoader(PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache
+def _frame(folder: str) -> dict[str, str]:
+    """Return the header and the footer of the page, whose files are in ``folder``."""
+    index = (PAGE / "index.html").read_text(encoding="utf-8")
+    header = Template(_CONTROL.sub("", element("header", index))).substitute(assets=folder)
+    return {"assets": folder, "header": header, "footer": element("footer", index)}
 
 
 def markdown_html(text: str, lower: int = 0) -> str:
