@@ -251,6 +251,17 @@ def _network_of(host: str) -> str:
     return str(mapped or ipaddress.ip_network((int(address), _IPV6_PREFIX), strict=False))
 
 
+def too_many(problem: str, wait: float, remedy: str = "") -> ProblemError:
+    """Return the refusal of a call that may be repeated after ``wait`` seconds: 429 with ``Retry-After``."""
+    seconds = math.ceil(wait)
+    return ProblemError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"{problem}: wait {seconds} s{remedy}",
+        headers={"Retry-After": str(seconds)},
+        reason="rate_limited",
+    )
+
+
 class RateLimiter:
     """Allows each key ``per_minute`` requests a minute, and at most ten seconds' worth of them (at least one) at once.
 
@@ -288,10 +299,4 @@ class RateLimiter:
             return
         wait = self.take(key.name)
         if wait > 0:
-            seconds = math.ceil(wait)
-            raise ProblemError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"rate limit of {key.name} exceeded: wait {seconds} s, or send more series in one request",
-                headers={"Retry-After": str(seconds)},
-                reason="rate_limited",
-            )
+            raise too_many(f"rate limit of {key.name} exceeded", wait, ", or send more series in one request")

@@ -1,7 +1,6 @@
 """``/stations`` and ``/observations``: stations, what they observe, and what is forecast for them."""
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -21,8 +20,7 @@ from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.engine.events import position_of
 from service.http.bodies import require_json
-from service.http.problems import ProblemError
-from service.middleware.access import KEY
+from service.middleware.access import KEY, too_many
 from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
 from service.stations import observations
@@ -317,9 +315,9 @@ async def post_webhook_test(
     station = await store.read(station_to_write, id, writer)
     webhooks = tested_webhooks(station.settings.webhooks, body.url)
     if at_once.locked():
-        raise _too_many("many tests are being sent just now", SECONDS)
+        raise too_many("many tests are being sent just now", SECONDS)
     if (wait := limiter.take(id)) > 0:
-        raise _too_many("several tests of this station were sent just now", wait)
+        raise too_many("several tests of this station were sent just now", wait)
     events = [event["name"] for event in station.settings.events or ()]
     now = int(time.time())
     first_events = [next(iter(webhook["events"] or events), None) for webhook in webhooks]
@@ -329,16 +327,6 @@ async def post_webhook_test(
     ]
     async with at_once:
         return WebhookTest(station=id, deliveries=await asyncio.gather(*tries))
-
-
-def _too_many(problem: str, wait: float) -> ProblemError:
-    seconds = math.ceil(wait)
-    return ProblemError(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        f"{problem}: wait {seconds} s",
-        headers={"Retry-After": str(seconds)},
-        reason="rate_limited",
-    )
 
 
 async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:
