@@ -17,7 +17,8 @@ DRAW = """async shown => {
   const card = document.createElement("section");
   card.className = "card chart-slot";
   document.querySelector("main").replaceChildren(card);
-  card.append(...forecastChart(whole, new AbortController().signal).filter(Boolean), valuesCard(whole));
+  const {parts, controls} = forecastChart(whole, new AbortController().signal);
+  card.append(...parts.filter(Boolean), controls, valuesCard(whole));
 }"""
 
 

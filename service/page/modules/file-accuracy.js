@@ -21,12 +21,12 @@ const PARTS = [0, 0.25, 0.5, 1];
 /**
  * The backtest by which universal networks and references are chosen. The service gives the errors over all leads up to a
  * horizon; the differences between several horizons are those by lead.
- * @param {(changes: any) => Promise<any[]>} ask for forecasts @param {import("./place.js").Choice} choice @param {History} history
+ * @param {(horizon: number) => Promise<any[]>} ask for the chosen forecast up to a horizon @param {import("./place.js").Choice} choice @param {History} history
  * @returns {Promise<Backtest>}
  */
 export async function fileBacktest(ask, { horizon }, history) {
   const horizons = [...new Set(PARTS.map((part) => Math.max(1, Math.ceil(part * horizon))))];
-  const answers = await Promise.all(horizons.map((steps) => ask({ model: "best", horizon: steps, levels: [] })));
+  const answers = await Promise.all(horizons.map(ask));
   const chosen = answers.map(([forecast]) => forecast.chosen);
   const { origins, since, by } = chosen[0];
   const { step } = history;

@@ -239,7 +239,8 @@ class FilePlace {
       return forecasts;
     };
     const asked = ask();
-    const [forecasts, backtest] = await Promise.all([asked, network ? placeBacktest(withPosition(series, choice), history, network, stop) : fileBacktest(ask, choice, history)]);
+    const upTo = (/** @type {number} */ steps) => (model === "best" && steps === horizon ? asked : ask({ model: "best", horizon: steps, levels: [] }));
+    const [forecasts, backtest] = await Promise.all([asked, network ? placeBacktest(withPosition(series, choice), history, network, stop) : fileBacktest(upTo, choice, history)]);
     const rmse = (/** @type {any} */ { model: name }) => backtest.rows.at(-1)?.rmse[name] ?? Infinity;
     const [shown] = [...forecasts].sort((a, b) => rmse(a) - rmse(b));
     const still = shown.weather?.used.length ? await ask({}, { ...series, weather: undefined }) : [];

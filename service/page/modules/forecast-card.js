@@ -34,7 +34,7 @@ import { weatherOf, weatherPanel } from "./weather.js";
  * @property {Element} legend
  */
 
-/** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
+/** The chart of a forecast with its legend, and the choice of references. @param {Shown} shown @param {AbortSignal} signal @returns {{parts: import("./dom.js").Child[], controls: Element}} */
 export function forecastChart({ name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, usualFrom, controls = [] }, signal) {
   let chosen = references;
   let showsYears = savedChoice("earlier-years") !== "hidden";
@@ -57,13 +57,15 @@ export function forecastChart({ name, history, forecasts, references, onReferenc
     chart.redraw();
   };
   const weather = weatherOf(series, { last: originOf(history).x, whole });
-  return [
-    chart.element,
-    weather && weatherPanel(weather, name, chart, signal),
-    h("div", { class: "row under-chart" }, legend(forecasts, yearsEntry), chart.zoomButtons()),
-    events?.legend,
-    h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
-  ];
+  return {
+    parts: [
+      chart.element,
+      weather && weatherPanel(weather, name, chart, signal),
+      h("div", { class: "row under-chart" }, legend(forecasts, yearsEntry), chart.zoomButtons()),
+      events?.legend,
+    ],
+    controls: h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
+  };
 }
 
 /** The values of a forecast in a card. @param {Shown} shown */

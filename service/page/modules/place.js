@@ -164,8 +164,8 @@ function showForecast({ opening, chart, drawn, below }, place, loader, signal) {
     const events = eventView(place, choice, loader, signal);
     opening.append(events.line);
     const shown = shownOf(place, forecasted, events);
-    const [controls, ...parts] = forecastChart(shown, signal).reverse();
-    fill(chart, ...parts.reverse(), events.below);
+    const { parts, controls } = forecastChart(shown, signal);
+    fill(chart, ...parts, events.below);
     fill(drawn, controls);
     const { forecasts, accuracy, notices, after } = forecasted;
     const omitted = [...SAID, ...(isWorthless(forecasts[0].weather) ? ["weather_not_used"] : [])];

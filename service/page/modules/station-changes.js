@@ -1,7 +1,7 @@
 // @ts-check
 /** What people change about a station: who may, how settings are saved, and errors beside the fields of forms. */
 
-import { ApiError, enterKey, getJson, withQuery } from "./api.js";
+import { ApiError, enterKey, getJson } from "./api.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { sentence } from "./sentence.js";
 
@@ -19,7 +19,7 @@ const JSON_HEADERS = { "Content-Type": "application/json" };
 
 /** @param {string} id @returns {Promise<Station>} */
 function loadStation(id) {
-  return getJson(withQuery(`/stations/${encodeURIComponent(id)}`, { recent: "true" }));
+  return getJson(`/stations/${encodeURIComponent(id)}`);
 }
 
 /** Call a listener with a station after each change of it, except those of a part that calls it itself. @param {string} id @param {AbortSignal} signal @param {(station: Station) => void} listen @param {Element} [part] */

@@ -58,23 +58,23 @@ export function open(box, id, signal, show) {
     const { station } = loaded;
     const forecast = h("div", { class: "stack" });
     const nextSignal = latestOnly(signal);
-    const showAgain = async () => {
+    const showAgain = async (/** @type {Station} */ changed) => {
       const current = nextSignal();
-      const changed = await load(id, current);
-      if (changed && !current.aborted) show(forecast, stationPlace(changed), current);
+      const again = await load(id, current, changed);
+      if (again && !current.aborted) show(forecast, stationPlace(again), current);
     };
     fill(box, forecast, readingsCard(station, signal), alertsCard(station, signal), settingsCard(station, signal), shareCard(titleOf(station), `/stations/${station.id}/card.svg`, querySnippets(`/stations/${station.id}/forecast`, {}), signal));
     // What was shown before stays if the service does not answer.
-    onChange(station.id, signal, () => showAgain().catch(() => {}));
+    onChange(station.id, signal, (changed) => showAgain(changed).catch(() => {}));
     show(forecast, stationPlace(loaded), nextSignal());
   });
 }
 
-/** All that the page shows of a station; null if there is none. @param {string} id @param {AbortSignal} signal @returns {Promise<Loaded | null>} */
-async function load(id, signal) {
+/** All that the page shows of a station; null if there is none. @param {string} id @param {AbortSignal} signal @param {Station} [known] the station itself, if it is loaded already @returns {Promise<Loaded | null>} */
+async function load(id, signal, known) {
   const path = `/stations/${encodeURIComponent(id)}`;
   try {
-    const [station, releases] = await Promise.all([getJson(path, { signal }), loadReleases(signal)]);
+    const [station, releases] = await Promise.all([known ?? getJson(path, { signal }), loadReleases(signal)]);
     const since = (/** @type {number} */ steps) => (station.newest ? new Date(milliseconds(station.newest.time) - steps * stepLength(station.step)).toISOString() : undefined);
     const [observations, forecasts, verification] = await Promise.all([
       getJson(withQuery(`${path}/observations`, { from: since(READINGS) }), { signal }),

@@ -37,7 +37,6 @@ import { milliseconds } from "./times.js";
  * @property {number} horizon
  * @property {{time: string, sst: number, received: string, flag: number, age_seconds: number} | null} newest
  * @property {Forecast | null} forecast
- * @property {{timestamps: string[], sst: number[]} | null} recent
  * @property {{sst: number, years: [number, number] | null, source: "position" | "series" | "baseline"} | null} usual
  * @property {number | null} anomaly the newest value minus what is usual
  * @property {StationEvent[]} [events]
