@@ -4,7 +4,7 @@ import argparse
 from types import ModuleType
 
 from benchmarks import footprint, large_request, own_series, replicas, serving, training_time
-from benchmarks.batch import dask_grid, event_grid, ocean_grid, scoring
+from benchmarks.batch import dask_grid, event_grid, ocean_grid, scoring, world_outlook
 from benchmarks.costs import (
     any_sea_cost,
     event_cost,
@@ -36,6 +36,7 @@ _MODULES = (
     ocean_grid,
     dask_grid,
     event_grid,
+    world_outlook,
 )
 
 _OTHERS = """\

@@ -32,7 +32,7 @@ Release = OnDisk[Any]
 
 _REMEDY: Final = "every worker needs the checkpoint of the run at this path"
 _CELLS_OF_PLACE: Final = 65_536
-_CELLS_OF_SEA: Final = 16_384
+_CELLS_OF_SEA: Final = 8_192
 """Default numbers of cells that a network of a place and a universal one forecast together."""
 
 _MIXED: Final = ("month",)

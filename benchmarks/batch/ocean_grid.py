@@ -15,7 +15,10 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 
 _DEGREES: Final = 0.25
 _SHAPE: Final = (240, 320)
-"""Rows and columns, in the Atlantic from 40° W and 30° S on."""
+"""Rows and columns, from the corner on."""
+
+_CORNER: Final = (-30.0, -40.0)
+"""Degrees north and east, in the Atlantic."""
 
 _SMALL: Final = (8, 8)
 
@@ -55,11 +58,14 @@ def _run(folder: Path, shape: tuple[int, int]) -> tuple[float, int, dict[str, An
     return seconds, peak, summary
 
 
-def write_grid(path: Path, shape: tuple[int, int], count: int = _DAYS) -> None:
-    """Write so many days of the climatology plus anomalies that decay within weeks and are alike in near cells."""
+def write_grid(path: Path, shape: tuple[int, int], count: int = _DAYS, corner: tuple[float, float] = _CORNER) -> None:
+    """Write so many days of the climatology plus anomalies that decay within weeks and are alike in near cells.
+
+    ``corner`` is the southern and western edge, degrees north and east. Land has no values.
+    """
     random = np.random.default_rng(1)
-    latitude = -30 + _DEGREES * (np.arange(shape[0]) + 0.5)
-    longitude = -40 + _DEGREES * (np.arange(shape[1]) + 0.5)
+    latitude = corner[0] + _DEGREES * (np.arange(shape[0]) + 0.5)
+    longitude = corner[1] + _DEGREES * (np.arange(shape[1]) + 0.5)
     days = np.arange("2024-01-01", count, dtype="datetime64[D]")
     usual = evaluate(
         GlobalClimatology.load().coefficients(latitude[:, None], longitude[None, :]), days.astype("datetime64[s]")

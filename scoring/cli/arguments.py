@@ -146,7 +146,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--chunk",
         type=positive,
         metavar="N",
-        help="cells or rows per chunk (default: 65536 cells, or 16384 with universal networks; 250000 rows)",
+        help="cells or rows per chunk (default: 65536 cells, or 8192 with universal networks; 250000 rows)",
     )
     group.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
     group.add_argument("--quiet", action="store_true", help="hide the progress bar")
