@@ -53,12 +53,14 @@ class Usual:
         kind: where it comes from: all years of the grid, a period of it, the climatology of each position, or a file.
         baseline: as the option states it: a period, a file, or ``position``; None for all years of the grid.
         text: the years or the source, as captions have it.
+        years: the first and the last of them; None for a file.
         warning: for the user, if it is coarse; empty if not.
     """
 
     kind: Literal["grid", "period", "position", "file"]
     baseline: str | None
     text: str
+    years: tuple[int, int] | None = None
     warning: str = ""
 
 
@@ -85,22 +87,28 @@ def usual_of(field: Field, baseline: str | None, period: Period | None) -> Usual
     first, last = field.times.min(), field.times.max()
     years = float((last - first).astype(np.int64) / DAY + 1) / _DAYS_PER_YEAR
     if period is not None:
-        return Usual("period", baseline, f"{period.start} to {period.end} of the grid")
+        years_of = _years(period.start, period.end)
+        return Usual("period", baseline, f"{period.start} to {period.end} of the grid", years_of)
     if baseline is None and round(years, 1) >= _LEAST_YEARS:
-        return Usual("grid", None, f"{str(first)[:4]} to {str(last)[:4]} of the grid")
+        return Usual("grid", None, f"{str(first)[:4]} to {str(last)[:4]} of the grid", _years(first, last))
     coarse = f"{YEARS[0]} to {YEARS[1]}, a coarse climatology of each position (2°)"
     if baseline == POSITION:
-        return Usual(POSITION, POSITION, coarse)
+        return Usual(POSITION, POSITION, coarse, YEARS)
     if baseline is not None:
         return Usual("file", baseline, f"the baseline {Path(baseline).name}")
     return Usual(
         POSITION,
         POSITION,
         coarse,
+        YEARS,
         f"the grid has {years:.1f} years, and its own baseline would need {_LEAST_YEARS}: anomalies, heatwaves and "
         "cold spells are relative to a coarse climatology of each position and may be wrong by more than a degree near "
         "coasts; pass --baseline FILE with climatology and threshold of each cell",
     )
+
+
+def _years(first: np.datetime64, last: np.datetime64) -> tuple[int, int]:
+    return int(str(first)[:4]), int(str(last)[:4])
 
 
 def events_of(usual: Usual, given: EventRequest, paths: int | None) -> EventRequest:

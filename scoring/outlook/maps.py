@@ -80,20 +80,29 @@ class MapGrid:
     @cached_property
     def _cells(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Row and column of the cell at each row and column of pixels."""
-        north, east = self._centres
-        return _nearest(self.lat, north), _nearest(self.lon, east)
+        return self._cells_at(*self._centres(self.size))
 
     @cached_property
-    def _centres(self) -> tuple[Floats, Floats]:
-        """Latitude of each row of pixels, from the north, and longitude of each column."""
-        (width, height), (west, south, east, north) = self.size, self.bounds
+    def _raster_cells(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Row and column of the cell at each row and column of a raster: a pixel for each cell, unless it is large."""
+        west, south, east, north = self.bounds
+        sides = ((east - west) / _spacing(self.lon), (north - south) / _spacing(self.lat))
+        width, height = (min(max(round(side), 1), _WIDEST) for side in sides)
+        return self._cells_at(*self._centres((width, height)))
+
+    def _cells_at(self, north: Floats, east: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        return _nearest(self.lat, north), _nearest(self.lon, east)
+
+    def _centres(self, size: tuple[int, int]) -> tuple[Floats, Floats]:
+        """Return the latitude of each row of pixels, from the north, and the longitude of each column."""
+        (width, height), (west, south, east, north) = size, self.bounds
         down, across = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
         return north - down * (north - south), west + across * (east - west)
 
     @cached_property
     def land(self) -> Bools:
         """Whether each pixel is land, ``(height, width)``."""
-        north, east = self._centres
+        north, east = self._centres(self.size)
         inland = _is_land(north, east)
         rows, columns = self._cells
         empty = ~self.has_values[np.ix_(rows, columns)]
@@ -157,6 +166,12 @@ class MapGrid:
         for i, line in enumerate(captions):
             pen.text((_MARGIN, below + _BAR + 2 * _LINE + i * _LINE), line, INK_INDEX, _font(_TEXT_SIZE))
         image.save(path, compress_level=6)
+
+    def draw_raster(self, values: npt.NDArray[np.float32], scale: Scale, path: Path) -> None:
+        """Draw values ``(rows, columns)`` alone, at equal degrees; transparent without a forecast."""
+        image = Image.fromarray(scale.indices(values)[np.ix_(*self._raster_cells)]).convert("P")
+        image.putpalette(scale.palette)
+        image.save(path, compress_level=6, transparency=NOTHING_INDEX)
 
 
 def _legend(pen: ImageDraw.ImageDraw, scale: Scale, left: int, top: int, width: int) -> None:

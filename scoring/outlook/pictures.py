@@ -20,6 +20,8 @@ from scoring.outlook.words import Seen
 
 MAPS: Final = "maps"
 """Folder of the maps in an outlook."""
+RASTERS: Final = "rasters"
+"""Folder of the same without title, land, legend and caption, for maps that have their own."""
 
 Values = npt.NDArray[np.float32]
 
@@ -62,11 +64,13 @@ class Picture:
     Attributes:
         lead: of the forecast, days.
         file: of the map, in the folder of the outlook.
+        raster: file of its values alone, in the same folder.
         text: what is seen on it.
     """
 
     lead: int
     file: str
+    raster: str
     text: str
 
 
@@ -80,6 +84,7 @@ class Pictures:
         size: width and height of the part of each picture that is a map, in pixels.
         layers: pictures by the name of their layer.
         titles: of the layers, by name.
+        scales: of the layers, by name.
     """
 
     days: tuple[str, ...]
@@ -87,6 +92,7 @@ class Pictures:
     size: tuple[int, int]
     layers: dict[str, list[Picture]]
     titles: dict[str, str]
+    scales: dict[str, Scale]
 
     def description(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -107,7 +113,8 @@ def draw_all(
         folder: of the outlook.
         quiet: whether to hide the progress bar.
     """
-    (folder / MAPS).mkdir()
+    for inner in (MAPS, RASTERS):
+        (folder / inner).mkdir()
     with _opened(file, kind) as data:
         rows, columns = axes
         grid = MapGrid.of(data[rows].values, data[columns].values, _has_values(data, axes))
@@ -121,8 +128,9 @@ def draw_all(
                 for picture in _drawn(layer, data, axes, grid, days, caption, folder):
                     layers[layer.name].append(picture)
                     bar.update()
-    titles = {layer.name: layer.title for layer in LAYERS if layer.name in layers}
-    return Pictures(days, grid.bounds, grid.size, layers, titles)
+    titles = {layer.name: layer.title for layer in known}
+    scales = {layer.name: layer.scale for layer in known}
+    return Pictures(days, grid.bounds, grid.size, layers, titles, scales)
 
 
 def _opened(file: Path, kind: str) -> xr.Dataset:
@@ -157,7 +165,8 @@ def _drawn(
     along = str(data["forecast_period"].dims[0])
     for lead, day in enumerate(days, 1):
         values = data[layer.variable].isel({along: lead - 1}).transpose(*axes).values.astype(np.float32)
-        file = f"{MAPS}/{layer.name}-{lead}.png"
+        file, raster = (f"{inner}/{layer.name}-{lead}.png" for inner in (MAPS, RASTERS))
         when = f"{day}, {lead} {'day' if lead == 1 else 'days'} ahead"
         grid.draw(values, layer.scale, f"{layer.title}, {when}", caption, folder / file)
-        yield Picture(lead, file, seen.text(layer.kind, values))
+        grid.draw_raster(values, layer.scale, folder / raster)
+        yield Picture(lead, file, raster, seen.text(layer.kind, values))

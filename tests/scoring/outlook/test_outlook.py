@@ -74,6 +74,7 @@ def test_the_folder_says_what_is_usual_and_what_is_seen(folder: Path) -> None:
     assert described["issued"] == "2024-02-29T00:00:00Z"
     assert described["days"] == ["2024-03-01", "2024-03-02", "2024-03-03"]
     assert described["usual"]["baseline"] == "position"
+    assert described["usual"]["years"] == [2010, 2020]
     assert "pass --baseline FILE" in described["usual"]["warning"]
     assert described["caption"][1] == "Usual: 2010 to 2020, a coarse climatology of each position (2°)."
     assert "in.nc, observed until 2024-02-29" in described["caption"][0]
@@ -86,6 +87,18 @@ def test_the_folder_says_what_is_usual_and_what_is_seen(folder: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
     for layer in described["layers"].values():
         assert [(folder / "latest" / picture["file"]).is_file() for picture in layer] == [True] * HORIZON
+
+
+def test_a_raster_has_a_pixel_for_each_cell_from_the_north_and_is_transparent_without_a_forecast(folder: Path) -> None:
+    described = json.loads((folder / "latest" / "outlook.json").read_text())
+    anomaly = opened(folder / "latest" / "outlook.nc")["anomaly"].isel(time=0).values[::-1]
+    scale = described["scales"]["anomaly"]
+    colours = np.asarray(scale["colours"])[np.digitize(anomaly, scale["edges"])]
+    raster = np.asarray(Image.open(folder / "latest" / described["layers"]["anomaly"][0]["raster"]).convert("RGBA"))
+    is_known = np.isfinite(anomaly)
+    assert raster.shape == (ROWS, COLUMNS, 4)
+    assert (raster[..., 3] == np.where(is_known, 255, 0)).all()
+    assert (raster[is_known][:, :3] == colours[is_known]).all()
 
 
 def test_a_warm_cell_is_red_a_cool_one_is_blue_and_land_is_land(folder: Path) -> None:
@@ -144,7 +157,13 @@ def test_ten_years_of_the_grid_are_its_own_baseline(seas: Path, tmp_path: Path) 
     )
     assert outlook(save(data, tmp_path / "in.nc"), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1) == 0
     described = json.loads((tmp_path / "out" / "latest" / "outlook.json").read_text())
-    assert described["usual"] == {"baseline": "grid", "text": "2012 to 2023 of the grid", "warning": None}
+    assert described["usual"] == {
+        "baseline": "grid",
+        "kind": "grid",
+        "years": [2012, 2023],
+        "text": "2012 to 2023 of the grid",
+        "warning": None,
+    }
     forecast = opened(tmp_path / "out" / "latest" / "outlook.nc")
     assert forecast.attrs["forecast_baseline_kind"] == "grid"
     assert forecast["event_heatwave_state"].values.tolist() == [[2, 0], [2, 0]]
