@@ -80,11 +80,24 @@ USER 10001:10001
 ENTRYPOINT ["python", "-m", "scoring"]
 CMD ["--help"]
 
+# The modules of the page in one file, with the options of setup.py. Deno gets esbuild from npm's registry, or from the
+# one that NPM_CONFIG_REGISTRY names. If DENO is empty, browsers load the modules one by one.
+FROM $PYTHON_IMAGE AS page
+ARG DENO=2.9.8
+ARG NPM_CONFIG_REGISTRY
+WORKDIR /page/bundle
+COPY service/page/modules ../modules
+RUN --mount=type=cache,target=/root/.cache/pip \
+    [ -z "$DENO" ] || { pip install --root-user-action ignore "deno==$DENO" \
+        && deno bundle --quiet --no-config --no-lock --platform=browser --minify --output=bundle.js ../modules/main.js; } \
+    || { echo "Deno could not bundle the page. To build without a bundle: --build-arg DENO=" >&2; exit 1; }
+
 # The last stage is the default target.
 FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
+COPY --from=page /page/bundle service/page
 COPY docs docs
 COPY sst.py ./
 # An empty volume inherits the owner of this folder. It stores the stations, unless SST_STORE names a server.

@@ -39,6 +39,11 @@ def test_an_image_holds_one_program_and_its_user_cannot_change_it(build: Build, 
     assert json.loads(content) == {"tools": [], "tests": [], "pip": [], "open": [], "programs": [program]}
 
 
+def test_the_service_image_has_the_modules_of_the_page_in_one_file(build: Build) -> None:
+    size = python(IMAGES["service"], "import os; print(os.path.getsize('/app/service/page/bundle.js'))")
+    assert int(size) > 50_000
+
+
 @both
 def test_torch_is_the_cpu_build(build: Build, image: str) -> None:
     assert python(image, "import torch; print(torch.version.cuda)") == "None"

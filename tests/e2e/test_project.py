@@ -74,6 +74,13 @@ def test_the_images_are_built_with_the_version_and_without_tools_for_development
     assert "dev" not in project["optional-dependencies"]
 
 
+def test_the_image_bundles_the_page_with_the_options_of_a_wheel() -> None:
+    setup, dockerfile = ((ROOT / name).read_text(encoding="utf-8") for name in ("setup.py", "Dockerfile"))
+    options = " ".join(re.findall('"(--[a-z=-]+)"', setup))
+    assert "--minify" in options
+    assert f"deno bundle {options} --output=bundle.js" in dockerfile
+
+
 def test_the_workflow_runs_existing_targets_and_scripts() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
