@@ -1,5 +1,6 @@
 """Days of a calendar year of 366 days: what is usual on each at a place, and where unusual begins."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -192,18 +193,22 @@ class Baseline:
         Raises:
             SeriesError: if the step is not a day, or the period has less than ten years of the series.
         """
+        return cls.fit_each(series, (percentile,), period)[0]
+
+    @classmethod
+    def fit_each(
+        cls, series: SstSeries, percentiles: Iterable[Kind | float], period: Period | None = None
+    ) -> "list[Baseline]":
+        """Return what :meth:`fit` does for each of several percentiles; the values are sorted once."""
         require_days(series.step, "marine heatwaves, cold spells and percentiles of the day of the year")
         chosen = observed_period(series, period)
-        if isinstance(percentile, str):
-            percentile = PERCENTILES[percentile]
         around = np.sort(_around(series, chosen), axis=1)
         counts = np.isfinite(around).sum(axis=1)
         climatology = np.full(DAYS, np.nan)
-        np.divide(np.nansum(around, axis=1), counts, out=climatology, where=counts > 0)
-        threshold = _percentile(around, counts, percentile)
-        for by_day in (climatology, threshold):
-            by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
-        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen, percentile)
+        np.divide(np.nansum(around, axis=1, dtype=np.float64), counts, out=climatology, where=counts > 0)
+        usual = _of_every_day(climatology)
+        numbers = (PERCENTILES[one] if isinstance(one, str) else one for one in percentiles)
+        return [cls(usual, _of_every_day(_percentile(around, counts, one)), chosen, one) for one in numbers]
 
     @property
     def percentile(self) -> float:
@@ -273,12 +278,23 @@ def baselines_of_positions(positions: Floats, percentile: float) -> tuple[Floats
     return usual, threshold
 
 
-def _around(series: SstSeries, period: Period) -> Floats:
-    """Return the values on the days around each day of the year, of all years: ``(366, n)``, NaN where missing."""
+def _of_every_day(by_day: Floats) -> Floats:
+    """Return the smoothed values of each day of the year, with 29 February between its neighbours."""
+    by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
+    return smooth(by_day, _SMOOTHING_DAYS)
+
+
+def _around(series: SstSeries, period: Period) -> npt.NDArray[np.floating]:
+    """Return the values on the days around each day of the year, of all years: ``(366, n)``, NaN where missing.
+
+    Values that float32 holds exactly, such as those of most grids, are returned as such: it sorts four times as fast.
+    """
     first = int(series.start.astype("datetime64[D]").astype(np.int64))
     start, end = int(period.start.astype(np.int64)), int(period.end.astype(np.int64))
     positions = _positions(first, len(series), start, end)
-    padded = np.pad(series.values, (_HALF_WINDOW_DAYS, 3 * _HALF_WINDOW_DAYS + 1), constant_values=np.nan)
+    single = series.values.astype(np.float32)
+    values = single if np.array_equal(single, series.values, equal_nan=True) else series.values
+    padded = np.pad(values, (_HALF_WINDOW_DAYS, 3 * _HALF_WINDOW_DAYS + 1), constant_values=np.nan)
     return sliding_window_view(padded, _WINDOW_DAYS)[positions].reshape(DAYS, -1)
 
 
@@ -306,7 +322,7 @@ def _positions(first: int, length: int, start: int, end: int) -> Indices:
     return positions
 
 
-def _percentile(ordered: Floats, counts: Indices, percentile: float) -> Floats:
+def _percentile(ordered: npt.NDArray[np.floating], counts: Indices, percentile: float) -> Floats:
     """Return what ``numpy.percentile`` does for each row.
 
     Args:
@@ -318,7 +334,8 @@ def _percentile(ordered: Floats, counts: Indices, percentile: float) -> Floats:
     low = np.floor(rank).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(counts - 1, 0))
     rows = np.arange(len(ordered))
-    below, above, share = ordered[rows, low], ordered[rows, high], rank - low
+    below, above = (ordered[rows, at].astype(np.float64) for at in (low, high))
+    share = rank - low
     difference = above - below
     # From the nearer end, as numpy does.
     between: Floats = np.where(share >= 0.5, above - difference * (1 - share), below + difference * share)
@@ -331,7 +348,7 @@ def observed_period(series: SstSeries, period: Period | None = None) -> Period:
     Raises:
         SeriesError: if it is shorter than ten years, or mostly missing.
     """
-    observed = series.times[np.isfinite(series.values)].astype("datetime64[D]")
+    observed = series.start.astype("datetime64[D]") + np.flatnonzero(np.isfinite(series.values))
     if period is not None:
         observed = observed[(observed >= period.start) & (observed <= period.end)]
     covered = Period(observed[0], observed[-1]) if len(observed) else None

@@ -8,6 +8,7 @@ Alert levels are those since December 2023. They are of single days; Coral Reef 
 days.
 """
 
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -58,8 +59,8 @@ class MaximumMonthlyMean(NamedTuple):
         return OF_BASELINE if self.period is None else of_series(self.period.start, self.period.end)
 
 
-def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
-    """Return that of the past, or of the position if the past is too short.
+def maximum_monthly_mean(past: SstSeries, coefficients: npt.NDArray[np.float32] | None) -> MaximumMonthlyMean:
+    """Return that of a daily past, or of the climatology of its position if the past is too short.
 
     A past that covers the years from 1985 to 2012 gives it as Coral Reef Watch computes it. Any other past of ten years
     gives the highest of the means over all of its years, with a warning.
@@ -67,7 +68,7 @@ def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
     Raises:
         SeriesError: if the past is too short, and there is no climatology of the position.
     """
-    computed = _of_past(outlook.past) or _of_position(outlook.coefficients)
+    computed = _of_past(past) or _of_position(coefficients)
     if computed is None:
         raise SeriesError(
             "degree heating weeks need the maximum monthly mean (mmm): send it, ten years of daily values in all "
@@ -101,16 +102,24 @@ def _of_past(past: SstSeries) -> MaximumMonthlyMean | None:
 
 def _monthly_means(past: SstSeries) -> tuple[int, Floats]:
     """Return the first year, and the mean of each month, °C ``(years, 12)``; NaN for months with too few days."""
-    months = past.times.astype(CALENDAR_MONTHS).astype(np.int64)
-    first = int(months[0]) // 12 * 12
-    count = (int(months[-1]) - first) // 12 * 12 + 12
+    first, begins = _months(past.start.astype("datetime64[D]"), len(past))
     observed = np.isfinite(past.values)
-    index = months[observed] - first
-    days = np.bincount(index, minlength=count)
-    sums = np.bincount(index, past.values[observed], minlength=count)
-    means = np.full(count, np.nan)
-    np.divide(sums, days, out=means, where=days >= _LEAST_DAYS)
+    days = np.add.reduceat(observed, begins, dtype=np.int64)
+    sums = np.add.reduceat(np.where(observed, past.values, 0.0), begins)
+    before = first % 12
+    means = np.full(-(-(before + len(begins)) // 12) * 12, np.nan)
+    np.divide(sums, days, out=means[before : before + len(begins)], where=days >= _LEAST_DAYS)
     return 1970 + first // 12, means.reshape(-1, 12)
+
+
+@lru_cache(maxsize=16)
+def _months(start: np.datetime64, count: int) -> tuple[int, Indices]:
+    """Return the month of ``start``, since 1970, and the index of the first of ``count`` days in each month.
+
+    Cached, because the cells of a grid share their times.
+    """
+    months = (start + np.arange(count)).astype(CALENDAR_MONTHS).astype(np.int64)
+    return int(months[0]), np.flatnonzero(np.diff(months, prepend=months[0] - 1))
 
 
 def _enough(means: Floats) -> bool:
@@ -167,7 +176,7 @@ def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutco
     """
     require_days(outlook.past.step, "degree heating weeks")
     if event.maximum_monthly_mean is None:
-        usual = maximum_monthly_mean(outlook)
+        usual = maximum_monthly_mean(outlook.past, outlook.coefficients)
     else:
         usual = MaximumMonthlyMean(event.maximum_monthly_mean, "request")
     past = np.full(WINDOW_DAYS, np.nan)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from forecasting.climatology.usual import Agreement, agreement_of
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import (
     COARSE_BASELINE,
+    DAYS,
     PERCENTILES,
     Baseline,
     Kind,
@@ -23,7 +24,7 @@ from forecasting.events.baseline import (
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent
 from forecasting.events.detection import DAYS_AFTER
 from forecasting.events.fields import Arrays, Futures, heat_stress, marine_events
-from forecasting.events.heat_stress import LEVELS, WINDOW_DAYS
+from forecasting.events.heat_stress import LEVELS, WINDOW_DAYS, maximum_monthly_mean
 from forecasting.events.outlook import baseline_for
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.universal.distribution import Quantiles, quantiles_at
@@ -44,7 +45,6 @@ _LEAST_DAYS_OF_MEANS: Final = 3_600
 _CELLS_AT_ONCE: Final = 2_048
 
 Rows = npt.NDArray[np.intp]
-BaselineOf = Callable[[int], Baseline]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,25 +176,38 @@ class Cells:
             values = self.given[0][:, :, rows].astype(np.float64)
             return values[0].T, values[self._threshold(PERCENTILES[kind])].T, {}
         if not self.events.of_position:
-            return self._fitted(kind, past)
+            return self._fitted(kind, rows)
         climatology, threshold = baselines_of_positions(self.positions[rows], PERCENTILES[kind])
         anomalies = past - climatology[:, days_from(self.start, past.shape[1])]
         years = np.isfinite(past).sum(axis=1) * (DAY / YEAR)
         climatology[agreement_of(past, anomalies, years) != Agreement.AGREES] = np.nan
         return climatology, threshold, {COARSE_BASELINE.code: np.ones(len(rows), dtype=np.bool_)}
 
-    def _fitted(self, kind: Kind, past: Floats) -> tuple[Floats, Floats, dict[str, Bools]]:
-        climatology, threshold = np.full((2, len(past), 366), np.nan)
+    def _fitted(self, kind: Kind, rows: Rows) -> tuple[Floats, Floats, dict[str, Bools]]:
+        climatology, threshold = np.full((2, len(rows), DAYS), np.nan)
         codes: dict[str, Bools] = {}
-        for i, values in enumerate(past):
-            try:
-                baseline = Baseline.fit(SstSeries(values, self.start, self.step), kind, self.events.period)
-            except SeriesError:
+        for i, row in enumerate(rows.tolist()):
+            baseline = self._own(row).get(kind)
+            if baseline is None:
                 continue  # the reason is found when the cell is evaluated by itself
             climatology[i], threshold[i] = baseline.climatology, baseline.threshold
             for warning in baseline.warnings:
-                codes.setdefault(warning.code, np.zeros(len(past), dtype=np.bool_))[i] = True
+                codes.setdefault(warning.code, np.zeros(len(rows), dtype=np.bool_))[i] = True
         return climatology, threshold, codes
+
+    @cached_property
+    def _own(self) -> Callable[[int], dict[Kind, Baseline]]:
+        """Returns the baselines of a cell from its past for each kind of event, which are fitted together."""
+        kinds = list(dict.fromkeys(event.kind for event in self.events.definitions if isinstance(event, MarineEvent)))
+
+        @cache
+        def own(row: int) -> dict[Kind, Baseline]:
+            try:
+                return dict(zip(kinds, Baseline.fit_each(self._past_of(row), kinds, self.events.period), strict=True))
+            except SeriesError:
+                return {}
+
+        return own
 
     def _heat_stress(self, definition: HeatStress, rows: Rows, futures: Futures) -> tuple[Rows, Arrays, dict[str, int]]:
         codes = dict[str, int]()
@@ -207,7 +220,8 @@ class Cells:
             warmest = annual_cycle.maximum_monthly_mean(coefficients).astype(np.float64)
             codes["approximate_mmm"] = int(np.isfinite(warmest).sum())
         else:
-            warmest = np.full(len(rows), np.nan)
+            warmest, is_approximate = self._warmest_of_pasts(rows)
+            codes["approximate_mmm"] = int(is_approximate.sum())
         done = np.flatnonzero(np.isfinite(warmest))
         found = heat_stress(_some(futures, done), warmest[done])
         by_level = np.stack([found.pop(f"level_{i}") for i in range(len(LEVELS))])
@@ -216,6 +230,21 @@ class Cells:
             found[name] = np.minimum(by_level[ALERT_LEVELS.index(level) :].sum(axis=0), 1.0)
         observed = np.isfinite(futures.past[done, -WINDOW_DAYS:]).sum(axis=1)
         return done, found, codes | {"incomplete_past": int((observed < WINDOW_DAYS).sum())}
+
+    def _warmest_of_pasts(self, rows: Rows) -> tuple[Floats, Bools]:
+        """Return the maximum monthly means of some cells with a long past, °C, and which of them are approximate."""
+        warmest, is_approximate = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=np.bool_)
+        for i, row in enumerate(rows.tolist()):
+            coefficients = self.forecasts.coefficients[row]
+            try:
+                usual = maximum_monthly_mean(self._past_of(row), coefficients)
+            except SeriesError:
+                continue  # the reason is found when the cell is evaluated by itself
+            warmest[i], is_approximate[i] = usual.sst, bool(usual.warnings)
+        return warmest, is_approximate
+
+    def _past_of(self, row: int) -> SstSeries:
+        return SstSeries(_sea_only(self.past[:, row]), self.start, self.step)
 
     def _evaluate_one_by_one(
         self, definition: EventDefinition, name: str, rows: Rows, arrays: Arrays, counts: Counts
@@ -238,8 +267,7 @@ class Cells:
             baseline: Any = self.events.baseline_at(Position(*self.positions[row]))
             if self.given is not None:
                 baseline = self._given(row, PERCENTILES[definition.kind] if isinstance(definition, MarineEvent) else 90)
-            past = SstSeries(_sea_only(self.past[:, row]), self.start, self.step)
-            yield Place(self.forecasts[row], past, baseline, self.forecasts.coefficients[row])
+            yield Place(self.forecasts[row], self._past_of(row), baseline, self.forecasts.coefficients[row])
 
 
 def _some(futures: Futures, rows: Rows) -> Futures:

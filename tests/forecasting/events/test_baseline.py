@@ -53,6 +53,20 @@ def test_thresholds_are_percentiles_of_the_days_around(percentile: float, missin
     assert baseline.percentile == percentile
 
 
+def test_values_of_single_precision_give_the_same_for_several_percentiles_at_once() -> None:
+    random = np.random.default_rng(5)
+    single = random.normal(15, 1, 5_000).astype(np.float32).astype(np.float64)
+    single[random.random(5_000) < 0.3] = np.nan
+    series = SstSeries(single, np.datetime64("1999-02-24T00:00:00"), DAILY)
+    whole = Period(np.datetime64("1999-02-24"), np.datetime64("2012-11-01"))
+    percentiles: tuple[Kind | float, ...] = ("marine_heatwave", "marine_cold_spell", 33.3)
+    for number, baseline in zip((90.0, 10.0, 33.3), Baseline.fit_each(series, percentiles), strict=True):
+        climatology, threshold = plainly(series, whole, number)
+        np.testing.assert_array_equal(baseline.threshold, threshold)
+        np.testing.assert_allclose(baseline.climatology, climatology, rtol=1e-14)
+        assert baseline.percentile == number
+
+
 @pytest.mark.parametrize(("difference", "percentile"), [(2.0, 90), (-2.0, 10)])
 def test_a_given_threshold_is_that_of_heatwaves_or_of_cold_spells(difference: float, percentile: float) -> None:
     assert Baseline(np.full(DAYS, 15.0), np.full(DAYS, 15 + difference)).percentile == percentile

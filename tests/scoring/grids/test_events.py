@@ -29,6 +29,7 @@ EVENTS = (
     HEATWAVE,
     {"name": "cold spell", "kind": "marine_cold_spell"},
     {"name": "bleaching", "kind": "degree_heating_weeks", "mmm": 16.0},
+    {"name": "heat", "kind": "degree_heating_weeks"},
 )
 CATEGORIES = ("no_event", "moderate", "strong", "severe", "extreme")
 HORIZON = 5
@@ -96,6 +97,8 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
     warm = evaluate(ThresholdEvent("warm", "above", 15.5, duration=3, within=4), outlook)
     heatwave = evaluate(MarineEvent("heatwave"), outlook)
     bleaching = evaluate(HeatStress("bleaching", 16.0), outlook)
+    heat = evaluate(HeatStress("heat"), outlook)
+    assert heat.period is not None
     cell = opened(netcdf).isel(lat=row, lon=column)
     wanted: dict[str, Any] = {
         "event_warm_probability": warm.probability,
@@ -109,6 +112,8 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
         "event_heatwave_threshold": heatwave.threshold,
         "event_bleaching_now": bleaching.now,
         "event_bleaching_median": bleaching.median,
+        "event_heat_mmm": heat.maximum_monthly_mean,
+        "event_heat_upper": heat.upper,
     }
     for name, value in wanted.items():
         np.testing.assert_allclose(cell[name].values, value, atol=2e-4, err_msg=name)
