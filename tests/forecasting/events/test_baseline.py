@@ -56,7 +56,7 @@ def test_thresholds_are_percentiles_of_the_days_around(percentile: float, missin
 def test_values_of_single_precision_give_the_same_for_several_percentiles_at_once() -> None:
     random = np.random.default_rng(5)
     single = random.normal(15, 1, 5_000).astype(np.float32).astype(np.float64)
-    single[random.random(5_000) < 0.3] = np.nan
+    single[1:-1][random.random(4_998) < 0.3] = np.nan
     series = SstSeries(single, np.datetime64("1999-02-24T00:00:00"), DAILY)
     whole = Period(np.datetime64("1999-02-24"), np.datetime64("2012-11-01"))
     percentiles: tuple[Kind | float, ...] = ("marine_heatwave", "marine_cold_spell", 33.3)

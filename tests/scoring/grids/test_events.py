@@ -130,7 +130,7 @@ def test_land_and_cells_without_a_baseline_are_missing(netcdf: Path) -> None:
         assert np.isfinite(stored["event_bleaching_now"].values[2, :2]).all()
         assert np.isnan(stored["event_bleaching_now"].values[2, 2])
     summary = json.loads(netcdf.with_name("out.nc.summary.json").read_text())
-    assert [why.split(":")[0] for why in summary["events_not_judged"]] == ["heatwave", "cold spell"]
+    assert [why.split(":")[0] for why in summary["events_not_judged"]] == ["heatwave", "cold spell", "heat"]
     assert set(summary["events_not_judged"].values()) == {1}
 
 
