@@ -36,6 +36,7 @@ class Chosen:
         by: ``own_past`` if the backtest on the series decided; ``held_out_seas`` if that is too short.
         origins: number of past forecasts in the backtest.
         rmse: RMSE of each candidate over the requested leads, °C, by name; empty without a backtest.
+        rmse_by_lead: RMSE of the same candidates at each lead, °C ``(horizon,)``, by name.
         since: first time that a past forecast started from; None without a backtest.
         weights: of the members of a mixture at each lead, ``(horizon,)``, by name; empty if one model forecasts.
     """
@@ -44,6 +45,7 @@ class Chosen:
     origins: int
     rmse: dict[str, float]
     since: np.datetime64 | None = None
+    rmse_by_lead: Mapping[str, Floats] = field(default_factory=dict, compare=False)
     weights: Mapping[str, Floats] = field(default_factory=dict, compare=False)
 
 

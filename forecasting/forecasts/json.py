@@ -102,10 +102,12 @@ def _blank(
 def _chosen(chosen: Chosen, units: Units) -> bytes:
     degree = float(from_celsius(1.0, units) - from_celsius(0.0, units))
     rmse = {name: round(value * degree, 6) for name, value in chosen.rmse.items()}
+    by_lead = {name: np.round(row * degree, 4).tolist() for name, row in chosen.rmse_by_lead.items()}
     since = {} if chosen.since is None else {"since": iso(chosen.since)}
     weights = {name: [round(weight, 3) for weight in row.tolist()] for name, row in chosen.weights.items()}
-    mixture = {"weights": weights} if weights else {}
-    return b'"chosen":%s,' % dumps({"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **since, **mixture})
+    optional = {"rmse_by_lead": by_lead, "weights": weights}
+    more = since | {name: values for name, values in optional.items() if values}
+    return b'"chosen":%s,' % dumps({"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **more})
 
 
 def _usual(usual: Usual, units: Units) -> bytes:

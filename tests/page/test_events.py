@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from math import floor
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -14,7 +13,6 @@ from playwright.sync_api import Locator, Page, Request, expect
 from tests.page.browser import LOOKS, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop_file, dropped, open_options
-from tests.page.snippets import run_curl, run_python
 
 YEARS: Final = 4400
 """Days of a series that is long enough for a baseline."""
@@ -139,12 +137,6 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     )
 
 
-def test_the_snippets_ask_for_the_events_too(heatwave: Page, tmp_path: Path) -> None:
-    (tmp_path / "pier.csv").write_text(HEATWAVE)
-    for printed in (run_curl(heatwave, tmp_path), run_python(heatwave, tmp_path)):
-        assert [active.lower() for active in re.findall(r".active.: ?(\w+)", printed)] == ["true", "false"]
-
-
 @pytest.mark.parametrize(
     ("last", "sentence"),
     [
@@ -243,23 +235,6 @@ def test_limits_are_asked_in_steps_of_the_series(opened: Opened, step: str) -> N
     expect(form.locator(".answer")).to_contain_text(f"likely: three {step}s in a row above 13 °C")
 
 
-def test_heat_stress_is_shown_in_the_tropics_and_on_request_elsewhere(opened: Opened) -> None:
-    _, page = opened(sea(position="12.5,-70"), "events=off")
-    stress = page.locator(".stress")
-    expect(stress).to_have_text(re.compile(r"^No heat stress on corals, and none likely by 14 March 2022\."))
-    toggle = open_options(page).get_by_role("checkbox", name="Heat stress")
-    expect(toggle).to_be_checked()
-    toggle.press("Space")
-    expect(stress).to_have_count(0)
-    assert "stress=off" in page.url
-
-
-def test_heat_stress_without_a_usual_temperature_says_what_it_needs(opened: Opened) -> None:
-    _, page = opened(daily(120), "stress=on")
-    expect(page.locator(".events")).to_contain_text("Heat stress: ")
-    expect(page.locator(".stress")).to_have_count(0)
-
-
 def test_another_horizon_does_not_ask_for_the_events_again(opened: Opened) -> None:
     _, page = opened(HEATWAVE)
     asked: list[str] = []
@@ -279,7 +254,7 @@ def test_another_horizon_does_not_ask_for_the_events_again(opened: Opened) -> No
 
 
 def test_events_are_accessible_and_fit_the_width(opened: Opened) -> None:
-    visit, page = opened(HEATWAVE, "stress=on&limit=above:17:3:10")
+    visit, page = opened(HEATWAVE, "limit=above:17:3:10")
     visit.settle()
     page.get_by_text("Heatwaves as tables").click()
     for width, scheme in LOOKS:

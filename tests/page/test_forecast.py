@@ -10,9 +10,8 @@ from playwright.sync_api import Route, expect
 
 from service.settings import Settings
 from tests.conftest import ROOT
-from tests.page.conftest import Shown, Visitor
+from tests.page.conftest import Visitor
 from tests.page.files import open_options
-from tests.page.snippets import run_curl, run_python
 from tests.page.titles import title_of
 from tests.serving import serve
 
@@ -126,15 +125,6 @@ def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Vi
     page = visitor(warmed).open("place/sea/nino12")
     expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
     expect(page.get_by_text("Not calibrated:")).to_have_count(0)
-
-
-def test_the_snippets_return_the_same_values(shown: Shown) -> None:
-    page = shown("place/sea/nino12?model=gru&horizon=2").page
-    second = page.get_by_role("table").get_by_role("row").nth(2)
-    for printed in (run_curl(page), run_python(page).replace("'", '"')):
-        assert '"nino12-gru"' in printed
-        (values,) = re.findall(r'"sst": ?\[(.*?)\]', printed)
-        expect(second).to_contain_text(f"{float(values.split(',')[1]):.2f}")
 
 
 def test_the_forecast_downloads_as_csv(visitor: Visitor, url: str) -> None:

@@ -95,9 +95,7 @@ def test_a_printed_station_shows_its_whole_chart(opened: Opened) -> None:
     assert drawing["x"] + drawing["width"] <= around["x"] + around["width"] <= 688
 
 
-def test_a_station_has_its_errors_its_events_and_their_alerts_and_a_picture_to_embed(
-    opened: Opened, stations: str
-) -> None:
+def test_a_station_has_its_errors_its_alerts_and_a_picture_to_embed(opened: Opened, stations: str) -> None:
     visit, page = opened("reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
     record = page.locator(".accuracy")
@@ -105,13 +103,6 @@ def test_a_station_has_its_errors_its_events_and_their_alerts_and_a_picture_to_e
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(record).to_contain_text(f"Only {first['n']} forecasts can be checked so far")
     expect(record.locator(".verdict")).to_contain_text(f"typically off by {issued['rmse']:.2f}")
-
-    # How often the event happened, by forecast probability.
-    (group,) = next(event for event in answer["events"] if event["name"] == "Warm water")["reliability"]
-    expect(record.get_by_role("columnheader", name="90–100%")).to_be_visible()
-    row = record.get_by_role("row").filter(has_text="Warm water").first
-    expect(row).to_contain_text(f"{group['n']} of {group['n']}")
-    expect(row).to_contain_text("1 day")
 
     start = TODAY - timedelta(days=47)
     card = page.locator("section.card").filter(has=page.get_by_role("heading", name="Alerts"))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -202,13 +203,14 @@ class PastErrors:
     @cached_property
     def rmse(self) -> dict[str, float]:
         """RMSE over the leads of each candidate, °C, by name; only of those with as many origins as decide."""
-        enough = self._counts.min(axis=1) >= min(MIN_ORIGINS, max(self.origins, 1))
         mean_squares = self._squares.sum(axis=(1, 2)) / np.maximum(self._counts.sum(axis=1), 1)
-        return {
-            name: math.sqrt(square)
-            for name, square, known in zip(self.names, mean_squares.tolist(), enough.tolist(), strict=True)
-            if known
-        }
+        return dict(compress(zip(self.names, np.sqrt(mean_squares).tolist(), strict=True), self._enough))
+
+    @cached_property
+    def rmse_by_lead(self) -> dict[str, Floats]:
+        """RMSE of the candidates of :attr:`rmse` at each lead, °C ``(leads,)``, by name."""
+        rmse = np.sqrt(self._squares.sum(axis=1) / np.maximum(self._counts, 1))
+        return dict(compress(zip(self.names, rmse, strict=True), self._enough))
 
     def skill(self) -> PastSkill:
         """Return the RMSE of all candidates relative to persistence, and how much it rests on."""
@@ -275,6 +277,12 @@ class PastErrors:
     @cached_property
     def _persistence(self) -> int:
         return self.names.index("persistence")
+
+    @cached_property
+    def _enough(self) -> Bools:
+        """Whether a candidate has as many origins as decide, ``(candidates,)``."""
+        enough: Bools = self._counts.min(axis=1) >= min(MIN_ORIGINS, max(self.origins, 1))
+        return enough
 
     @cached_property
     def _known(self) -> Bools:

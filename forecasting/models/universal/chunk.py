@@ -615,14 +615,15 @@ class _Chunk:
         """Return why ``model`` forecasts, where the caller named none."""
         if not backtest.origins:
             return _HELD_OUT
-        rmse, weights = backtest.rmse, dict[str, Floats]()
+        rmse, by_lead, weights = backtest.rmse, backtest.rmse_by_lead, dict[str, Floats]()
         if model == MIXTURE and self._mixture is not None:
             members = self._mixture.weights[:, index, self._leads(index)]
             weights = {name: row for name, row in zip(self._candidates, members, strict=True) if row.max() > _SHOWN}
         else:
             rmse = {name: value for name, value in rmse.items() if name != MIXTURE}
+            by_lead = {name: values for name, values in by_lead.items() if name != MIXTURE}
         by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"
-        return Chosen(by, backtest.origins, rmse, self._since(index), weights)
+        return Chosen(by, backtest.origins, rmse, self._since(index), by_lead, weights)
 
     def _leads(self, index: int) -> slice:
         first = int(self.contexts.missing_after[index])

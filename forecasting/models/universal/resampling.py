@@ -345,10 +345,13 @@ class Resampled:
             observed = self.sent.times[-1 - self.missing_after]
             warnings = (*warnings, late_warning(observed, self.missing_after, self.sent.step))
         chosen = forecast.chosen
-        if chosen is not None and chosen.weights:
+        if chosen is not None:
             known = np.arange(1, len(forecast.sst) + 1)
-            weights = {name: np.interp(leads, known, row)[ahead] for name, row in chosen.weights.items()}
-            chosen = replace(chosen, weights=weights)
+            rmse, weights = (
+                {name: np.interp(leads, known, row)[ahead] for name, row in rows.items()}
+                for rows in (chosen.rmse_by_lead, chosen.weights)
+            )
+            chosen = replace(chosen, rmse_by_lead=rmse, weights=weights)
         return replace(
             forecast,
             times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),

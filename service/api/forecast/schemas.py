@@ -298,6 +298,12 @@ class ModelChoice(BaseModel):
         description="The RMSE of each candidate over the requested leads; of the mixture, with the weights that were "
         "learned from these forecasts."
     )
+    rmse_by_lead: dict[str, list[float]] | None = Field(
+        default=None,
+        description="The RMSE of the same candidates at each step ahead; interpolated if the series has another step "
+        "than the release. Absent without past forecasts.",
+        examples=[{"mixture": [0.21, 0.34], "persistence": [0.25, 0.43]}],
+    )
     weights: dict[str, list[float]] | None = Field(
         default=None,
         description="The weight of each member of the mixture at each step ahead; absent if one model forecasts.",

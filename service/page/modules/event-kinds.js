@@ -29,19 +29,10 @@ export const CATEGORIES = ["Moderate", "Strong", "Severe", "Extreme"];
 const MIN_YEARS = 10;
 const YEAR_MS = 365.25 * 86_400_000;
 
-/** Between these latitudes corals build reefs, so that heat stress is shown without asking. */
-const REEF_LATITUDE = 35;
-
 /** The kind that the URL names; null for none. */
 export function chosenKind() {
   const { events } = readState();
   return events === "off" ? null : (KINDS.find(({ option }) => option === events) ?? KINDS[0]);
-}
-
-/** Whether to show heat stress on corals: as the URL says, or else where there may be reefs. @param {import("./position-fields.js").Position | null} position */
-export function showsHeatStress(position) {
-  const { stress } = readState();
-  return stress ? stress === "on" : position !== null && Math.abs(position.latitude) <= REEF_LATITUDE;
 }
 
 /** The years from the first observation to the last. @param {import("./forecast-chart.js").History} history */

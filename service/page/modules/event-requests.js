@@ -16,8 +16,6 @@ import { milliseconds } from "./times.js";
  * @property {any[]} events entries of the answer, in the order of the request
  */
 
-const HEAT_STRESS = { name: "heat stress", kind: "degree_heating_weeks" };
-
 /**
  * Ask for the forecast of events.
  * @param {Place} place @param {Choice} choice @param {any[]} events as POST /forecast takes them @param {number} horizon in steps @param {AbortSignal} signal
@@ -45,7 +43,7 @@ export function eventLoader(place, signal) {
   const past = Object.fromEntries(KINDS.map(({ kind }) => [kind, onceFor(signal)]));
   const keyOf = (/** @type {Choice} */ { model, release, position }, /** @type {any[]} */ ...rest) => JSON.stringify([model, release, position, ...rest]);
   return {
-    ahead: (choice) => ahead(keyOf(choice), (stop) => forecastEvents(place, choice, [...marine, HEAT_STRESS], choice.maxHorizon, stop)),
+    ahead: (choice) => ahead(keyOf(choice), (stop) => forecastEvents(place, choice, marine, choice.maxHorizon, stop)),
     single: (choice, event, horizon) => single(keyOf(choice, event, horizon), (stop) => forecastEvents(place, choice, [event], horizon, stop)),
     past: (kind) => past[kind.kind](kind.kind, (stop) => loadPast(place, kind, stop)),
   };
@@ -88,11 +86,6 @@ function baselineOf({ baseline }) {
 /** The entry with a name. @param {EventForecasts} forecasts @param {string} name */
 export function eventNamed({ events }, name) {
   return events.find((event) => event.name === name) ?? { name, error: "" };
-}
-
-/** The entry of heat stress. @param {EventForecasts} forecasts */
-export function heatStressOf(forecasts) {
-  return eventNamed(forecasts, HEAT_STRESS.name);
 }
 
 const DAY_MS = 86_400_000;

@@ -1,16 +1,15 @@
 // @ts-check
-/** Marine heatwaves and cold spells of the user's series: a sentence, the bands and the strip in the chart, tables, and heat stress. */
+/** Marine heatwaves and cold spells of the user's series: a sentence, the bands and the strip in the chart, tables. */
 
 import { updateState } from "./address.js";
 import { toggleGroup } from "./controls.js";
 import { inUnit, unit } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
-import { CATEGORIES, chosenKind, KINDS, marineEvents, showsHeatStress, whatIsMissing } from "./event-kinds.js";
+import { CATEGORIES, chosenKind, KINDS, marineEvents, whatIsMissing } from "./event-kinds.js";
 import { categoryColour, CURVES, eventOverlay, likeliestCategory } from "./event-overlay.js";
-import { eventNamed, heatStressOf } from "./event-requests.js";
+import { eventNamed } from "./event-requests.js";
 import { errorText, eventDetail, eventSentence, shortPercent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { heatStressLine } from "./heat-stress.js";
 import { fixed, formatCount } from "./numbers.js";
 import { capitalised, sentence } from "./sentence.js";
 import { dashArray, svg } from "./svg.js";
@@ -32,7 +31,7 @@ const WARNINGS = {
  * @property {Element} line a sentence on the state of the event, for the opening
  * @property {import("./forecast-card.js").EventsOnChart | undefined} chart what is drawn; undefined without a baseline
  * @property {import("./dom.js").Child[]} controls
- * @property {Element} below what is below the controls: tables, heat stress
+ * @property {Element} below what is below the controls: tables
  * @property {Element} notice warnings
  * @property {(leads: string[]) => Promise<unknown>} show loads and shows events; leads: times of the chart
  * @property {() => string} sentence what the line says now; empty without an event to speak of
@@ -43,7 +42,7 @@ const WARNINGS = {
  */
 export function eventView(place, choice, loader, signal) {
   const { history } = place;
-  const boxes = { line: h("div", { class: "event-line" }), legend: h("div", { class: "row legend events" }), tables: h("div", {}), stress: h("div", {}), notice: h("div", { class: "stack" }) };
+  const boxes = { line: h("div", { class: "event-line" }), legend: h("div", { class: "row legend events" }), tables: h("div", {}), notice: h("div", { class: "stack" }) };
   const isLong = marineEvents(place).length > 0;
   const nextSignal = latestOnly(signal);
   /** @type {import("./event-overlay.js").Overlay | null} */
@@ -78,25 +77,15 @@ export function eventView(place, choice, loader, signal) {
       if (!current.aborted) boxes.line.removeAttribute("aria-busy");
     }
   };
-  const showStress = async () => {
-    if (!showsHeatStress(choice.position)) return fill(boxes.stress);
-    try {
-      const ahead = await loader.ahead(choice);
-      if (!signal.aborted && showsHeatStress(choice.position)) fill(boxes.stress, heatStressLine(heatStressOf(ahead), ahead.timestamps, new Date()));
-    } catch (error) {
-      if (!signal.aborted) fill(boxes.stress, h("p", { class: "note" }, `Heat stress could not be computed: ${errorText(error)}`));
-    }
-  };
-  const isDaily = history.step === "day";
   return {
     line: boxes.line,
     chart: isLong ? { overlay: () => overlay, connect: (listener) => (redraw = listener), history: SHOWN_DAYS, replacesReferences: Boolean(chosenKind()), legend: boxes.legend } : undefined,
-    controls: isDaily ? [isLong && kindField(() => showKind().then(() => announce(sentenceIn(boxes.line)))), stressField(choice, showStress)] : [],
-    below: h("div", { class: "events" }, isDaily && !isLong && h("p", { class: "note" }, whatIsMissing(history)), boxes.stress, boxes.tables),
+    controls: isLong ? [kindField(() => showKind().then(() => announce(sentenceIn(boxes.line))))] : [],
+    below: h("div", { class: "events" }, history.step === "day" && !isLong && h("p", { class: "note" }, whatIsMissing(history)), boxes.tables),
     notice: boxes.notice,
     show: (times) => {
       leads = times;
-      return Promise.all([isLong && showKind(), isDaily && showStress()]);
+      return isLong ? showKind() : Promise.resolve();
     },
     sentence: () => sentenceIn(boxes.line),
   };
@@ -121,15 +110,6 @@ function kindField(show) {
     show();
   };
   return toggleGroup("Events", options, [chosenKind()?.option ?? "off"], change, { single: true });
-}
-
-/** @param {import("./place.js").Choice} choice @param {() => void} show */
-function stressField({ position }, show) {
-  const change = (/** @type {string[]} */ selection) => {
-    updateState({ stress: selection.length ? "on" : "off" });
-    show();
-  };
-  return toggleGroup("Corals", [{ value: "on", text: "Heat stress" }], showsHeatStress(position) ? ["on"] : [], change);
 }
 
 /** What a reader should know about the events; null for nothing. @param {import("./event-kinds.js").Kind} kind @param {import("./event-requests.js").EventDays} days @param {any} outcome */

@@ -39,17 +39,6 @@ export async function readFile({ name, blob }, params, signal) {
   }
 }
 
-/**
- * Check the series of a file against the forecasts made before each value.
- * @param {FileContent} file @param {Record<string, string | undefined>} params of the request that read it @param {string} id of the series @param {AbortSignal} signal
- * @returns {Promise<{problem: string | null, flags: number[], suspects: import("./flags.js").Suspects}>}
- * @throws {ApiError} if the service does not answer
- */
-export async function checkFile({ blob }, params, id, signal) {
-  const { checks } = await postFile(withQuery("/series", { ...params, check: "true" }), blob, signal);
-  return checks.find((/** @type {any} */ check) => check.id === id);
-}
-
 /** A sentence with request parameters replaced by their labels on the page. @param {string} text */
 export function pageSentence(text) {
   return sentence(text.replaceAll(/\b([a-z_]+)=(\S*)/g, (match, name, value) => (OPTION_NAMES.includes(name) ? `“${optionLabel(name)}”${value ? `: ${value}` : ""}` : match)));

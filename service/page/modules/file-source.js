@@ -6,31 +6,29 @@ import { ApiError, postJson } from "./api.js";
 import { selectField, takeFocus } from "./controls.js";
 import { horizonAt, loadReleases, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
-import { marineEvents } from "./event-kinds.js";
 import { withPosition } from "./event-requests.js";
-import { fileBacktest, placeBacktest } from "./file-accuracy.js";
-import { checkFile, pageSentence, readFile, readingParams } from "./file-reader.js";
+import { pageSentence, readFile, readingParams } from "./file-reader.js";
 import { refusalNotice } from "./file-refusal.js";
-import { fileSummaryCard } from "./file-summary.js";
+import { readingCard } from "./file-summary.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { fileCard } from "./keep-form.js";
 import { keepFile, keptFile } from "./kept-file.js";
 import { CELLS, modelTitle } from "./models.js";
-import { isArchive, noPlace } from "./place-sentence.js";
-import { placeTrainingCard, reasonToTrain } from "./place-training.js";
+import { formatCount } from "./numbers.js";
+import { rowsByLead } from "./place-accuracy.js";
+import { isArchive, noPlace, toldLead } from "./place-sentence.js";
 import { clearPosition, positionFields, positionOf } from "./position-fields.js";
 import { readingOptions } from "./reading-options.js";
 import { sentence } from "./sentence.js";
 import { timestampsOf } from "./series-times.js";
-import { codeCard } from "./share.js";
-import { fileSnippets } from "./snippets.js";
 import { latestOnly, runTask } from "./task.js";
-import { found, leaveOutButton, withoutSuspects } from "./value-check.js";
+import { formatPeriod, formatTime } from "./times.js";
 
 /**
  * @typedef {import("./place.js").Place} Place
  * @typedef {import("./place.js").Choice} Choice
  * @typedef {(box: HTMLElement, place: Place, signal: AbortSignal) => void} Show
+ * @typedef {Omit<import("./place-accuracy.js").Accuracy, "model">} Backtest
  *
  * @typedef {object} Opened a file and how it was read
  * @property {import("./file-reader.js").FileContent} file
@@ -41,11 +39,10 @@ import { found, leaveOutButton, withoutSuspects } from "./value-check.js";
  * @property {Show} show
  */
 
-/** Larger files are sent a second time only on request: 1 MB. */
-const CHECKED_BYTES = 1_000_000;
-
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
-const SUSPECT = "suspect_value";
+
+/** A comparison over more values takes long. */
+const MAX_COMPARED_VALUES = 3_000;
 
 /** @param {HTMLElement} box @param {string} _ @param {AbortSignal} signal @param {Show} show */
 export function open(box, _, signal, show) {
@@ -83,7 +80,7 @@ function unread({ file, reread }, notice) {
   return [h("div", { class: "intro" }, h("h1", {}, file.name)), notice, fileCard(file, null, readingOptions(reread))];
 }
 
-/** @param {HTMLElement} box @param {Opened} opened @param {AbortSignal} signal */
+/** Show one series of the file, with a choice if there are several. @param {HTMLElement} box @param {Opened} opened @param {AbortSignal} signal */
 function showReading(box, opened, signal) {
   const { file, reading, reread } = opened;
   const stations = reading.stations.filter((/** @type {any} */ station) => reading.series.some((/** @type {any} */ series) => series.id === station.id));
@@ -91,30 +88,16 @@ function showReading(box, opened, signal) {
   if (!stations.length) return fill(box, unread(opened, problem));
   const content = h("div", { class: "stack place" });
   const nextSignal = latestOnly(signal);
-  const byId = (/** @type {string | undefined} */ id) => stations.find((/** @type {any} */ station) => station.id === id);
-  const { station } = readState();
-  const initial = byId(station) ?? stations[0];
-  const unknown = h("div", {}, station && station !== initial.id && missing(`No station ${station} in ${file.name}`, `The forecast below is for ${initial.name ?? "the only series in the file"}.`));
-  const showStation = (/** @type {string} */ id) => new FilePlace(content, opened, byId(id), nextSignal()).show();
+  const selected = () => stations.find((/** @type {any} */ { id }) => id === readState().station) ?? stations[0];
+  const showSelected = () => opened.show(content, filePlace(content, opened, selected(), showSelected), nextSignal());
   const select = (/** @type {string} */ id) => {
     updateState({ station: id, from: null, to: null }, { step: true });
     clearPosition();
-    fill(unknown);
-    showStation(id);
+    showSelected();
   };
-  fill(box, stations.length > 1 && stationField(stations, initial, select), unknown, problem, content);
-  showStation(initial.id);
-}
-
-/** @param {any[]} stations @param {any} selected @param {(id: string) => void} select */
-function stationField(stations, selected, select) {
-  const options = stations.map((station) => ({ value: station.id, text: station.name ?? station.id }));
-  return h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected.id, select));
-}
-
-/** A notice that something in the URL does not exist. @param {string} heading @param {string} [text] */
-function missing(heading, text) {
-  return h("div", { class: "notice error", role: "alert" }, h("h2", {}, heading), text && h("p", {}, text));
+  const options = stations.map((/** @type {any} */ { id, name }) => ({ value: id, text: name ?? id }));
+  fill(box, options.length > 1 && h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected().id, select)), problem, content);
+  showSelected();
 }
 
 /** The stations that could not be read, and why; null if all were. @param {string} fileName @param {any} reading @param {() => void} reread */
@@ -130,186 +113,137 @@ function problemNotice(fileName, reading, reread) {
   return refusalNotice({ title, problems, choices, excerpt: null, partly: !nothingRead }, reread);
 }
 
-/** A station of the file as a place. */
-class FilePlace {
-  /** @param {HTMLElement} box @param {Opened} opened @param {any} station an entry of the response of POST /series @param {AbortSignal} signal */
-  constructor(box, opened, station, signal) {
-    const { reading, releases, params } = opened;
-    const of = (/** @type {any[]} */ items) => items.find(({ id }) => id === station.id) ?? null;
-    this.box = box;
-    this.opened = opened;
-    this.station = station;
-    this.nextSignal = latestOnly(signal);
-    this.whole = of(reading.series);
-    this.flagged = of(reading.flagged);
-    this.params = reading.stations.length > 1 ? { ...params, station: station.name } : params;
-    const accepted = station.forecast.filter((/** @type {any} */ use) => use.problem === null).map((/** @type {any} */ use) => use.dataset);
-    this.places = releases.places.filter(({ name }) => accepted.includes(name));
-    this.universal = universalFor(releases.universal, this.whole.step);
-  }
-
-  /** Show it, perhaps without values that look implausible. @param {import("./flags.js").Suspects | null} [leftOut] */
-  show(leftOut = null) {
-    const { opened, box } = this;
-    const signal = this.nextSignal();
-    const { start, step, values } = this.whole;
-    this.series = leftOut ? withoutSuspects(this.whole, timestampsOf(start, step, values.length), leftOut) : this.whole;
-    this.history = { step, timestamps: timestampsOf(this.series.start, step, this.series.values.length), values: this.series.values };
-    const leaveOut = (/** @type {import("./flags.js").Suspects | null} */ suspects) => {
-      this.show(suspects);
-      // The button that was pressed is gone, and the forecast is above it.
-      document.getElementById("main")?.focus();
-      scrollTo(0, 0);
-    };
-    const atOnce = opened.file.blob.size <= CHECKED_BYTES;
-    /** What the check found. @type {Promise<{suspects: import("./flags.js").Suspects}> | null} */
-    this.checked = null;
-    const check = (/** @type {AbortSignal} */ stop) => (this.checked = checkFile(opened.file, opened.params, this.station.id, stop));
-    this.leaveOut = leaveOut;
-    this.summary = fileSummaryCard({ format: opened.reading.format, station: this.station, series: this.series, history: this.history, flagged: this.flagged, checking: { leftOut, atOnce, check, leaveOut } }, signal);
-    opened.show(box, this.place(signal), signal);
-  }
-
-  /** @param {AbortSignal} signal @returns {Place} */
-  place(signal) {
-    const { series, history, opened, station } = this;
-    const { step, timestamps, values } = history;
-    const last = values.findLastIndex((/** @type {number | null} */ value) => value !== null);
-    const network = this.places.find(({ name }) => name === readState().release) ?? null;
-    const release = network ?? this.universal;
-    const cells = network ? network.models.map(({ cell }) => cell) : CELLS;
-    const all = cells.length > 1 ? [{ value: "all", text: cells.length === 3 ? "All three" : "All" }] : [];
-    const maxHorizon = release ? horizonAt(release, step) : 1;
-    return {
-      kind: "file",
-      id: station.id,
-      title: series.id === "0" ? opened.file.name : (station.name ?? series.id),
-      get position() {
-        return network ? null : positionOf(series);
-      },
-      history,
-      newest: { time: timestamps[last], value: /** @type {number} */ (values[last]), usual: null, years: null, isSuspect: false },
-      knowsUsual: true,
-      isArchive: isArchive(timestamps[last], new Date()),
-      series,
-      release: network?.name ?? null,
-      baseline: null,
-      models: [{ value: "best", text: network ? `Chosen (${modelTitle(network.best.cell)})` : "Chosen" }, ...cells.map((value) => ({ value, text: modelTitle(value) })), ...all],
-      levels: release?.best.levels ?? [],
-      maxHorizon,
-      usualHorizon: Math.ceil(maxHorizon / 2),
-      options: (refresh) => this.options(network, refresh),
-      more: [this.summary, fileCard(opened.file, { series, params: this.params, title: station.name ?? opened.file.name }, readingOptions(opened.reread))],
-      forecast: (choice, stop) => this.forecast(choice, network, stop, signal),
-    };
-  }
-
-  /** The choice of networks, and the position. @param {import("./datasets.js").Dataset | null} network @param {() => void} refresh */
-  options(network, refresh) {
-    const { universal, places, series } = this;
-    const change = (/** @type {string} */ name) => {
-      updateState({ release: name || null, horizon: null, from: null, to: null });
-      this.show();
-      takeFocus(this.box.querySelector(".networks") ?? this.box);
-    };
-    const choices = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
-    const text = network
-      ? `These networks ${network.best.imported ? "were imported for" : "were trained on"} one place, ${network.title}, which may be quite unlike yours.`
-      : "These networks were trained on simulated and real seas and take any series at its own step. By default, networks and simple forecasts are mixed by how right they were on your series.";
-    this.position = positionFields(series, refresh);
+/**
+ * A station of the file as a place.
+ * @param {HTMLElement} box that shows it @param {Opened} opened @param {any} station an entry of the response of POST /series @param {() => void} again shows it again
+ * @returns {Place}
+ */
+function filePlace(box, { file, params, reading, releases, reread }, station, again) {
+  const series = reading.series.find((/** @type {any} */ { id }) => id === station.id);
+  const { step, values } = series;
+  const history = { step, timestamps: timestampsOf(series.start, step, values.length), values };
+  const last = values.findLastIndex((/** @type {number | null} */ value) => value !== null);
+  const accepted = station.forecast.filter((/** @type {any} */ use) => use.problem === null).map((/** @type {any} */ use) => use.dataset);
+  const places = releases.places.filter(({ name }) => accepted.includes(name));
+  const network = places.find(({ name }) => name === readState().release) ?? null;
+  const universal = universalFor(releases.universal, step);
+  const release = network ?? universal;
+  const cells = network ? network.models.map(({ cell }) => cell) : CELLS;
+  const all = cells.length > 1 ? [{ value: "all", text: cells.length === 3 ? "All three" : "All" }] : [];
+  const maxHorizon = release ? horizonAt(release, step) : 1;
+  const title = series.id === "0" ? file.name : (station.name ?? series.id);
+  /** @type {import("./position-fields.js").Picker | null} */
+  let position = null;
+  const options = (/** @type {() => void} */ refresh) => {
+    position = network ? null : positionFields(series, refresh);
     return [
-      places.length > 0 && h("div", { class: "controls networks" }, selectField("Networks for", choices, network?.name ?? "", change)),
-      !network && this.position.element,
-      h("p", { class: "note" }, text),
+      places.length > 0 && networksField(places, network, universal, () => {
+        again();
+        takeFocus(box.querySelector(".networks") ?? box);
+      }),
+      position?.element,
+      h("p", { class: "note" }, aboutNetworks(network)),
     ];
-  }
+  };
+  return {
+    kind: "file",
+    id: station.id,
+    title,
+    get position() {
+      return network ? null : positionOf(series);
+    },
+    history,
+    newest: { time: history.timestamps[last], value: values[last], usual: null, years: null, isSuspect: false },
+    knowsUsual: true,
+    isArchive: isArchive(history.timestamps[last], new Date()),
+    series,
+    release: network?.name ?? null,
+    baseline: null,
+    models: [{ value: "best", text: network ? `Chosen (${modelTitle(network.best.cell)})` : "Chosen" }, ...cells.map((value) => ({ value, text: modelTitle(value) })), ...all],
+    levels: release?.best.levels ?? [],
+    maxHorizon,
+    usualHorizon: Math.ceil(maxHorizon / 2),
+    options,
+    more: [
+      readingCard({ format: reading.format, station, series }),
+      fileCard(file, { series, params: reading.stations.length > 1 ? { ...params, station: station.name } : params, title: station.name ?? file.name }, readingOptions(reread)),
+    ],
+    forecast: async (choice, stop) => {
+      const forecasted = await forecastFile({ file, series, history, network }, choice, stop);
+      const problem = forecasted.forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
+      position?.setProblem(problem ? sentence(problem.message) : null);
+      return { ...forecasted, notices: [readingWarnings(station)] };
+    },
+  };
+}
 
-  /**
-   * @param {Choice} choice @param {import("./datasets.js").Dataset | null} network @param {AbortSignal} stop @param {AbortSignal} signal
-   * @returns {Promise<import("./place.js").Forecasted>}
-   */
-  async forecast(choice, network, stop, signal) {
-    const { series, history, opened } = this;
-    const { model, horizon, levels } = choice;
-    const body = { ...(network ? { dataset: network.name } : {}), model, horizon, levels };
-    const ask = async (/** @type {any} */ changes = {}, asked = series) => {
-      const forecasts = forecastsOf(await postJson("/forecast", { ...body, ...changes, series: [withPosition(asked, choice)] }, stop), 0);
-      const failed = forecasts.find((/** @type {any} */ forecast) => forecast.error);
-      if (failed) throw Object.assign(new ApiError(failed.error, 422), { heading: `Cannot forecast ${opened.file.name}` });
-      return forecasts;
-    };
-    const asked = ask();
-    const upTo = (/** @type {number} */ steps) => (model === "best" && steps === horizon ? asked : ask({ model: "best", horizon: steps, levels: [] }));
-    const [forecasts, backtest] = await Promise.all([asked, network ? placeBacktest(withPosition(series, choice), history, network, stop) : fileBacktest(upTo, choice, history)]);
-    const rmse = (/** @type {any} */ { model: name }) => backtest.rows.at(-1)?.rmse[name] ?? Infinity;
-    const [shown] = [...forecasts].sort((a, b) => rmse(a) - rmse(b));
-    const still = shown.weather?.used.length ? await ask({}, { ...series, weather: undefined }) : [];
-    this.position?.setProblem(positionProblem(forecasts));
-    const accuracy = { ...backtest, model: shown.model };
-    // The card of the file says why a check failed.
-    const checked = await this.checked?.catch(() => null);
-    return {
-      forecasts,
-      shown,
-      accuracy,
-      without: (still.find((/** @type {any} */ other) => other.model === shown.model) ?? still[0])?.sst ?? null,
-      notices: [this.unusedRelease(network), this.suspectNotice(forecasts, checked?.suspects), readingWarnings(this.station)],
-      after: [this.training(choice, network, accuracy, signal), codeCard(fileSnippets(opened.file, this.params, { ...body, events: marineEvents({ history, baseline: null }) }, enteredPosition(series, choice)))],
-    };
-  }
+/** The choice of networks. @param {import("./datasets.js").Dataset[]} places @param {import("./datasets.js").Dataset | null} network @param {import("./datasets.js").Dataset | null} universal @param {() => void} show */
+function networksField(places, network, universal, show) {
+  const choices = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
+  const change = (/** @type {string} */ name) => {
+    updateState({ release: name || null, horizon: null, from: null, to: null });
+    show();
+  };
+  return h("div", { class: "controls networks" }, selectField("Networks for", choices, network?.name ?? "", change));
+}
 
-  /** A notice that the release in the URL is not the one that forecasts; null if it is. @param {import("./datasets.js").Dataset | null} network */
-  unusedRelease(network) {
-    const { places, universal } = this.opened.releases;
-    const { release } = readState();
-    if (!release || network || release === this.universal?.name) return null;
-    const exists = [...places, ...universal].some(({ name }) => name === release);
-    return missing(exists ? `The networks of ${release} do not forecast this series` : `No release ${release}`, this.universal ? `The forecast below is from ${this.universal.name}.` : "");
-  }
+/** @param {import("./datasets.js").Dataset | null} network */
+function aboutNetworks(network) {
+  if (network) return `These networks ${network.best.imported ? "were imported for" : "were trained on"} one place, ${network.title}, which may be quite unlike yours.`;
+  return ["These networks were trained on simulated and real seas and take any series at its own step. By default, networks and simple forecasts are mixed by how right they were on your series. With years of readings, you can also ", h("a", { href: "/manual/guides/train" }, "train networks on them"), "."];
+}
 
-  /** A warning of values that look implausible, above all of the last one, which decides the whole forecast; null if there are none. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {import("./flags.js").Suspects} [suspects] */
-  suspectNotice(forecasts, suspects) {
-    const warning = forecasts[0].warnings.find(({ code }) => code === SUSPECT);
-    const count = suspects?.timestamps.length ?? 0;
-    if (!warning && !count) return null;
-    const goToCheck = () => {
-      const check = /** @type {HTMLElement} */ (this.summary?.querySelector(".value-check button"));
-      check.focus({ preventScroll: true });
-      check.scrollIntoView({ block: "center" });
-    };
-    const heading = warning ? "This forecast starts from an implausible value" : "Is this right?";
-    const text = suspects && count ? found(suspects, this.whole.step) : sentence(warning?.message ?? "");
-    const leave = suspects && count > 0 && leaveOutButton(suspects, (/** @type {import("./flags.js").Suspects} */ left) => this.leaveOut?.(left));
-    const buttons = [leave, h("button", { type: "button", class: "plain", click: goToCheck }, "See it in the file")];
-    return h("div", { class: "notice warning" }, h("h2", {}, heading), h("p", {}, text), h("div", { class: "row" }, buttons));
-  }
+/**
+ * @param {{file: import("./file-reader.js").FileContent, series: any, history: import("./forecast-chart.js").History, network: import("./datasets.js").Dataset | null}} of
+ * @param {Choice} choice @param {AbortSignal} stop
+ * @returns {Promise<import("./place.js").Forecasted>}
+ */
+async function forecastFile({ file, series, history, network }, choice, stop) {
+  const { model, horizon, levels } = choice;
+  const ask = async (/** @type {any} */ changes = {}, asked = series) => {
+    const body = { ...(network ? { dataset: network.name } : {}), model, horizon, levels, ...changes };
+    const forecasts = forecastsOf(await postJson("/forecast", { ...body, series: [withPosition(asked, choice)] }, stop), 0);
+    const failed = forecasts.find((/** @type {any} */ forecast) => forecast.error);
+    if (failed) throw Object.assign(new ApiError(failed.error, 422), { heading: `Cannot forecast ${file.name}` });
+    return forecasts;
+  };
+  const asked = ask();
+  // Only the forecast of the release's choice comes with what it was chosen by.
+  const chosen = async () => fileBacktest((await (model === "best" ? asked : ask({ model: "best", levels: [] })))[0], history);
+  const [forecasts, backtest] = await Promise.all([asked, network ? placeBacktest(withPosition(series, choice), history, network, stop) : chosen()]);
+  const error = (/** @type {any} */ { model: name }) => backtest.rows[backtest.told]?.rmse[name] ?? Infinity;
+  const [shown] = [...forecasts].sort((a, b) => error(a) - error(b));
+  const still = shown.weather?.used.length ? await ask({}, { ...series, weather: undefined }) : [];
+  const without = still.find((/** @type {any} */ other) => other.model === shown.model) ?? still[0];
+  return { forecasts, shown, accuracy: { ...backtest, model: shown.model }, without: without?.sst ?? null, notices: [] };
+}
 
-  /** How to train at the place of the series; null if that is not likely to help. @param {Choice} choice @param {import("./datasets.js").Dataset | null} network @param {import("./place-accuracy.js").Accuracy} accuracy @param {AbortSignal} signal */
-  training(choice, network, accuracy, signal) {
-    const reason = network || this.station.training.problem !== null ? null : reasonToTrain(this.history, accuracy);
-    if (reason === null) return null;
-    const use = (/** @type {string} */ dataset) => {
-      updateState({ release: dataset, model: null, horizon: null });
-      this.opened.reread();
-    };
-    const known = this.opened.releases.places.map(({ name }) => name);
-    return placeTrainingCard({ file: this.opened.file, params: this.params, position: enteredPosition(this.series, choice), step: this.series.step, known }, reason, use, signal);
-  }
+/** The backtest by which universal networks and references are chosen. @param {any} forecast @param {import("./forecast-chart.js").History} history @returns {Backtest} */
+function fileBacktest({ timestamps, chosen: { origins, since, by, rmse_by_lead: rmse = {} } }, history) {
+  const { step } = history;
+  const told = toldLead({ history, isArchive: true }, timestamps, new Date());
+  const learned = by === "own_past" ? ", but the weights of the mixture were learned from all of them" : "";
+  const window = `Typical errors (RMSE) of ${formatCount(origins)} forecasts of the past of this series${since ? `, since ${formatTime(since, step)}` : ""}. Each used earlier values only${learned}.`;
+  return { step, told: told - 1, rows: rowsByLead(timestamps.map(() => origins), rmse), window: origins ? window : "The series is too short to check this forecast against its past.", held: null, more: [] };
+}
+
+/**
+ * The errors of the networks of one place on a series, one step ahead.
+ * @param {any} series as it is sent @param {import("./forecast-chart.js").History} history @param {import("./datasets.js").Dataset} network @param {AbortSignal} stop
+ * @returns {Promise<Backtest>}
+ */
+async function placeBacktest(series, { step, timestamps, values }, network, stop) {
+  const end = values.length <= MAX_COMPARED_VALUES ? series : { ...series, start: timestamps[values.length - MAX_COMPARED_VALUES], values: values.slice(-MAX_COMPARED_VALUES) };
+  const { series: [compared] } = await postJson("/compare", { dataset: network.name, series: [end] }, stop);
+  const common = { step, told: 0, held: null, more: [] };
+  if (compared.error) return { ...common, rows: [], window: sentence(compared.error) };
+  const { test, models } = compared;
+  const rmse = Object.fromEntries(models.map((/** @type {any} */ model) => [model.model, [model.rmse]]));
+  return { ...common, rows: rowsByLead([test.n], rmse), window: `Typical errors (RMSE) of ${formatCount(test.n)} forecasts of this series, ${formatPeriod(test.start, test.end, step)}.` };
 }
 
 /** Doubts about how the file was read; null if there are none. @param {any} station */
 function readingWarnings({ warnings }) {
   if (!warnings.length) return null;
   return h("div", { class: "notice warning" }, h("h2", {}, "Check how the file was read"), h("ul", {}, warnings.map((/** @type {string} */ warning) => h("li", {}, pageSentence(warning)))));
-}
-
-/** The position that the request has to add, because the file does not have it; null if there is none. @param {any} series @param {Choice} choice */
-function enteredPosition({ latitude, longitude }, { position }) {
-  return position && (position.latitude !== latitude || position.longitude !== longitude) ? position : null;
-}
-
-/** Why the position is not used or in doubt; null if it is right. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
-function positionProblem(forecasts) {
-  const warning = forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
-  return warning ? sentence(warning.message) : null;
 }

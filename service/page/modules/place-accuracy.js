@@ -12,8 +12,7 @@ import { formatSteps } from "./times.js";
 
 /**
  * @typedef {object} AccuracyRow past forecasts some steps ahead
- * @property {number} from the first lead, from 1
- * @property {number} to the last lead
+ * @property {number} lead from 1
  * @property {number} n number of forecasts
  * @property {Record<string, number>} rmse typical error of each model and reference, °C
  *
@@ -33,23 +32,23 @@ const MIN_FORECASTS = 30;
 /** Rows of the table. */
 const MAX_ROWS = 8;
 
+/** Rows for the leads from the first on. @param {number[]} n forecasts at each lead @param {Record<string, number[]>} rmse of each model and reference at each lead, °C @returns {AccuracyRow[]} */
+export function rowsByLead(n, rmse) {
+  const models = Object.entries(rmse);
+  return models.length ? n.map((count, i) => ({ lead: i + 1, n: count, rmse: Object.fromEntries(models.map(([name, errors]) => [name, errors[i]])) })) : [];
+}
+
 /** The first lead from which what is usual is the better forecast up to the end; null if there is none. @param {Accuracy} accuracy */
 export function usualFrom({ model, rows }) {
   const isBetter = ({ n, rmse }) => n >= MIN_FORECASTS && rmse.climatology < rmse[model];
   const last = rows.findLastIndex((row) => !isBetter(row));
-  return model !== "climatology" && last + 1 < rows.length ? rows[last + 1].from : null;
-}
-
-/** Whether a simple forecast does as well as that of the networks. @param {Accuracy} accuracy */
-export function isMatched({ model, rows, told }) {
-  const { n, rmse } = rows[told] ?? { n: 0, rmse: {} };
-  return n >= MIN_FORECASTS && (!isNetwork(model) || Object.keys(rmse).some((name) => !isNetwork(name) && rmse[name] < rmse[model]));
+  return model !== "climatology" && last + 1 < rows.length ? rows[last + 1].lead : null;
 }
 
 /** @param {Accuracy} accuracy */
 export function accuracyCard(accuracy) {
   const { rows, told, window, held, more } = accuracy;
-  const share = held === null ? "" : ` The 80% range held ${Math.round(held * 100)}% of the values ${aheadInWords(rows[told], accuracy.step)}.`;
+  const share = held === null ? "" : ` The 80% range held ${Math.round(held * 100)}% of the values ${aheadInWords(rows[told].lead, accuracy.step)}.`;
   return h(
     "section",
     { class: "card accuracy" },
@@ -66,7 +65,7 @@ export function accuracyCard(accuracy) {
 function verdict(accuracy) {
   const { model, rows, told, step } = accuracy;
   const row = rows[told];
-  const { rmse, n } = row;
+  const { lead, rmse, n } = row;
   const counted = n < MIN_FORECASTS ? ` Only ${formatCount(n)} ${n === 1 ? "forecast" : "forecasts"} can be checked so far: too few to judge by.` : "";
   if (!(model in rmse)) return `There are no past forecasts of ${modelPhrase(model)} to check.`;
   const simple = Object.keys(rmse).filter((name) => !isNetwork(name) && name !== model).sort((a, b) => rmse[a] - rmse[b]);
@@ -74,7 +73,7 @@ function verdict(accuracy) {
   const places = decimals([model, ...rivals].map((name) => rmse[name]));
   const error = (/** @type {string} */ name) => difference(rmse[name], places);
   const others = rivals.map((name) => `${modelPhrase(name)} by ${error(name)}`).join(", and ");
-  const first = `${capitalised(aheadInWords(row, step))}, forecasts here were typically off by ${error(model)}${others && `, ${others}`}.`;
+  const first = `${capitalised(aheadInWords(lead, step))}, forecasts here were typically off by ${error(model)}${others && `, ${others}`}.`;
   return `${first}${counted}${n < MIN_FORECASTS ? "" : consequence(accuracy, simple[0])}`;
 }
 
@@ -82,11 +81,11 @@ function verdict(accuracy) {
 function consequence(accuracy, best) {
   const { model, rows, told, step } = accuracy;
   const usual = usualFrom(accuracy);
-  const { rmse, from } = rows[told];
-  const isWorse = best !== undefined && rmse[best] < rmse[model] && !(usual !== null && usual <= from && best === "climatology");
+  const { rmse, lead } = rows[told];
+  const isWorse = best !== undefined && rmse[best] < rmse[model] && !(usual !== null && usual <= lead && best === "climatology");
   const first = isWorse ? ` So expect the forecast to be no better than ${modelPhrase(best)}.` : "";
   if (usual === null) return first;
-  return `${first} ${usual <= from ? "What is usual for the time of year" : `From ${formatSteps(usual, step)} ahead on, what is usual for the time of year`} is the better forecast.`;
+  return `${first} ${usual <= lead ? "What is usual for the time of year" : `From ${formatSteps(usual, step)} ahead on, what is usual for the time of year`} is the better forecast.`;
 }
 
 /** @param {Accuracy} accuracy */
@@ -98,17 +97,12 @@ function errorsTable({ model, rows, step }) {
   const cell = (/** @type {number | undefined} */ value) => fixed(inUnit(value ?? null, "difference"), places);
   const caption = `Typical errors (RMSE) by how far ahead, ${unit()}`;
   const head = ["Ahead", "Forecasts", `This forecast (${modelTitle(kindOf(model))})`, ...names.map((name) => modelTitle(kindOf(name)))];
-  return dataTable(caption, head, shown.map((row) => [leadInWords(row, step), formatCount(row.n), cell(row.rmse[model]), ...names.map((name) => cell(row.rmse[name]))]), { class: "wide" });
+  return dataTable(caption, head, shown.map((row) => [formatSteps(row.lead, step), formatCount(row.n), cell(row.rmse[model]), ...names.map((name) => cell(row.rmse[name]))]), { class: "wide" });
 }
 
-/** @param {AccuracyRow} row @param {string} step */
-function leadInWords({ from, to }, step) {
-  return from === to ? formatSteps(to, step) : `${formatSteps(from, step)} to ${formatSteps(to, step)}`;
-}
-
-/** @param {AccuracyRow} row @param {string} step */
-function aheadInWords(row, step) {
-  return `${leadInWords(row, step).replace(/^1 /, "one ")} ahead`;
+/** @param {number} lead @param {string} step */
+function aheadInWords(lead, step) {
+  return `${formatSteps(lead, step).replace(/^1 /, "one ")} ahead`;
 }
 
 /** Decimals with at least two digits of the smallest error. @param {number[]} errors */

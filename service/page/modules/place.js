@@ -55,7 +55,6 @@ export const heading = "Place";
  * @property {import("./dom.js").Child} [pastLegend]
  * @property {any} [series] with weather over the times of the chart, if that is not the place's
  * @property {import("./dom.js").Child[]} notices above all else
- * @property {import("./dom.js").Child[]} after what follows the table, such as the same request from code
  */
 
 /** @type {Record<string, () => Promise<{open: (box: HTMLElement, id: string, signal: AbortSignal, show: (box: HTMLElement, place: Place, signal: AbortSignal) => void) => Promise<void>}>>} */
@@ -70,8 +69,8 @@ const DEFAULT_LEVELS = [80, 95];
 /** Steps before the forecast that a chart with earlier forecasts shows at first. */
 const SHOWN_STEPS = 35;
 
-/** The codes of warnings that the page says elsewhere. */
-const SAID = ["late", "suspect_value"];
+/** The code of a warning that the page says elsewhere. */
+const LATE = "late";
 
 /** Whether the options are open, also for the next place. */
 let areOptionsOpen = false;
@@ -167,9 +166,9 @@ function showForecast({ opening, chart, drawn, below }, place, loader, signal) {
     const { parts, controls } = forecastChart(shown, signal);
     fill(chart, ...parts, events.below);
     fill(drawn, controls);
-    const { forecasts, accuracy, notices, after } = forecasted;
-    const omitted = [...SAID, ...(isWorthless(forecasts[0].weather) ? ["weather_not_used"] : [])];
-    fill(below, notices, warningsNotice(forecasts, omitted), events.notice, limitCard(place, choice, loader, forecasts[0].sst, signal), accuracyCard(accuracy), valuesCard(shown), after);
+    const { forecasts, accuracy, notices } = forecasted;
+    const omitted = [LATE, ...(isWorthless(forecasts[0].weather) ? ["weather_not_used"] : [])];
+    fill(below, notices, warningsNotice(forecasts, omitted), events.notice, limitCard(place, choice, loader, forecasts[0].sst, signal), accuracyCard(accuracy), valuesCard(shown));
     const said = () => signal.aborted || announce(`${opening.querySelector("h1")?.textContent} ${events.sentence()}`.trim());
     events.show(forecasts[0].timestamps).then(said);
   });

@@ -1,14 +1,12 @@
 // @ts-check
 /** The readings of a station: add one or a file, correct and delete them, and decide about those in doubt. */
 
-import { getJson, hasKey, withQuery } from "./api.js";
+import { getJson, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
-import { codeBlock } from "./download.js";
 import { fixed } from "./numbers.js";
 import { fileForm } from "./readings-file.js";
 import { sentence } from "./sentence.js";
 import { stepLength } from "./series-times.js";
-import { curlKey, shellQuote } from "./snippets.js";
 import { dataForm, FieldProblem, formField, numberFrom, onChange, permissionNote, plainProblem, send, tellChange, textInput } from "./station-changes.js";
 import { degrees, SUSPECT, unitOf } from "./station-words.js";
 import { dataTable } from "./table.js";
@@ -78,7 +76,7 @@ class Readings {
     const { station, card } = this;
     const done = () => this.reload();
     const forms = station.writable ? [this.addForm(), this.status, fileForm(station, this.signal, done)] : [permissionNote(station, card)];
-    fill(card, h("header", {}, h("h2", {}, "Readings")), this.doubts, ...forms, this.table, fromCode(station));
+    fill(card, h("header", {}, h("h2", {}, "Readings")), this.doubts, ...forms, this.table, station.writable && h("p", { class: "note" }, "A logger or a program can send readings too: see ", h("a", { href: "/manual/guides/stations" }, "the guide"), "."));
   }
 
   /** @param {Station} station as it is now */
@@ -297,13 +295,4 @@ function nextTime(time, station) {
   const now = nowAtStep(station);
   const next = station.step === "month" ? new Date(milliseconds(time)).setUTCMonth(new Date(milliseconds(time)).getUTCMonth() + 1) : milliseconds(time) + stepLength(station.step);
   return next <= milliseconds(now) ? new Date(next).toISOString() : time.length < 10 ? now : time;
-}
-
-/** The same from code. @param {Station} station */
-function fromCode({ id }) {
-  const url = `${location.origin}/stations/${id}/observations`;
-  const body = JSON.stringify({ timestamps: [new Date().toISOString().slice(0, 10)], values: [12.4] });
-  const curl = [["curl", ...curlKey(), "-H 'Content-Type: application/json'"].join(" "), `-d ${shellQuote(body)}`, shellQuote(url)].join(" \\\n    ");
-  const push = `${hasKey() ? "SST_KEY=YOUR_KEY " : ""}sst station push ${id} readings.csv \\\n    --url ${location.origin}`;
-  return h("details", {}, h("summary", {}, "Send readings from a program"), h("div", { class: "grid" }, codeBlock("One reading, with curl", curl), codeBlock("A file, with the command line", push)));
 }

@@ -8,9 +8,9 @@ import { h } from "./dom.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { modelTitle } from "./models.js";
 import { formatCount } from "./numbers.js";
+import { rowsByLead } from "./place-accuracy.js";
 import { isArchive, noPlace, stepsOfDay, toldLead } from "./place-sentence.js";
 import { shareCard } from "./share.js";
-import { querySnippets } from "./snippets.js";
 import { runTask } from "./task.js";
 import { formatPeriod } from "./times.js";
 
@@ -65,14 +65,14 @@ function seaPlace(dataset, recent, signal) {
     maxHorizon: best.horizon,
     usualHorizon: Math.min(best.horizon, Math.max(USUAL_HORIZON, stepsOfDay(step))),
     options: () => [],
-    more: [],
-    forecast: (/** @type {import("./place.js").Choice} */ choice, /** @type {AbortSignal} */ stop) => forecastSea(place, dataset, choice, { stop, signal }),
+    more: [shareCard(title, null, signal)],
+    forecast: (/** @type {import("./place.js").Choice} */ choice, /** @type {AbortSignal} */ stop) => forecastSea(place, dataset, choice, stop),
   };
   return place;
 }
 
-/** @param {import("./place.js").Place} place @param {Dataset} dataset @param {import("./place.js").Choice} choice @param {{stop: AbortSignal, signal: AbortSignal}} signals @returns {Promise<import("./place.js").Forecasted>} */
-async function forecastSea(place, { name: dataset, best }, { model, horizon, levels }, { stop, signal }) {
+/** @param {import("./place.js").Place} place @param {Dataset} dataset @param {import("./place.js").Choice} choice @param {AbortSignal} stop @returns {Promise<import("./place.js").Forecasted>} */
+async function forecastSea(place, { name: dataset, best }, { model, horizon, levels }, stop) {
   const query = { dataset, model, horizon, level: levels };
   const paths = [withQuery("/forecast", query), withQuery("/compare/leads", { dataset }), withQuery("/compare", { dataset })];
   const [response, leads, { test }] = await Promise.all(paths.map((path) => getJson(path, { signal: stop })));
@@ -80,12 +80,7 @@ async function forecastSea(place, { name: dataset, best }, { model, horizon, lev
   const forecasts = forecastsOf(response, 0).map((/** @type {any} */ forecast) => (levels.length ? forecast : { ...forecast, intervals: [] }));
   const shown = forecasts.find((/** @type {any} */ forecast) => forecast.model === best.model) ?? forecasts[0];
   const entry = leads.models.find((/** @type {any} */ other) => other.model === shown.model);
-  const rows = Array.from({ length: leads.horizon }, (_, i) => ({
-    from: i + 1,
-    to: i + 1,
-    n: leads.models[0].n[i],
-    rmse: Object.fromEntries(leads.models.map((/** @type {any} */ other) => [other.model, other.rmse[i]])),
-  }));
+  const rows = rowsByLead(leads.models[0].n, Object.fromEntries(leads.models.map((/** @type {any} */ other) => [other.model, other.rmse])));
   const lead = toldLead(place, shown.timestamps, new Date());
   const seen = entry?.caveat ? "which the network may have seen in training" : "which was not used for training";
   return {
@@ -102,6 +97,5 @@ async function forecastSea(place, { name: dataset, best }, { model, horizon, lev
     },
     without: null,
     notices: [],
-    after: [shareCard(place.title, null, querySnippets("/forecast", query), signal)],
   };
 }

@@ -22,19 +22,6 @@ export function timestampsOf(start, step, n) {
   return Array.from({ length: n }, (_, i) => new Date(timeAt(i)).toISOString().replace(".000Z", "Z"));
 }
 
-/** Runs of missing values, as the indices of their first and last value. @param {(number | null)[]} values @returns {[number, number][]} */
-export function findGaps(values) {
-  /** @type {[number, number][]} */
-  const gaps = [];
-  values.forEach((value, i) => {
-    if (value !== null) return;
-    const gap = gaps.at(-1);
-    if (gap && gap[1] === i - 1) gap[1] = i;
-    else gaps.push([i, i]);
-  });
-  return gaps;
-}
-
 /** @param {Date} first @param {number} months */
 function monthsAfter(first, months) {
   return Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + months, first.getUTCDate(), first.getUTCHours(), first.getUTCMinutes());

@@ -8,26 +8,20 @@ import { codeBlock } from "./download.js";
 import { runTask } from "./task.js";
 
 /**
- * A link to the place, a picture of it, and the request that shows it.
- * @param {string} title of the place @param {string | null} card path of its picture; null if it has none
- * @param {import("./dom.js").Child[]} code @param {AbortSignal} signal
+ * A link to the place, and a picture of it.
+ * @param {string} title of the place @param {string | null} card path of its picture; null if it has none @param {AbortSignal} signal
  */
-export function shareCard(title, card, code, signal) {
+export function shareCard(title, card, signal) {
   const body = h("div", { class: "stack" });
   const link = h("div", {});
   const showLink = () => link.isConnected && fill(link, codeBlock("Link to what you see now", location.href));
   const show = (/** @type {any} */ { target }) => {
     if (!target.open) return;
-    fill(body, link, card && embedding(title, card, signal));
+    fill(body, link, card && embedding(title, card, signal), h("p", { class: "note" }, "Programs get the same numbers from the ", h("a", { href: "/docs" }, "API"), "."));
     showLink();
   };
   addEventListener(OPTIONS_CHANGE, showLink, { signal });
-  return h("details", { class: "card add share", toggle: show }, h("summary", {}, "Share this place"), h("div", { class: "stack" }, body, h("div", {}, code)));
-}
-
-/** The request that shows a place whose address cannot be shared. @param {import("./dom.js").Child[]} code */
-export function codeCard(code) {
-  return h("details", { class: "card add share" }, h("summary", {}, "Use it from code"), h("div", {}, code));
+  return h("details", { class: "card add share", toggle: show }, h("summary", {}, "Share this place"), body);
 }
 
 /** The picture, and how to show it elsewhere. @param {string} title @param {string} card @param {AbortSignal} signal */

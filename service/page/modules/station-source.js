@@ -15,10 +15,8 @@ import { readingsCard } from "./readings.js";
 import { sentence } from "./sentence.js";
 import { stepLength, timestampsOf } from "./series-times.js";
 import { shareCard } from "./share.js";
-import { querySnippets } from "./snippets.js";
 import { ageInWords } from "./spoken-times.js";
 import { explained, onChange } from "./station-changes.js";
-import { reliabilityParts } from "./station-reliability.js";
 import { settingsCard } from "./station-settings.js";
 import { degreesPerCelsius, SUSPECT, titleOf, toCelsius } from "./station-words.js";
 import { tableDisclosure } from "./table.js";
@@ -33,7 +31,7 @@ import { formatSteps, formatTime, milliseconds } from "./times.js";
  * @property {Station} station
  * @property {import("./forecast-chart.js").History} history of readings that are not in doubt
  * @property {any[]} forecasts as they were issued, the oldest first
- * @property {{leads: any[], events: any[]}} verification
+ * @property {{leads: any[]}} verification
  * @property {import("./datasets.js").Releases} releases
  */
 
@@ -63,7 +61,7 @@ export function open(box, id, signal, show) {
       const again = await load(id, current, changed);
       if (again && !current.aborted) show(forecast, stationPlace(again), current);
     };
-    fill(box, forecast, readingsCard(station, signal), alertsCard(station, signal), settingsCard(station, signal), shareCard(titleOf(station), `/stations/${station.id}/card.svg`, querySnippets(`/stations/${station.id}/forecast`, {}), signal));
+    fill(box, forecast, readingsCard(station, signal), alertsCard(station, signal), settingsCard(station, signal), shareCard(titleOf(station), `/stations/${station.id}/card.svg`, signal));
     // What was shown before stays if the service does not answer.
     onChange(station.id, signal, (changed) => showAgain(changed).catch(() => {}));
     show(forecast, stationPlace(loaded), nextSignal());
@@ -180,7 +178,7 @@ function forecastOf(loaded, { levels }) {
   const issued = forecasts.at(-1);
   if (!issued) {
     const note = h("p", { class: "notice" }, `No forecast yet. From ${NEEDED[step] ?? "enough"} readings on, a new forecast comes with each reading.`);
-    return { forecasts: [], shown: null, accuracy: accuracyOf(loaded, 0, []), without: null, notices: [...notices, note], after: [] };
+    return { forecasts: [], shown: null, accuracy: accuracyOf(loaded, 0, []), without: null, notices: [...notices, note] };
   }
   const shown = { ...issued, intervals: issued.intervals.filter((/** @type {any} */ { level }) => levels.includes(level)) };
   const lead = chosenLead(Math.max(...forecasts.map(({ sst }) => sst.length)));
@@ -195,7 +193,6 @@ function forecastOf(loaded, { levels }) {
     pastLegend: pastLegend(rows, lead, step),
     series: { step, start: history.timestamps[0], weather: weatherSeries(history, forecasts) },
     notices,
-    after: [],
   };
 }
 
@@ -216,12 +213,12 @@ function weatherSeries({ timestamps }, forecasts) {
 }
 
 /** @param {Loaded} loaded @param {number} told lead of the sentence @param {import("./dom.js").Child[]} more @returns {import("./place-accuracy.js").Accuracy} */
-function accuracyOf({ station, verification: { leads, events } }, told, more) {
+function accuracyOf({ station, verification: { leads } }, told, more) {
   const { id, step, units } = station;
   const path = `/stations/${encodeURIComponent(id)}/verification`;
   const checked = leads.filter(({ n }) => n > 0);
-  const rows = checked.map(({ lead, n, models }) => ({ from: lead, to: lead, n, rmse: Object.fromEntries(models.filter(({ kind }) => kind !== "without_weather").map(({ model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / degreesPerCelsius(units)])) }));
-  const row = Math.max(rows.findIndex(({ from }) => from === told), 0);
+  const rows = checked.map(({ lead, n, models }) => ({ lead, n, rmse: Object.fromEntries(models.filter(({ kind }) => kind !== "without_weather").map(({ model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / degreesPerCelsius(units)])) }));
+  const row = Math.max(rows.findIndex(({ lead }) => lead === told), 0);
   const coverage = checked[row]?.models.find((/** @type {any} */ { kind }) => kind === "issued")?.coverage?.[LEVEL];
   const none = "No forecast can be checked yet: each one is compared with the readings that come after it.";
   const files = downloadButton("All errors as CSV", `${id}-verification.csv`, () => withQuery(path, { format: "csv" }));
@@ -232,7 +229,7 @@ function accuracyOf({ station, verification: { leads, events } }, told, more) {
     rows,
     window: rows.length ? "Typical errors (RMSE) of the forecasts as they were issued, compared with the latest readings." : none,
     held: coverage?.recalibrated ?? coverage?.plain ?? null,
-    more: rows.length ? [...more, h("div", { class: "row" }, files), ...reliabilityParts(events, station, path)] : more,
+    more: rows.length ? [...more, h("div", { class: "row" }, files)] : more,
   };
 }
 

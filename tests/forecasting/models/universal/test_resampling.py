@@ -257,4 +257,5 @@ def test_the_weights_of_a_mixture_are_those_of_the_leads_of_the_series(releases:
     assert result.model == "mixture"
     assert result.chosen
     assert {len(weights) for weights in result.chosen.weights.values()} == {8}
+    assert {len(errors) for errors in result.chosen.rmse_by_lead.values()} == {8}
     assert sum(result.chosen.weights.values()) == pytest.approx(np.ones(8), abs=0.01)

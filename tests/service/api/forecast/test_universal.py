@@ -54,6 +54,13 @@ def test_the_answer_says_why_a_model_was_chosen(seas_client: httpx.Client) -> No
     assert set(chosen["rmse"]) > {*NETWORKS, "mixture", "persistence"}
     assert set(chosen["weights"]) < set(chosen["rmse"])
     assert np.sum([*chosen["weights"].values()], axis=0) == pytest.approx([1, 1], abs=0.01)
+    assert chosen["rmse_by_lead"].keys() == chosen["rmse"].keys()
+    for name, errors in chosen["rmse_by_lead"].items():
+        assert len(errors) == 2
+        assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(chosen["rmse"][name], rel=0.02)
+    (first,) = forecast(seas_client, days())["chosen"]["rmse_by_lead"]["persistence"]
+    assert first == pytest.approx(chosen["rmse_by_lead"]["persistence"][0], abs=1e-4)
+    assert first < chosen["rmse_by_lead"]["persistence"][1]
     short = forecast(seas_client, days(values=VALUES[-20:]))
     assert (short["chosen"]["by"], "weights" in short["chosen"]) == ("held_out_seas", False)
 
