@@ -20,6 +20,7 @@ from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
 from service.api import events, health, manual, models, pages, timeseries
 from service.api import metrics as metrics_route
+from service.api.assets import Assets
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
@@ -149,11 +150,12 @@ def create_app(
         telemetry=telemetry,
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
-    app.state.assets, app.state.file_reader = pages.Assets.find(), FileReader()
+    app.state.assets, app.state.file_reader = Assets.find(), FileReader()
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)
     pages.install_docs(app, app.state.assets)
+    pages.install_missing_page(app, app.state.assets)
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))

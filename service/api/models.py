@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
@@ -13,10 +13,10 @@ from forecasting.models.base import ALL, BEST
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
+from service.api.assets import AssetsDep, html_page
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import problems
-from service.api.pages import AssetsDep
-from service.api.release_report import report_page
+from service.api.release_report import report_of
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -125,12 +125,18 @@ def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None
     operation_id="getModelReport",
     summary="Get the report of a release",
     response_class=Response,
-    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problems(404, 422, 503)},
+    responses={
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+        304: {"description": "The report is the one that `If-None-Match` names."},
+        **problems(404, 422, 503),
+    },
 )
-def get_report(catalog: CatalogDep, assets: AssetsDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
+def get_report(
+    request: Request, catalog: CatalogDep, assets: AssetsDep, model: ModelPath, dataset: DatasetQuery = None
+) -> Response:
     """Return a page without script on the release: what was evaluated, its training, and its model card."""
     loaded, _ = catalog.find(model, dataset)
-    return report_page(loaded, assets)
+    return html_page(request, "report.html", assets, **report_of(loaded))
 
 
 def _metadata(loaded: LoadedRelease | LoadedUniversal, cell: str) -> CheckpointMetadata | UniversalMetadata:

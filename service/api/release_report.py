@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from starlette.responses import HTMLResponse
-
 from forecasting.evaluation.report import ModelReport
 from forecasting.models.universal.report import HeldOutRow, RealRow
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import counted
 from service.api.figures import Line, figure, swatch, title_of
-from service.api.pages import Assets
-from service.api.static_pages import markdown_html, static_page
+from service.api.manual import markdown_html
 
 Loaded = LoadedRelease | LoadedUniversal
 
@@ -60,17 +57,17 @@ class Section:
     folded: bool = False
 
 
-def report_page(loaded: Loaded, assets: Assets) -> HTMLResponse:
-    """Return the report of a release as HTML."""
+def report_of(loaded: Loaded) -> dict[str, Any]:
+    """Return the content of ``report.html`` for a release."""
     sections = _universal(loaded) if isinstance(loaded, LoadedUniversal) else _place(loaded)
     card = (
         None
         if loaded.card is None
         else markdown_html(_TIME.sub(lambda found: _when(found[0]), loaded.card.decode(errors="replace")), 2)
     )
-    about = {"title": f"Report on {_title(loaded)}", "version": loaded.version, "lead": _lead(loaded)}
+    about: dict[str, Any] = {"title": f"Report on {_title(loaded)}", "version": loaded.version, "lead": _lead(loaded)}
     details = {"sections": sections, "card": card, "facts": _facts(loaded)}
-    return static_page("report.html", assets, **about, **details, swatch=swatch, title_of=title_of)
+    return about | details | {"swatch": swatch, "title_of": title_of}
 
 
 def _title(loaded: Loaded) -> str:

@@ -21,7 +21,9 @@ KEY: Final = "key"
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
-_OPEN: Final = frozenset({"/", "/add", "/about/models", "/metrics", "/docs", "/openapi.json", "/favicon.ico"})
+_OPEN: Final = frozenset(
+    {"/", "/add", "/about/models", "/manual", "/manual/", "/metrics", "/docs", "/openapi.json", "/favicon.ico"}
+)
 _OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/", "/manual/")
 # Plain characters only, and no segment that is empty or begins with a dot.
 _OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
@@ -177,9 +179,8 @@ def _loads_models(path: str) -> bool:
 
 def is_open(path: str) -> bool:
     """Whether a decoded path never needs a key: it must match the list exactly."""
-    if path.startswith(_OPEN_FOLDERS):
-        return _OPEN_FILE.fullmatch(path) is not None
-    return path in _OPEN or _OPEN_PLACE.fullmatch(path) is not None
+    pattern = _OPEN_FILE if path.startswith(_OPEN_FOLDERS) else _OPEN_PLACE
+    return path in _OPEN or pattern.fullmatch(path) is not None
 
 
 def is_address(host: str) -> bool:

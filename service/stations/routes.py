@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
@@ -20,6 +19,7 @@ from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.engine.events import position_of
 from service.http.bodies import require_json
+from service.http.caching import revalidated
 from service.middleware.access import KEY, too_many
 from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
@@ -231,10 +231,7 @@ async def get_card(request: Request, store: StationStoreDep, id: StationId) -> R
     """
     station = await store.read(station_detail, id, recent=True)
     content = await store.run(card_svg, station, int(time.time()))
-    headers = _HEADERS | {"ETag": f'"{sha256(content.encode()).hexdigest()[:24]}"'}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(content, headers=headers, media_type=_MEDIA_TYPE)
+    return revalidated(request, content, _MEDIA_TYPE, _HEADERS)
 
 
 router.include_router(observations.router)

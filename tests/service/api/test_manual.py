@@ -7,7 +7,7 @@ from urllib.parse import urldefrag, urljoin
 import httpx
 import pytest
 
-from service.api.static_pages import markdown_html
+from service.api.manual import markdown_html
 from tests.conftest import ROOT
 
 NAMES = sorted(path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").glob("**/*.md"))
@@ -63,9 +63,15 @@ def test_a_page_of_the_manual_has_no_script_and_needs_no_key(client: httpx.Clien
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("name", ["nothing", "guides", "../pyproject", "%2e%2e/README", "guides/stations.md", ""])
+@pytest.mark.parametrize("name", ["nothing", "guides", "../pyproject", "%2e%2e/README", "guides/stations.md"])
 def test_what_the_manual_does_not_have_is_not_found(client: httpx.Client, name: str) -> None:
     assert client.get(f"/manual/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/manual", "/manual/"])
+def test_the_manual_opens_with_its_contents(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, "/manual/index")
 
 
 @pytest.mark.parametrize(("address", "link"), [

@@ -1,7 +1,9 @@
 """The page, its files, and ``/docs``."""
 
+import html
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.pages import BUNDLE, DOCS_PATH, PAGE, Asset, Assets, install_docs, router
+from service.api.assets import BUNDLE, PAGE, Asset, Assets
+from service.api.pages import DOCS_PATH, install_docs, router
 from service.middleware.browsers import PAGE_POLICY
 from service.settings import Settings
 from tests.conftest import ROOT
@@ -57,15 +60,15 @@ def test_without_javascript_links_hold_the_name_of_the_place_escaped(client: htt
     html = client.get("/place/station/a%2Fb%22%3Cc%26").text
     assert 'href="/stations/a%2Fb%22%3Cc%26/forecast"' in html
     assert 'src="/stations/a%2Fb%22%3Cc%26/card.svg"' in html
-    assert "<!-- plain" not in html
 
 
 def test_the_style_sheets_are_one_file_in_their_order(client: httpx.Client) -> None:
     html = client.get("/").text
     (sheet,) = re.findall(r'rel="stylesheet" href="(.*?)"', html)
-    names = re.findall(r'rel="stylesheet" href="\$assets/(.*?)"', (PAGE / "index.html").read_text())
-    assert len(names) > 1
-    assert client.get(sheet).text == "".join((PAGE / name).read_text() for name in names)
+    css = client.get(sheet).text
+    first, *others, last = sorted((path.read_text() for path in PAGE.glob("*.css")), key=css.index)
+    assert (first, last) == ((PAGE / "style.css").read_text(), (PAGE / "media.css").read_text())
+    assert css == "".join((first, *others, last))
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -134,11 +137,6 @@ def test_every_file_of_the_page_is_served_compressed_and_cached_for_good(client:
         assert plain.content == answer.content
 
 
-def test_the_icon_is_revalidated_because_its_address_stays(client: httpx.Client) -> None:
-    headers = client.get("/favicon.ico").raise_for_status().headers
-    assert (headers["cache-control"], headers["vary"]) == ("no-cache", "Accept-Encoding")
-
-
 def test_modules_import_only_existing_modules() -> None:
     for module in PAGE.glob("modules/*.js"):
         for name in re.findall(r'from "(.*?)"', module.read_text()):
@@ -147,9 +145,9 @@ def test_modules_import_only_existing_modules() -> None:
 
 def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Assets.find().page.folder
-    (tmp_path / "index.html").write_text("<!doctype html>")
+    shutil.copytree(PAGE, tmp_path, ignore=shutil.ignore_patterns("manual"), dirs_exist_ok=True)
     (tmp_path / "icon.svg").write_text("<svg/>")
-    monkeypatch.setattr("service.api.pages.PAGE", tmp_path)
+    monkeypatch.setattr("service.api.assets.PAGE", tmp_path)
     assert Assets.find().page.folder != before
 
 
@@ -227,17 +225,45 @@ async def test_the_documentation_loads_files_of_the_service_alone(installed: boo
     assert ("pip install 'sst-forecasting[page]'" in html) == (not installed)
 
 
-@pytest.mark.anyio
-async def test_the_documentation_has_the_header_and_the_footer_of_the_page() -> None:
-    app, assets = FastAPI(title="SST", docs_url=None), Assets.find()
-    install_docs(app, assets)
-    html, _ = await shown(app)
-    page = (PAGE / "index.html").read_text().replace("$assets", assets.page.folder)
-    for name in ("header", "footer"):
-        (element,) = re.findall(f"<{name}[ >].*?</{name}>", page, flags=re.DOTALL)
-        assert element in html.replace(' aria-current="page"', "")
-    assert '<a href="/docs" aria-current="page">' in html
-    assert "$" not in html
+FRAME = re.compile("<(header|footer)[ >].*?</(?:header|footer)>", re.DOTALL)
+
+
+@pytest.mark.parametrize("path", [DOCS_PATH, "/manual/index", "/models/nino12-gru/report", "/nowhere"])
+def test_every_page_has_the_header_and_the_footer_of_the_views(client: httpx.Client, path: str) -> None:
+    def links(path: str) -> list[str]:
+        html = client.get(path, headers=BROWSER).text
+        return re.findall("<a .*?</a>", "".join(found[0] for found in FRAME.finditer(html)))
+
+    current = [link for link in links(path) if "aria-current" in link]
+    assert current == ['<a href="/docs" aria-current="page">API</a>'] * (path == DOCS_PATH)
+    assert [link.replace(' aria-current="page"', "") for link in links(path)] == links("/")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/place/sea/nino12", DOCS_PATH, "/manual/index", "/models/nino12-gru/report", "/favicon.ico"]
+)
+def test_a_browser_loads_a_page_again_only_if_it_has_changed(client: httpx.Client, path: str) -> None:
+    first = client.get(path).raise_for_status()
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    other = client.get(path, headers={"If-None-Match": client.get("/manual/guides/stations").headers["etag"]})
+    assert other.content == first.content
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/manual/guides/<b>", "/assets/nothing.js"])
+def test_a_browser_gets_a_page_where_there_is_none(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<h1>There is no such page</h1>" in answer.text
+    assert "etag" not in answer.headers
+    assert f"{html.escape(path)} leads nowhere" in answer.text
+    assert {"/", "/manual/index", "/docs"} <= set(re.findall('<a href="(.*?)"', answer.text))
+    assert client.get(path).headers["content-type"] == "application/problem+json"
 
 
 def test_the_files_of_the_documentation_are_served_by_the_service_itself(client: httpx.Client) -> None:

@@ -33,6 +33,7 @@ SENT = {
 LOAD = "/v2/repository/models/nino12-gru/load"
 OPEN = ["/", "/add", "/place/station/a/b", "/place/sea/à côté", "/place/", "/report/nino12", "/report/",
         "/about/models", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/favicon.ico",
+        "/manual", "/manual/", "/manual/index",
         "/assets/page.js", "/assets/fonts/a-b_c.woff2", "/v2/health/live", "/v2/health/ready"]  # fmt: skip
 FORECASTS = ["/forecast", "/compare", "/compare/plot", "/models/nino12-gru", "/series", "/v2",
              "/v2/models/nino12-gru/infer", "/v2/repository/index", "/nowhere"]  # fmt: skip
