@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, manual, models, pages, timeseries
+from service.api import events, health, manual, models, outlooks, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.assets import Assets
 from service.api.compare import routes as compare
@@ -77,6 +77,7 @@ _RESOURCES = (
     compare,
     uploads,
     stations,
+    outlooks,
     models,
     health,
     timeseries,

@@ -101,6 +101,7 @@ class Settings(BaseSettings):
         max_horizon: the most steps to forecast; a release may have a lower limit.
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts folder.
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
+        outlooks: the folder of outlooks that ``sst outlook`` writes; None if there are none to show.
         keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
         background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     store: SecretStr = SecretStr("")
     store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    outlooks: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     keep_days: int = Field(default=0, ge=0, le=36_500)
     background: bool = True
     allow_private_addresses: bool = False

@@ -160,6 +160,16 @@ def seas(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def outlooks(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one outlook of three days."""
+    from tests.scoring.outlook.sample import outlook, saved  # most tests need neither xarray nor its readers
+
+    folder = tmp_path_factory.mktemp("outlooks")
+    assert outlook(saved(folder), "-o", folder / "out", "--artifacts", seas, "--horizon", 3) == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="session")
 def abroad(nino12: SstSeries, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one dataset, abroad: a release of two networks that were imported."""
     return trained_once("abroad", lambda path: imported.publish(path, nino12, NINO12), tmp_path_factory)

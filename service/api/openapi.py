@@ -29,6 +29,7 @@ _TAGS: Final = [
     {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
     {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
     {"name": "stations", "description": "Have the service store a station and its readings."},
+    {"name": "outlooks", "description": "Show the forecast of a grid on a map, and of each of its cells."},
     {"name": "models", "description": "See which models are loaded."},
     {"name": "time-series protocol", "description": "Version 1 of the time-series protocol of KServe."},
     {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},

@@ -340,6 +340,21 @@ class Calls(Caller):
         return self._get("/models", reports.models_table)
 
     @Planned
+    def outlook_point(self, latitude: float, longitude: float, *, outlook: str = "latest") -> Plan[pd.DataFrame]:
+        """Return the forecast of one cell of an outlook, by its name or the newest, in °C.
+
+        Returns:
+            With the valid time (UTC) as index: ``sst``, ``lower_80`` and ``upper_80`` for each level, ``anomaly``, the
+            references, and for ``marine_heatwave`` and ``marine_cold_spell`` columns such as
+            ``marine_heatwave_probability`` and ``marine_heatwave_likely_category``; None where it is not known.
+
+        Raises:
+            ProblemError: 404 if there is no outlook, or it has no forecast there.
+        """
+        position = {"latitude": latitude, "longitude": longitude}
+        return self._get(f"/outlooks/{outlook}/point", reports.outlook_point_table, **position)
+
+    @Planned
     def ready(self) -> Plan[bool]:
         """Return whether the service has loaded its models; False if it does not respond. There is no retry.
 

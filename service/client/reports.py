@@ -179,6 +179,17 @@ def predictions_table(response: Json) -> pd.DataFrame:
     return pd.DataFrame({"observed": response["observed"], **response["predictions"]}, index=index, dtype="float64")
 
 
+def outlook_point_table(response: Json) -> pd.DataFrame:
+    """Return the response to ``GET /outlooks/{outlook}/point`` with a row for each day."""
+    columns: dict[str, Sequence[object]] = {"sst": response["sst"]}
+    for interval in response["intervals"]:
+        columns |= {f"{side}_{interval['level']}": interval[side] for side in ("lower", "upper")}
+    columns |= {"anomaly": response["anomaly"], **response["baselines"]}
+    for event in response["events"]:
+        columns |= {f"{event['kind']}_{name}": event[name] for name in ("probability", "likely_category", "threshold")}
+    return pd.DataFrame(columns, pd.Index(utc(response["timestamps"]), name="time"))
+
+
 def models_table(response: Json) -> pd.DataFrame:
     """Return the response to ``GET /models`` with a row for each model."""
     table = _flat(response["models"])

@@ -47,6 +47,9 @@ IDS = {
     "GET /stations/{id}/alerts": "listStationAlerts",
     "POST /stations/{id}/webhooks/test": "testWebhooks",
     "GET /access": "getAccess",
+    "GET /outlooks/{outlook}": "getOutlook",
+    "GET /outlooks/{outlook}/point": "getOutlookPoint",
+    "GET /outlooks/{outlook}/{layer}/{lead}.png": "getOutlookRaster",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
@@ -280,7 +283,7 @@ def examples_of(path: str, method: str, operation: Json) -> Iterator[Example]:
             continue
         if parameter["in"] == "path":
             assert value is not None, f"{path}: {parameter['name']} has no example"
-            path = path.replace(f"{{{parameter['name']}}}", value)
+            path = path.replace(f"{{{parameter['name']}}}", str(value))
         elif value is not None:
             query[parameter["name"]] = value
     body = operation.get("requestBody")
@@ -301,11 +304,13 @@ EXAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def operated(seas: Path) -> Iterator[httpx.Client]:
+def operated(seas: Path, outlooks: Path) -> Iterator[httpx.Client]:
     """A service with releases of places and of any sea, and a client with the key of an admin."""
     text, key = new_key("ops", Role.ADMIN)
     with serve(
-        Settings(artifacts=seas, keys=SecretStr(key.line), rate_limit=0, allow_private_addresses=True)
+        Settings(
+            artifacts=seas, outlooks=outlooks, keys=SecretStr(key.line), rate_limit=0, allow_private_addresses=True
+        )
     ) as client:
         client.headers["Authorization"] = f"Bearer {text}"
         yield client

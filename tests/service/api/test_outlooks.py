@@ -1,0 +1,280 @@
+"""``/outlooks``: the newest outlook, its rasters, and the forecast of a cell, from a folder of ``sst outlook``."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+from pydantic import SecretStr
+
+from service.client import Client, ProblemError
+from service.middleware.keys import Role, new_key
+from service.settings import Settings
+from tests.scoring.grids.sample import opened
+from tests.scoring.outlook.sample import COLUMNS, ISLAND, grid, outlook, saved
+from tests.serving import serve
+
+DAY = "2024-02-29"
+LATEST = "/outlooks/latest"
+AT = {"latitude": -2.2, "longitude": 177.3}
+"""In the cell at 2° S, 177° E: row 2, column 1."""
+ROW, COLUMN = 2, 1
+
+
+@pytest.fixture(scope="module")
+def shown(seas: Path, outlooks: Path) -> Iterator[httpx.Client]:
+    """A service with outlooks, for tests that only look."""
+    with serve(Settings(artifacts=seas, outlooks=outlooks)) as client:
+        yield client
+
+
+@pytest.fixture
+def copied(outlooks: Path, tmp_path: Path) -> Path:
+    """A folder of the same outlooks to change."""
+    return Path(shutil.copytree(outlooks, tmp_path / "outlooks", symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def expected(outlooks: Path) -> xr.Dataset:
+    return opened(outlooks / "latest" / "outlook.nc")
+
+
+def test_the_newest_outlook_says_what_it_shows(shown: httpx.Client, outlooks: Path) -> None:
+    body = shown.get(LATEST).raise_for_status().json()
+    assert (body["id"], body["issued"]) == (DAY, "2024-02-29T00:00:00Z")
+    assert body["days"] == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    assert body["bounds"] == {"west": 175.5, "south": -4.5, "east": 183.5, "north": -0.5}
+    assert (body["usual"]["years"], body["usual"]["source"]) == ([2010, 2020], "position")
+    assert body["usual"]["text"] in body["caption"][1]
+    assert [warning["code"] for warning in body["warnings"]] == ["coarse_baseline"]
+    assert body["model"].startswith("ocean-daily-")
+    names = [layer["name"] for layer in body["layers"]]
+    assert names == ["anomaly", *(f"{e}-{k}" for e in ("heatwave", "cold-spell") for k in ("category", "probability"))]
+    scale = body["layers"][0]["scale"]
+    assert len(scale["colours"]) == len(scale["edges"]) + 1
+    assert scale["unit"] == "°C from usual"
+    assert body["layers"][1]["scale"]["of_categories"]
+    assert [raster["day"] for raster in body["layers"][0]["rasters"]] == body["days"]
+    described = json.loads((outlooks / DAY / "outlook.json").read_text())
+    for layer in body["layers"]:
+        words = [picture["text"] for picture in described["layers"][layer["name"]]]
+        assert [raster["text"] for raster in layer["rasters"]] == words
+
+
+def test_every_raster_is_a_small_picture_that_is_sent_once(shown: httpx.Client) -> None:
+    body = shown.get(LATEST).json()
+    for layer in body["layers"]:
+        for raster in layer["rasters"]:
+            response = shown.get(raster["href"]).raise_for_status()
+            assert response.headers["content-type"] == "image/png"
+            assert Image.open(io.BytesIO(response.content)).size == (COLUMNS, 4)
+    assert response.headers["cache-control"] == "max-age=14400"
+    again = shown.get(raster["href"], headers={"If-None-Match": response.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", response.headers["etag"])
+    newest = shown.get(f"{LATEST}/{layer['name']}/3.png")
+    assert (newest.content, newest.headers["cache-control"]) == (response.content, "no-cache")
+    described = shown.get(LATEST)
+    assert described.headers["cache-control"] == "no-cache"
+    assert shown.get(LATEST, headers={"If-None-Match": described.headers["etag"]}).status_code == 304
+
+
+def test_the_forecast_of_a_cell_is_that_of_the_file(shown: httpx.Client, expected: xr.Dataset) -> None:
+    body = shown.get(f"{LATEST}/point", params=AT).raise_for_status().json()
+    cell = expected.isel(lat=ROW, lon=COLUMN)
+    assert (body["latitude"], body["longitude"]) == (-2.0, 177.0)
+    assert (body["outlook"], body["units"], body["step"]) == (DAY, "celsius", "day")
+    assert body["timestamps"] == [f"2024-03-0{day}T00:00:00Z" for day in (1, 2, 3)]
+    assert [interval["level"] for interval in body["intervals"]] == [80, 95]
+    found = {"sst": body["sst"], "anomaly": body["anomaly"], **body["baselines"]}
+    for interval in body["intervals"]:
+        found |= {f"{side}_{interval['level']}": interval[side] for side in ("lower", "upper")}
+    heatwave, cold_spell = body["events"]
+    for name in ("probability", "climatology", "threshold", "intensity", "days"):
+        found[f"event_heatwave_{name}"] = heatwave[name]
+    found |= {f"event_heat_stress_{name}": body["heat_stress"][name] for name in ("mmm", "now", "lower", "median")}
+    for name, values in found.items():
+        np.testing.assert_allclose(values, cell[name].astype(float), atol=1e-3, err_msg=name)
+    assert set(body["baselines"]) == {"persistence", "climatology", "damped", "linear", "usual_change"}
+    assert (heatwave["kind"], heatwave["state"]) == ("marine_heatwave", "active")
+    assert heatwave["likely_category"] == ["moderate"] * 3
+    assert (cold_spell["kind"], cold_spell["state"], cold_spell["ends_within"]) == (
+        "marine_cold_spell",
+        "no_event",
+        [None] * 3,
+    )
+    assert body["heat_stress"]["likely_alert"][0].startswith("alert_level")
+    assert body["quality"] in ("suspect", "good", "not_evaluated")
+
+
+def test_the_client_returns_the_forecast_of_a_cell_as_a_table(shown: httpx.Client) -> None:
+    body = shown.get(f"{LATEST}/point", params=AT).json()
+    with Client(str(shown.base_url), timeout=600) as client:
+        table = client.outlook_point(AT["latitude"], AT["longitude"])
+        with pytest.raises(ProblemError, match="does not cover this position"):
+            client.outlook_point(50, 10, outlook=DAY)
+    assert table["sst"].tolist() == body["sst"]
+    assert table["upper_80"].tolist() == body["intervals"][0]["upper"]
+    assert table["marine_heatwave_likely_category"].tolist() == ["moderate"] * 3
+    assert table["damped"].tolist() == body["baselines"]["damped"]
+    assert [time.isoformat() for time in table.index] == [f"2024-03-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("longitude", "centre"),
+    [(179.6, 180.0 - 360), (-177.4, -177.0), (182.6, -177.0), (183.49, -177.0), (175.51, 176.0), (-184.4 + 360, 176.0)],
+)
+def test_the_nearest_cell_is_found_across_the_date_line(shown: httpx.Client, longitude: float, centre: float) -> None:
+    response = shown.get(f"{LATEST}/point", params=AT | {"longitude": longitude})
+    assert response.raise_for_status().json()["longitude"] == centre
+
+
+@pytest.mark.parametrize(
+    ("position", "status", "words"),
+    [
+        ({"longitude": 176.0 + ISLAND}, 404, "has no forecast at -2 °N, 179 °E: it is land, ice"),
+        ({"longitude": 175.4}, 404, "choose one from -4.5 to -0.5 °N and from 175.5 to 183.5 °E"),
+        ({"longitude": -176.4}, 404, "does not cover this position"),
+        ({"latitude": -0.4}, 404, "does not cover this position"),
+        ({"latitude": 91}, 422, "latitude"),
+        ({"longitude": "nan"}, 422, "longitude"),
+        ({"latitude": None}, 422, "latitude"),
+    ],
+)
+def test_where_there_is_no_forecast_the_service_says_why(
+    shown: httpx.Client, position: dict[str, float], status: int, words: str
+) -> None:
+    given = {name: value for name, value in (AT | position).items() if value is not None}
+    response = shown.get(f"{LATEST}/point", params=given)
+    assert response.status_code == status
+    assert words in response.json()["detail"]
+
+
+def test_a_zarr_store_gives_the_same_forecast(shown: httpx.Client, seas: Path, tmp_path: Path) -> None:
+    made = outlook(saved(tmp_path, name="in.zarr"), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 3)
+    assert made == 0
+    assert (tmp_path / "out" / DAY / "outlook.zarr").is_dir()
+    with serve(Settings(artifacts=seas, outlooks=tmp_path / "out")) as client:
+        ours, theirs = (service.get(f"{LATEST}/point", params=AT).json() for service in (client, shown))
+    for name in ("sst", "anomaly"):
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-3)
+    assert ours["events"][0]["likely_category"] == theirs["events"][0]["likely_category"]
+
+
+def test_without_outlooks_the_service_says_what_to_do(client: httpx.Client, seas: Path, tmp_path: Path) -> None:
+    for path in (LATEST, f"{LATEST}/point?latitude=1&longitude=1", f"{LATEST}/anomaly/1.png"):
+        response = client.get(path)
+        assert response.status_code == 404
+        assert "sst outlook GRID -o FOLDER, set SST_OUTLOOKS=FOLDER" in response.json()["detail"]
+    for folder in (tmp_path, tmp_path / "to be mounted"):
+        with serve(Settings(artifacts=seas, outlooks=folder)) as empty:
+            response = empty.get(LATEST)
+        assert response.status_code == 404
+        assert "there is no outlook yet" in response.json()["detail"]
+
+
+def test_a_new_night_is_shown_without_a_restart(copied: Path, seas: Path, tmp_path: Path) -> None:
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        assert client.get(LATEST).json()["id"] == DAY
+        tonight = saved(tmp_path, grid(days=61))
+        assert outlook(tonight, "-o", copied, "--artifacts", seas, "--horizon", 1) == 0
+        body = client.get(LATEST).json()
+        assert (body["id"], body["days"]) == ("2024-03-01", ["2024-03-02"])
+        assert client.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-01"
+        before = client.get(f"/outlooks/{DAY}").raise_for_status().json()
+        assert (before["id"], len(before["days"])) == (DAY, 3)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda outlook: cut(outlook / "outlook.json"),
+        lambda outlook: cut(outlook / "outlook.nc"),
+        lambda outlook: cut(outlook / "rasters" / "anomaly-3.png"),
+        lambda outlook: (outlook / "rasters" / "heatwave-category-1.png").unlink(),
+        lambda outlook: (outlook / "outlook.nc").unlink(),
+        lambda outlook: (outlook / "outlook.json").unlink(),
+        lambda outlook: shutil.rmtree(outlook),
+        lambda outlook: rewrite(outlook / "outlook.json", "rasters/anomaly-1.png", "rasters/../maps/anomaly-1.png"),
+        lambda outlook: rewrite(outlook / "outlook.json", '"lead": 3', '"lead": 4'),
+        lambda outlook: rewrite(outlook / "outlook.json", '"outlook.nc"', '"/etc/passwd"'),
+    ],
+    ids=[
+        "description",
+        "file",
+        "raster",
+        "no raster",
+        "no file",
+        "undescribed",
+        "gone",
+        "outside",
+        "leads",
+        "other",
+    ],
+)
+def test_a_damaged_outlook_is_not_served_but_the_one_before_it(
+    copied: Path, seas: Path, damage: Callable[[Path], object]
+) -> None:
+    newest = copied / "2024-03-09-2"
+    shutil.copytree(copied / DAY, newest)
+    shutil.copytree(copied / DAY, copied / "2024-03-09")
+    (copied / "latest").unlink()
+    (copied / "latest").symlink_to(newest.name)
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        assert client.get(LATEST).json()["id"] == "2024-03-09-2"
+        damage(newest)
+        # A description that is read once is not read again until the folder of the outlook is replaced.
+        description = newest / "outlook.json"
+        if description.exists():
+            description.touch()
+        body = client.get(LATEST).raise_for_status().json()
+        assert body["id"] == "2024-03-09"
+        assert client.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-09"
+        assert client.get("/outlooks/2024-03-09-2").status_code == 404
+        *_, warning = body["warnings"]
+        assert warning["code"] == "damaged_outlook"
+        assert "2024-03-09-2 is damaged" in warning["message"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/outlooks/%2e%2e/anomaly/1.png", "/outlooks/2024-02-29%2f../anomaly/1.png", "/outlooks/in.nc",
+     "/outlooks/latest/..%2fmaps%2fanomaly-1/1.png", "/outlooks/latest/rasters/1.png", "/outlooks/latest/anomaly/4.png",
+     "/outlooks/latest/anomaly/0.png", "/outlooks/latest/anomaly/x.png", "/outlooks/2024-02-28", "/outlooks/.downloads",
+     "/outlooks/latest/outlook.json", "/outlooks/latest/index.html"],
+)  # fmt: skip
+def test_nothing_else_of_the_disk_is_served(shown: httpx.Client, path: str) -> None:
+    response = shown.send(shown.build_request("GET", httpx.URL(str(shown.base_url).rstrip("/") + path)))
+    assert response.status_code in (404, 422)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_unknown_layer_names_those_there_are(shown: httpx.Client) -> None:
+    detail = shown.get(f"{LATEST}/ice/1.png").json()["detail"]
+    assert "the layers anomaly, heatwave-category" in detail
+    assert "days 1 to 3" in detail
+
+
+def test_outlooks_need_a_key_where_forecasts_do(outlooks: Path, seas: Path) -> None:
+    text, key = new_key("harbour", Role.FORECAST)
+    settings = Settings(artifacts=seas, outlooks=outlooks, keys=SecretStr(key.line), allow_anonymous=False)
+    with serve(settings) as client:
+        raster = f"/outlooks/{DAY}/anomaly/1.png"
+        for path in (LATEST, raster, f"{LATEST}/point?latitude=-2&longitude=177"):
+            assert client.get(path).status_code == 401
+            assert client.get(path, headers={"Authorization": f"Bearer {text}"}).is_success
