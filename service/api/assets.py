@@ -34,7 +34,7 @@ PAGE: Final = Path(__file__).parents[1] / "page"
 BUNDLE: Final = "bundle.js"
 """All modules of the page in one file, which wheels have if a bundler was there when they were built."""
 
-_STYLES: Final = ("style", "parts", "charts", "evidence", "place", "forms", "places", "media")
+_STYLES: Final = ("colours", "style", "parts", "charts", "evidence", "place", "forms", "places", "media")
 """The style sheets of the page, in their order: ``page.css`` is all of them."""
 
 _IMPORT: Final = re.compile(rb'^(?:import|export) [^"]*"\./([^"]+)";', re.MULTILINE)

@@ -67,7 +67,7 @@ def test_the_style_sheets_are_one_file_in_their_order(client: httpx.Client) -> N
     (sheet,) = re.findall(r'rel="stylesheet" href="(.*?)"', html)
     css = client.get(sheet).text
     first, *others, last = sorted((path.read_text() for path in PAGE.glob("*.css")), key=css.index)
-    assert (first, last) == ((PAGE / "style.css").read_text(), (PAGE / "media.css").read_text())
+    assert (first, last) == ((PAGE / "colours.css").read_text(), (PAGE / "media.css").read_text())
     assert css == "".join((first, *others, last))
 
 
@@ -206,7 +206,7 @@ async def shown(app: FastAPI) -> tuple[str, str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("installed", "counts"), [(True, [2, 3]), (False, [1, 2])])
+@pytest.mark.parametrize(("installed", "counts"), [(True, [2, 4]), (False, [1, 3])])
 async def test_the_documentation_loads_files_of_the_service_alone(installed: bool, counts: list[int]) -> None:
     app = FastAPI(title="SST", docs_url=None)
     assets = Assets.find() if installed else replace(Assets.find(), swagger=None)
