@@ -44,7 +44,7 @@ from service.stations.schemas import (
 )
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
-from service.stations.store.database import NoForecastError, StoreError
+from service.stations.store.database import NoForecastError, StoreError, takes_writes
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import daily_means, get_observations
 from service.stations.store.stations import (
@@ -84,8 +84,10 @@ def station_detail(
     """
     station = get_station(connection, station_id)
     (fields,) = _described(connection, [station], recent=recent)
-    may_write = writer is not None and not isinstance(
-        settings_to_write(connection, [station_id], writer)[station_id], StoreError
+    may_write = (
+        writer is not None
+        and takes_writes(connection)
+        and not isinstance(settings_to_write(connection, [station_id], writer)[station_id], StoreError)
     )
     return StationDetail(**fields, baseline=parse_baseline(station.settings.baseline), writable=may_write)
 

@@ -187,14 +187,12 @@ async def get_access(request: Request, store: StationStoreDep, access: AccessDep
     """
     key: Key | None = request.scope.get(KEY)
     refused = access.refusal(key)
-    reason = None if refused is None else refused.detail
-    if not store.is_writable:
-        reason = "the database of stations cannot be written; ask the operator of the service"
+    broken = await store.refusal()
     return AccessAnswer(
         role=None if key is None or key is ANONYMOUS else key.role,
-        create_stations=reason is None,
-        needs_key=refused is not None and access.has_writers and store.is_writable,
-        reason=reason,
+        create_stations=broken is None and refused is None,
+        needs_key=broken is None and refused is not None and access.has_writers,
+        reason=broken or (refused and refused.detail),
     )
 
 

@@ -468,6 +468,15 @@ class StationStore:
         """Whether the database may be written, as far as its file tells."""
         return self._database.is_writable
 
+    async def refusal(self) -> str | None:
+        """Return why the database cannot be written, as far as its file and reading it tell; None if it can."""
+        try:
+            if self.is_writable and await self.read(takes_writes):
+                return None
+        except StoreError as error:
+            return str(error)
+        return "the database of stations cannot be written; ask the operator of the service"
+
     async def read(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` with a connection for reading and the arguments, and return its result.
 
@@ -525,6 +534,13 @@ class StationStore:
             return await threads.run(run, span=f"store.{kind}")
         finally:
             self.metrics.store_call(kind, time.perf_counter() - begin)
+
+
+def takes_writes(connection: Connection) -> bool:
+    """Return whether the server lets a transaction write: a standby, for example, does not. True for SQLite."""
+    if connection.dialect.name == SQLITE:
+        return True
+    return bool(connection.scalar(text("SHOW transaction_read_only")) == "off")
 
 
 def _figures(connection: Connection) -> StationFigures:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from pydantic import SecretStr
 
 from service.middleware.keys import Key, Role, new_key
 from service.settings import Settings
 from service.stations.schemas import StationPage
+from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
 from tests.service.stations.conftest import NewStation
 from tests.serving import serve
@@ -286,6 +288,27 @@ def test_without_a_writable_store_only_calls_about_stations_fail(seas: Path, tmp
         assert answered(client.get("/access")) == {
             "role": None, "create_stations": True, "needs_key": False, "reason": None,
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("store", ["sqlite:///{folder}/damaged.db", "postgresql://nobody@127.0.0.1:1/sst"])
+def test_a_store_that_cannot_be_used_offers_nothing(seas: Path, tmp_path: Path, store: str) -> None:
+    (tmp_path / "damaged.db").write_bytes(b"no database" * 1_000)
+    with serve(Settings(artifacts=seas, store=SecretStr(store.format(folder=tmp_path)))) as client:
+        access = answered(client.get("/access"))
+        assert (access["create_stations"], access["needs_key"]) == (False, False)
+        assert access["reason"] == client.put("/stations/pier", json={"step": "day"}).json()["detail"]
+
+
+def test_a_server_that_only_reads_is_not_writable(seas: Path, postgres: Cluster) -> None:
+    store = postgres.new_database()
+    with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
+        client.put("/stations/pier", json={"step": "day"}).raise_for_status()
+        assert permissions(client) == (None, True, False, "", True)
+    with psycopg.connect(store.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET default_transaction_read_only = on".encode())
+    with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
+        reason = "the database of stations cannot be written; ask the operator of the service"
+        assert permissions(client) == (None, False, False, reason, False)
 
 
 def permissions(client: httpx.Client, key: str | None = None) -> tuple[str | None, bool, bool, str, bool]:
