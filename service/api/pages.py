@@ -36,25 +36,31 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 """The modules of each address of the page, as in address.js and place.js. A part of a path may contain slashes."""
 
 _SEA: Final = {
-    "Forecast": "/forecast?dataset=$id",
-    "How right were we?": "/compare?dataset=$id&format=markdown",
-    "Readings": "/series?dataset=$id",
-    "Models": "/models",
+    "Report, with tables": "/models/best/report?dataset=$id",
+    "Errors, as text": "/compare?dataset=$id&format=markdown",
+    "Forecast, as JSON": "/forecast?dataset=$id",
+    "Readings, as JSON": "/series?dataset=$id",
 }
+_EXAMPLE: Final = {"An example": "/place/sea/$example"}
+_FILES: Final = {"How to send a file": "/manual/guides/call-the-service", **_EXAMPLE}
 _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
     "/place/sea/": _SEA,
     "/report/": _SEA,
     "/place/station/": {
-        "Forecast": "/stations/$id/forecast",
-        "How right were we?": "/stations/$id/verification?format=csv",
-        "Readings": "/stations/$id/observations",
-        "Alerts": "/stations/$id/alerts",
+        "Forecast, as JSON": "/stations/$id/forecast",
+        "Past errors, as CSV": "/stations/$id/verification?format=csv",
+        "Readings, as JSON": "/stations/$id/observations",
+        "Alerts, as JSON": "/stations/$id/alerts",
     },
-    "/": {"Your places": "/stations", "Forecasts of the example": "/forecast", "Models": "/models"},
+    "/add": {"How to add a place": "/manual/guides/stations", **_FILES},
+    "/place/file": _FILES,
+    "/about/models": {"Report, with tables": "/models/best/report", "Models, as JSON": "/models"},
+    "/": {"Your places, as JSON": "/stations", **_EXAMPLE},
 }
 """Where browsers without JavaScript find what an address shows; ``/`` is for all others."""
 
-_PICTURES: Final = {"/place/station/": "/stations/$id/card.svg", "/place/sea/": "/compare/plot?dataset=$id"}
+_PLOT: Final = "/compare/plot?dataset=$id"
+_PICTURES: Final = {"/place/station/": "/stations/$id/card.svg", "/place/sea/": _PLOT, "/report/": _PLOT}
 
 _START_WITH_MODELS: Final = ("/place/sea/", "/report/", "/about/")
 """Addresses whose views ask for `/models` first. A browser can ask earlier if that needs no key."""
@@ -76,7 +82,7 @@ def _page_of(path: str) -> Callable[..., Response]:
             "modules": [] if is_bundled else assets.page.modules_of("main", *VIEWS[path]),
             "starts_with_models": path.startswith(_START_WITH_MODELS) and forecasts_are_open(settings),
             "largest": settings.max_body_bytes,
-            **_plain(path, *map(str, request.path_params.values())),
+            **_plain(path, settings.default_dataset, *map(str, request.path_params.values())),
         }
         return html_page(request, "index.html", assets, PAGE_POLICY, **content)
 
@@ -87,12 +93,13 @@ for _path in VIEWS:
     router.add_api_route(_path, _page_of(_path), response_model=None)
 
 
-def _plain(path: str, id: str = "") -> dict[str, Any]:
+def _plain(path: str, example: str, id: str = "") -> dict[str, Any]:
     """Return a picture, if there is one, and links to what the address shows, which need no JavaScript."""
     start = next(start for start in _PLAIN if path.startswith(start))
+    names = {"id": quote(id, safe=""), "example": quote(example, safe="")}
 
     def link(template: str) -> str:
-        return Template(template).substitute(id=quote(id, safe=""))
+        return Template(template).substitute(names)
 
     links = [(what, link(address)) for what, address in {**_PLAIN[start], "Guides": "/manual/index"}.items()]
     return {"picture": link(_PICTURES.get(start, "")), "links": links}

@@ -167,15 +167,18 @@ def test_without_javascript_the_page_says_what_to_do_and_does_not_wait(profiles:
     context = profiles.browser.new_context(java_script_enabled=False)
     try:
         page = context.new_page()
-        for path in ("", "place/sea/nino12", "place/station/a", "report/nino12", "about/models"):
+        for path in ("", "add", "place/sea/nino12", "place/file", "report/nino12", "about/models"):
             page.goto(f"{url}/{path}")
             expect(page.locator("noscript .notice")).to_be_visible()
             expect(page.get_by_text("Loading…")).to_be_hidden()
-            assert page.get_by_role("table").get_by_role("link").count() >= 4
-        page.goto(f"{url}/place/sea/nino12")
-        assert page.locator("noscript img").evaluate("picture => picture.decode()") is None
-        for link in page.get_by_role("table").get_by_role("link").all():
-            assert context.request.get(f"{url}{link.get_attribute('href')}").ok
+            links = page.get_by_role("table").get_by_role("link").all()
+            assert len(links) >= 3
+            assert all(context.request.get(f"{url}{link.get_attribute('href')}").ok for link in links)
+            for picture in page.locator("noscript img").all():
+                assert picture.evaluate("picture => picture.decode()") is None
+        page.goto(f"{url}/report/nino12")
+        page.get_by_role("table").get_by_role("link").first.click()
+        expect(page.get_by_role("heading", name="Errors by how far ahead")).to_be_visible()
     finally:
         context.close()
 
