@@ -5,30 +5,27 @@ import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
-import { panelTitle, verticalLine } from "./layout.js";
+import { panelTitle } from "./layout.js";
 import { lineTrace } from "./traces.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { formatSteps } from "./times.js";
 
-/**
- * @param {any} leads the response of /compare/leads
- * @param {number} horizon the lead to mark
- * @param {AbortSignal} signal
- */
-export function leadErrorsCard(leads, horizon, signal) {
+/** @param {any} leads the response of /compare/leads @param {AbortSignal} signal */
+export function leadErrorsCard(leads, signal) {
   /** @type {[string, number[]][]} */
   const errors = leads.models.map((/** @type {any} */ model) => [kindOf(model.model), model.rmse]);
   const chart = new Chart(`Typical error by how far ahead, ${leads.dataset}`, signal, { height: "18rem" });
   let shown = comparableKinds(errors);
-  const shownErrors = () => errors.filter(([kind]) => shown.includes(kind));
-  chart.draw(() => leadFigure(shownErrors(), leads.step, horizon));
+  chart.draw(() => leadFigure(errors.filter(([kind]) => shown.includes(kind)), leads.step));
   const choose = (/** @type {string[]} */ selection) => {
     shown = selection;
     chart.redraw();
   };
-  return [
+  return h(
+    "section",
+    { class: "card" },
     h("header", {}, h("h2", {}, "Errors by how far ahead"), h("p", {}, "Typical error (RMSE)")),
     h("div", { class: "controls" }, toggleGroup("Show", errors.map(([kind]) => ({ value: kind, text: modelLabel(kind) })), shown, choose)),
     chart.element,
@@ -36,7 +33,7 @@ export function leadErrorsCard(leads, horizon, signal) {
       head: ["Steps ahead", ...errors.map(([kind]) => modelTitle(kind))],
       rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(inUnit(values[i], "difference"), 4))]),
     })),
-  ];
+  );
 }
 
 /** The models whose errors fit on one scale: at most three times the largest error of the best model. @param {[string, number[]][]} errors */
@@ -45,8 +42,8 @@ function comparableKinds(errors) {
   return errors.filter((_, i) => largest[i] <= 3 * Math.min(...largest)).map(([kind]) => kind);
 }
 
-/** @param {[string, number[]][]} errors @param {string} step @param {number} horizon @returns {import("./chart.js").Figure} */
-function leadFigure(errors, step, horizon) {
+/** @param {[string, number[]][]} errors @param {string} step @returns {import("./chart.js").Figure} */
+function leadFigure(errors, step) {
   const leads = (errors[0]?.[1] ?? []).map((_, i) => i + 1);
   const ordered = [...errors].reverse();
   return {
@@ -56,7 +53,6 @@ function leadFigure(errors, step, horizon) {
       yaxis: { nticks: 5, unit: "difference", rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
       annotations: [panelTitle(`Typical error, ${unit()}`, 1)],
-      shapes: [verticalLine(horizon)],
     },
     extent: [0, leads.length],
     describe: (i) => [`${formatSteps(i + 1, step)} ahead`, ...errors.map(([kind, values]) => `${modelTitle(kind)} ${fixed(inUnit(values[i], "difference"), 3)}`)].join(", "),

@@ -3,6 +3,7 @@
 
 import { getJson, withQuery } from "./api.js";
 import { timestampsOf } from "./series-times.js";
+import { milliseconds } from "./times.js";
 
 /** Origins in each request. */
 const BLOCK = 24;
@@ -18,11 +19,11 @@ const BLOCK = 24;
  *
  * @typedef {object} Block
  * @property {PastForecast[]} forecasts
- * @property {{timestamps: string[], values: (number | null)[]}} history the observations around them
+ * @property {import("./forecast-chart.js").History} around the observations around all of them
  */
 
 export class PastForecasts {
-  /** @param {string} dataset @param {any} answer of /compare/hindcast */
+  /** @param {string} dataset @param {any} response of /compare/hindcast */
   constructor(dataset, { model, step, horizon, origins, forecasts }) {
     this.dataset = dataset;
     this.model = model;
@@ -30,67 +31,52 @@ export class PastForecasts {
     this.horizon = horizon;
     /** All times that a forecast can start from. @type {string[]} */
     this.origins = origins.flatMap((/** @type {any} */ run) => timestampsOf(run.start, step, run.n));
-    /** The index of the origin that is shown first: the latest whose every lead was observed. */
-    this.initial = this.origins.indexOf(forecasts[0].origin);
-    /** @type {Map<number, Block>} */
+    /** The index of the latest origin whose every lead was observed. */
+    this.latest = this.origins.indexOf(forecasts[0].origin);
+    /** @type {Map<number, Promise<Block>>} */
     this.blocks = new Map();
-    /** @type {Map<number, Promise<void>>} */
-    this.pending = new Map();
   }
 
-  /**
-   * Load the list of origins, and the first forecast.
-   * @param {string} dataset @param {string} cell @param {string | undefined} time shown first; the default if there is none
-   * @param {AbortSignal} signal
-   */
-  static async load(dataset, cell, time, signal) {
-    const source = new PastForecasts(dataset, await getJson(withQuery("/compare/hindcast", { dataset, model: cell }), { signal }));
-    if (time) source.initial = source.nearest(time);
-    await source.load(source.initial, signal);
-    return source;
+  /** @param {string} dataset @param {string} cell @param {AbortSignal} signal */
+  static async load(dataset, cell, signal) {
+    return new PastForecasts(dataset, await getJson(withQuery("/compare/hindcast", { dataset, model: cell }), { signal }));
   }
 
-  /** The index of the last origin until a time; the first, for an earlier time or none. @param {string} time */
+  /** The index of the last origin until a time; the first, for an earlier time. @param {string} time */
   nearest(time) {
-    const moment = Date.parse(time.length > 10 && !time.endsWith("Z") ? `${time}Z` : time);
-    return Math.max(this.origins.findLastIndex((origin) => Date.parse(origin) <= moment), 0);
+    return Math.max(this.origins.findLastIndex((origin) => milliseconds(origin) <= milliseconds(time)), 0);
   }
 
-  /** The forecast from an origin and the observations around it; null until it is loaded. @param {number} index */
-  at(index) {
-    const block = this.blocks.get(blockOf(index));
-    return block ? { forecast: block.forecasts[index % BLOCK], history: block.history } : null;
+  /** Whether the forecast from an origin is loaded, or about to be. @param {number} index */
+  has(index) {
+    return this.blocks.has(Math.floor(index / BLOCK));
   }
 
-  /** Load the forecast from an origin, and those beside it. @param {number} index @param {AbortSignal} signal */
-  load(index, signal) {
-    const block = blockOf(index);
-    if (this.blocks.has(block)) return Promise.resolve();
-    const running = this.pending.get(block);
-    if (running) return running;
-    const request = this.#fetch(block, signal).finally(() => this.pending.delete(block));
-    this.pending.set(block, request);
-    return request;
+  /** The forecast from an origin, and the observations around it. @param {number} index @param {AbortSignal} signal @returns {Promise<{forecast: PastForecast, around: Block["around"]}>} */
+  async at(index, signal) {
+    const block = Math.floor(index / BLOCK);
+    const loading = this.blocks.get(block) ?? this.#load(block, signal);
+    this.blocks.set(block, loading);
+    const { forecasts, around } = await loading;
+    return { forecast: forecasts[index % BLOCK], around };
   }
 
-  /** Load the blocks before and after an origin, for the next moves of the slider. @param {number} index @param {AbortSignal} signal */
+  /** Load what the next moves from an origin may need. @param {number} index @param {AbortSignal} signal */
   loadNeighbours(index, signal) {
-    for (const neighbour of [index - BLOCK, index + BLOCK]) {
-      // A failure shows when the forecast itself is asked for.
-      if (neighbour >= 0 && blockOf(neighbour) * BLOCK < this.origins.length) this.load(Math.min(neighbour, this.origins.length - 1), signal).catch(() => {});
+    // A failure shows when the forecast itself is asked for.
+    for (const near of [index - BLOCK, index + BLOCK]) if (near in this.origins) this.at(near, signal).catch(() => {});
+  }
+
+  /** @param {number} block @param {AbortSignal} signal @returns {Promise<Block>} */
+  async #load(block, signal) {
+    try {
+      const query = { dataset: this.dataset, model: this.model, origin: this.origins[block * BLOCK], origins: BLOCK };
+      const { forecasts, observations } = await getJson(withQuery("/compare/hindcast", query), { signal });
+      const { start, values } = observations;
+      return { forecasts, around: { step: this.step, timestamps: timestampsOf(start, this.step, values.length), values } };
+    } catch (error) {
+      this.blocks.delete(block);
+      throw error;
     }
   }
-
-  /** @param {number} block @param {AbortSignal} signal */
-  async #fetch(block, signal) {
-    const query = { dataset: this.dataset, model: this.model, origin: this.origins[block * BLOCK], origins: BLOCK };
-    const { forecasts, observations } = await getJson(withQuery("/compare/hindcast", query), { signal });
-    const timestamps = timestampsOf(observations.start, this.step, observations.values.length);
-    this.blocks.set(block, { forecasts, history: { timestamps, values: observations.values } });
-  }
-}
-
-/** @param {number} index */
-function blockOf(index) {
-  return Math.floor(index / BLOCK);
 }
