@@ -128,12 +128,10 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     expect(past.get_by_role("row").nth(1)).to_contain_text(re.compile(r"22 Feb 2022\s*28 Feb 2022\s*7"))
     heatwave.locator(".chart-slot .chart").first.focus()
     heatwave.keyboard.press("End")
-    expect(heatwave.locator("#announcement")).to_contain_text(
-        f"{percent(outcome['probability'][6])} likely to be in a heatwave"
-    )
+    expect(heatwave.locator("#announcement")).to_contain_text(f"Heatwave {percent(outcome['probability'][6])} likely")
     heatwave.keyboard.press("Shift+ArrowLeft")
     expect(heatwave.locator("#announcement")).to_contain_text(
-        re.compile("25 Feb 2022.*90th percentile.*in a heatwave, ")
+        re.compile("25 Feb 2022.*90th percentile.*, Heatwave [MS]")
     )
 
 
@@ -204,7 +202,7 @@ def test_a_limit_is_answered_with_its_probability_and_stays_in_the_address(opene
     expect(answer).to_contain_text(sentence, ignore_case=True)
     form.locator(".chart").focus()
     page.keyboard.press("End")
-    expect(page.locator("#announcement")).to_have_text(f"10 Mar 2022, {percent(outcome['by_lead'][9])}")
+    expect(page.locator("#announcement")).to_have_text(f"10 Mar 2022, Below 15.2 °C {percent(outcome['by_lead'][9])}")
     assert "limit=below:15.2:5:10" in page.url
     drop_file(visit, "pier.csv", text)
     expect(answer).to_contain_text("five days in a row below 15.2 °C")

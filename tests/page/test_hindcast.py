@@ -106,12 +106,14 @@ def test_the_score_of_a_forecast_stands_beside_that_of_all_and_of_the_last_value
     models = httpx.get(f"{url}/compare/leads", params={"dataset": "nino12"}).json()["models"]
     rmse = {model["model"]: model["rmse"] for model in models}
     members = [(forecast["sst"], "nino12-gru"), (forecast["baselines"]["persistence"], "persistence")]
-    mine, persisted = (fmean((p - o) ** 2 for p, o in zip(predicted, came, strict=True)) ** 0.5 for predicted, _ in members)
-    always, always_persisted = (fmean(error**2 for error in rmse[name]) ** 0.5 for _, name in members)
+    (mine, all_mine), (persisted, all_persisted) = (
+        (fmean((p - o) ** 2 for p, o in zip(sst, came, strict=True)) ** 0.5, fmean(e**2 for e in rmse[name]) ** 0.5)
+        for sst, name in members
+    )
     inside = sum(low <= value <= high for low, value, high in zip(band["lower"], came, band["upper"], strict=True))
     expect(card).to_contain_text(
-        f"Over 12 months, the typical error of this forecast was {mine:.2f} °C ({always:.2f} °C in all forecasts of GRU), "
-        f"and {persisted:.2f} °C if the last value was repeated ({always_persisted:.2f} °C). "
+        f"Over 12 months, the typical error of this forecast was {mine:.2f} °C ({all_mine:.2f} °C in all forecasts of "
+        f"GRU), and {persisted:.2f} °C if the last value was repeated ({all_persisted:.2f} °C). "
         f"Of 12 observations, {inside} within the 80% interval"
     )
 

@@ -24,7 +24,9 @@ def test_imported_networks_are_shown_by_their_names_with_their_caveat(visitor: V
     expect(rows).to_have_count(2)
     expect(table).to_contain_text("steady")
     expect(page.locator("main")).not_to_contain_text("was not used for training")
-    expect(page.locator(".intro")).to_contain_text(re.compile("steady .*may have seen the test period in training: .*their intervals too narrow"))
+    expect(page.locator(".intro")).to_contain_text(
+        re.compile("steady .*may have seen the test period in training: .*their intervals too narrow")
+    )
     hindcast = page.locator("section.card", has_text="What would we have said?")
     expect(hindcast).to_contain_text("which these networks may have seen in training")
 

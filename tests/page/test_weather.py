@@ -132,13 +132,13 @@ def test_the_weather_can_be_read_with_keys_and_as_a_table(visitor: Visitor, weat
     weather.focus()
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_have_text(
-        f"3 May 2020, forecast, air {air[-1]:.1f} °C, wind {wind[-1]:.1f} m/s"
+        f"3 May 2020, Air forecast {air[-1]:.1f} °C, Wind forecast {wind[-1]:.1f} m/s"
     )
     expect(weather.locator(".readout")).to_contain_text(f"Wind forecast{wind[-1]:.1f} m/s")
     for _ in range(HORIZON):
         page.keyboard.press("ArrowLeft")
     expect(page.locator("#announcement")).to_have_text(
-        f"29 Apr 2020, air {air[DAYS - 1]:.1f} °C, wind {wind[DAYS - 1]:.1f} m/s"
+        f"29 Apr 2020, Air {air[DAYS - 1]:.1f} °C, Wind {wind[DAYS - 1]:.1f} m/s"
     )
     page.get_by_text("View weather as table").click()
     rows = page.get_by_role("table", name="Weather over pier.csv").get_by_role("row")
@@ -161,7 +161,7 @@ def test_weather_ahead_of_a_long_series_is_not_thinned(visitor: Visitor, weather
     for lead in range(HORIZON, -1, -1):
         page.keyboard.press("End" if lead == HORIZON else "ArrowLeft")
         day = pd.Timestamp("2000-01-01") + pd.Timedelta(6_099 + lead, "D")
-        expect(said).to_contain_text(f"{day.day} {day:%b %Y}, {'forecast, ' if lead else ''}air")
+        expect(said).to_contain_text(f"{day.day} {day:%b %Y}, Air{' forecast' if lead else ''} ")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Earlier years behind this one, and the line that fades where usual is the better forecast."""
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -117,7 +118,9 @@ def test_a_value_is_called_the_warmest_since_a_year_that_was_warmer(visitor: Vis
     page.keyboard.press("ArrowLeft")
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    expect(page.locator("#announcement")).to_have_text("30 Nov 2016, observed 14.00 °C, warmest 30 Nov since 2013")
+    expect(page.locator("#announcement")).to_have_text(
+        re.compile("^30 Nov 2016, Observed 14.00\u00a0°C, warmest 30 Nov since 2013")
+    )
     expect(page.locator(".readout").first).to_contain_text("warmest 30 Nov since 2013")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#announcement")).not_to_contain_text("since")

@@ -9,19 +9,15 @@ import { chartLayout } from "./layout.js";
 import { drawPlot } from "./plot.js";
 import { Pointer } from "./pointer.js";
 import { onPrint, paperWidth } from "./printing.js";
-import { pointsAtPixel, pointsAtSameX, Readout } from "./readout.js";
+import { nearestIndex, numbersToRead, Readout } from "./readout.js";
 import { errorNotice } from "./task.js";
-import { drawnPosition } from "./visible-range.js";
 
 /**
  * @typedef {import("./visible-range.js").Range} Range
  * @typedef {object} Figure
  * @property {any[]} data traces, as in plot.js
  * @property {any} [layout] overrides of the page's chart layout
- * @property {[number, number]} extent of the indices that the arrow keys visit: the first, and one past the last
- * @property {(index: number) => string} describe the values at an index, in words
- * @property {(index: number) => import("./readout.js").Point[]} pointsAt the points at an index, which the arrow keys show
- * @property {number[] | null} [thinned] the indices drawn, if those are only the extremes of each interval
+ * @property {boolean} [thinned] whether only the extremes of each interval are drawn
  */
 
 const HELP = "Use the left and right arrow keys to read values, with Shift to move ten at a time; Home and End jump to the ends.";
@@ -38,11 +34,12 @@ export class Chart {
     this.onZoom = options.onZoom ?? (() => {});
     /** The visible range; null for the whole period. @type {Range} */
     this.range = options.range ?? null;
-    this.index = -1;
+    /** What is read with the arrow keys: a number of the horizontal axis. */
+    this.number = NaN;
+    /** The numbers that can be read, in order. */
+    this.numbers = new Float64Array();
     /** @type {((range: Range) => Figure) | null} */
     this.buildFigure = null;
-    /** @type {Figure | null} */
-    this.figure = null;
     /** What is drawn. @type {import("./plot.js").Plot | null} */
     this.drawn = null;
     this.width = 0;
@@ -97,13 +94,13 @@ export class Chart {
 
   /** @param {Figure} figure */
   #render(figure) {
-    this.figure = figure;
     this.note.hidden = !figure.thinned;
     const layout = chartLayout(figure.layout ?? {});
     /** The range of the whole period, which zooming does not leave. @type {[string, string] | undefined} */
     this.whole = layout.xaxis.range;
     if (this.range) layout.xaxis.range = this.range;
     this.drawn = drawPlot(figure.data, layout, paperWidth() ?? this.width, this.plot.clientHeight);
+    this.numbers = numbersToRead(this.drawn);
     this.readout.hide();
     fill(this.plot, this.drawn.element, this.readout.element);
     Object.assign(this.plot, { data: figure.data, layout });
@@ -160,18 +157,17 @@ export class Chart {
 
   /** Show the values at a position. @param {number} x in pixels */
   #read(x) {
-    if (this.drawn) this.readout.show(this.drawn, this.plot.layout, pointsAtPixel(this.drawn, x));
+    if (this.drawn && this.numbers.length) this.#readNumber(this.numbers[nearestIndex(this.numbers, this.drawn.x.invert(x))]);
   }
 
   /** @param {KeyboardEvent} event */
   #handleKey(event) {
     if (event.key === "Escape") this.readout.hide();
-    if (!this.figure || event.target !== this.element) return;
-    const stops = stopsOf(this.figure);
-    const last = stops.length - 1;
+    const { numbers, number } = this;
+    const last = numbers.length - 1;
     const stride = event.shiftKey ? 10 : 1;
-    const inside = this.index >= stops[0] && this.index <= stops[last];
-    const position = drawnPosition(stops, this.index);
+    const inside = number >= numbers[0] && number <= numbers[last];
+    const position = nearestIndex(numbers, number);
     /** @type {Record<string, number>} */
     const targets = {
       ArrowLeft: inside ? position - stride : last,
@@ -179,23 +175,14 @@ export class Chart {
       Home: 0,
       End: last,
     };
-    if (!(event.key in targets) || !stops.length) return;
+    if (!(event.key in targets) || last < 0 || event.target !== this.element) return;
     event.preventDefault();
-    this.index = stops[Math.min(Math.max(targets[event.key], 0), last)];
-    this.#showPoints(this.figure.pointsAt(this.index));
-    announce(this.figure.describe(this.index));
+    this.number = numbers[Math.min(Math.max(targets[event.key], 0), last)];
+    announce(this.#readNumber(this.number));
   }
 
-  /** @param {import("./readout.js").Point[]} points */
-  #showPoints(points) {
-    if (!this.drawn || !points.length) return;
-    this.readout.show(this.drawn, this.plot.layout, pointsAtSameX(this.drawn, points[0]));
+  /** Show the values at a number of the horizontal axis, and return them in words. @param {number} number */
+  #readNumber(number) {
+    return this.drawn ? this.readout.show(this.drawn, this.plot.layout.xaxis, number) : "";
   }
-}
-
-/** The indices that the arrow keys visit: those drawn. Beyond the thinned values, such as in a forecast, every value is. @param {Figure} figure */
-function stopsOf({ extent: [first, end], thinned }) {
-  const drawn = (thinned ?? []).filter((index) => index >= first && index < end);
-  const next = thinned ? Math.max(first, /** @type {number} */ (thinned.at(-1)) + 1) : first;
-  return [...drawn, ...Array.from({ length: Math.max(end - next, 0) }, (_, i) => next + i)];
 }

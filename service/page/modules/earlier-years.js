@@ -69,7 +69,7 @@ export function rankWords(history, i) {
 
 /** A line for each year, and the range of many. @param {string} name @param {string[]} times @param {(number | null)[][]} columns */
 function tracesOf(name, times, columns) {
-  const common = { type: "scatter", mode: "lines", hoverinfo: "skip", legendrank: 1200 };
+  const common = { legendrank: 1200 };
   const isMany = columns.length >= BAND_FROM;
   const present = times.map((_, i) => columns.map((column) => column[i]).filter((value) => value !== null));
   const edge = (/** @type {(...values: number[]) => number} */ choose) => present.map((values) => (values.length ? choose(...values) : null));

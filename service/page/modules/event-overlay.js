@@ -15,7 +15,6 @@ import { milliseconds } from "./times.js";
  * @property {(slice: [number, number]) => any[]} below traces of the strip below
  * @property {(slice: [number, number]) => (number | null)[][]} columns that the vertical axis has to show
  * @property {any} layout of the chart
- * @property {(index: number) => string} describe what there is at an index of the history, or of the leads after it
  */
 
 /** Multiples of the threshold minus the climatology at which the bands begin. The last band is open; it is drawn as wide as the others. */
@@ -68,7 +67,6 @@ export function eventOverlay(history, days, outcome, leads) {
       yaxis2: { domain: [0, STRIP_HEIGHT], range: [STRIP.low, STRIP.high], dtick: 1, showgrid: false, zeroline: false },
       annotations: [{ text: `${days.kind.name === "heatwave" ? "Heatwave" : "Cold-spell"} days`, x: 0, xref: "paper", y: STRIP_HEIGHT, yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 4, font: { size: 11, color: colour("muted") } }],
     },
-    describe: (i) => `, usual ${temperature(usual[i], 2)}, ${days.kind.percentile} ${temperature(threshold[i], 2)}${i < n ? pastText(days, i) : `, ${percent(ahead.probability[i - n] ?? 0)} likely to be in a ${days.kind.name}`}`,
   };
 }
 
@@ -99,12 +97,9 @@ function bandTraces(times, usual, threshold, indices, { palette, axis: [low, hig
   const edgeAt = (/** @type {number | null} */ mean, /** @type {number | null} */ limit, /** @type {number} */ multiple) => (mean === null || limit === null ? null : Math.min(Math.max(mean + multiple * (limit - mean), low), high));
   const edge = (/** @type {number} */ multiple) => indices.map((i) => edgeAt(usual[i], threshold[i], multiple));
   return BAND_EDGES.map((multiple, i) => ({
-    type: "scatter",
-    mode: "lines",
     x,
     y: edge(multiple),
     line: { width: 0 },
-    hoverinfo: "skip",
     ...(i ? { fill: "tonexty", fillcolor: tint(categoryColour(palette, i), BAND_OPACITY[i - 1]) } : {}),
   }));
 }
@@ -112,7 +107,7 @@ function bandTraces(times, usual, threshold, indices, { palette, axis: [low, hig
 /** The usual curve and the threshold. @param {string[]} times @param {(number | null)[]} usual @param {(number | null)[]} threshold @param {number[]} indices @param {import("./event-kinds.js").Kind} kind */
 function curveTraces(times, usual, threshold, indices, kind) {
   const x = indices.map((i) => times[i]);
-  const curve = (/** @type {string} */ name, /** @type {(number | null)[]} */ column, /** @type {any} */ line) => ({ type: "scatter", mode: "lines", name, x, y: indices.map((i) => column[i]), line, legendrank: 2000, hovertemplate: "%{y:.2f} °C" });
+  const curve = (/** @type {string} */ name, /** @type {(number | null)[]} */ column, /** @type {any} */ line) => ({ name, x, y: indices.map((i) => column[i]), line, legendrank: 2000, read: (/** @type {number} */ i) => temperature(column[indices[i]], 2) });
   return [curve("Usual", usual, { ...CURVES.usual, width: 1.25 }), curve(capitalised(kind.percentile), threshold, { color: colour(`${kind.palette}-line`), width: 1.25 })];
 }
 
@@ -135,17 +130,15 @@ function stripTraces({ timestamps }, { kind, category }, { ahead, leads }, [firs
 /** What the strip says where it is read. @param {string[]} timestamps @param {import("./event-kinds.js").Kind} kind @param {number[]} category @param {{ahead: any, leads: string[]}} forecast @param {[number, number]} slice */
 function readingTrace(timestamps, kind, category, { ahead, leads }, [first, end]) {
   const visible = timestamps.map((_, i) => i).slice(first, end).filter((i) => category[i] > 0);
+  const texts = [...visible.map((i) => CATEGORIES[category[i] - 1]), ...leads.map((_, lead) => `${percent(ahead.probability[lead])} likely`)];
   return {
-    type: "scatter",
-    mode: "lines",
     name: capitalised(kind.name),
     yaxis: "y2",
     x: [...visible.map((i) => timestamps[i]), ...leads],
     y: [...visible, ...leads].map(() => STRIP.middle),
-    text: [...visible.map((i) => CATEGORIES[category[i] - 1]), ...leads.map((_, lead) => `${percent(ahead.probability[lead])} likely`)],
     line: { width: 0, color: colour(categoryColour(kind.palette, 1)) },
     legendrank: 2001,
-    hovertemplate: "%{text}",
+    read: (/** @type {number} */ i) => texts[i],
   };
 }
 
@@ -165,8 +158,6 @@ function runsOf(category, first, end) {
 /** Rectangles on the strip, each from its first day to its last. @param {{begin: string, end: string}[]} periods @param {string} fillcolor @param {{width?: number, share?: number}} [form] width: of their outline, so that single days of many years remain visible; share: of a day at either end */
 function blocks(periods, fillcolor, { width = 0, share = 1 } = {}) {
   return {
-    type: "scatter",
-    mode: "lines",
     yaxis: "y2",
     x: periods.flatMap(({ begin, end }) => {
       const [from, to] = [shifted(begin, -share * HALF_DAY_MS), shifted(end, share * HALF_DAY_MS)];
@@ -176,16 +167,10 @@ function blocks(periods, fillcolor, { width = 0, share = 1 } = {}) {
     fill: "toself",
     fillcolor,
     line: { width, color: fillcolor },
-    hoverinfo: "skip",
   };
 }
 
 /** @param {string} time @param {number} amount in milliseconds */
 function shifted(time, amount) {
   return new Date(milliseconds(time) + amount).toISOString();
-}
-
-/** @param {EventDays} days @param {number} i */
-function pastText({ kind, category }, i) {
-  return category[i] ? `, in a ${kind.name}, ${CATEGORIES[category[i] - 1].toLowerCase()}` : "";
 }

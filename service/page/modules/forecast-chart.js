@@ -10,7 +10,7 @@ import { ageInWords, yearsInWords } from "./spoken-times.js";
 import { colour } from "./theme.js";
 import { formatTime, hoverFormat } from "./times.js";
 import { bandTraces, lineTrace } from "./traces.js";
-import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
+import { axisRange, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
  * @typedef {object} ModelForecast the forecast of one model for one series
@@ -70,14 +70,14 @@ export function forecastFigure(history, forecasts, references, range, { overlay 
   const bands = forecasts.flatMap((forecast) => forecastBands(forecast, origin, single));
   const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { line: { color: colour("observed"), width: 2 } });
   const referenceLines = shown.map((name) => referenceLine(name, history, first, indices));
-  const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single));
   const better = usualFrom && single ? usualFrom : null;
+  const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single, better));
   const years = showsYears ? earlierYears(history, shownTimes(history, first, range)) : null;
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
   const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
   const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? []), ...(years?.columns ?? [])];
   const axis = valueRange([...visible, ...ahead]);
-  observed.hovertemplate = indices.map((i) => ["<b>%{y:.2f} °C</b>", ...(years ? [rankWords(history, i)] : [])].filter(Boolean).join("<br>"));
+  observed.read = (/** @type {number} */ i) => [temperature(history.values[indices[i]], 2), years && rankWords(history, indices[i])].filter(Boolean).join("\n");
   const behind = [...(years?.traces ?? []), ...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
   return {
     data: [...behind, observed, ...referenceLines, ...(better ? fadedFrom(lines[0], better) : lines), ...(overlay?.below(slice) ?? [])],
@@ -89,29 +89,6 @@ export function forecastFigure(history, forecasts, references, range, { overlay 
       annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(better ? [usualBetterLabel(first.timestamps[better - 1])] : []), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
-    ...readout(history, forecasts, { slice, indices, range, overlay, better, rank: years ? rankWords : () => "" }, behind.length, referenceLines.length),
-  };
-}
-
-/**
- * The parts of a figure that read it out: observed values, then forecasts, within the visible range.
- * @param {History} history @param {ModelForecast[]} forecasts
- * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range, overlay: import("./event-overlay.js").Overlay | null, better: number | null, rank: (history: History, i: number) => string}} visible the visible slice of the history, the indices drawn of it, the range, what else is drawn, the lead from which usual is better, and how a value compares with earlier years
- * @param {number} bandTraceCount traces before the observed values @param {number} referenceCount traces between them and the forecasts
- */
-function readout(history, forecasts, { slice, indices, range, overlay, better, rank }, bandTraceCount, referenceCount) {
-  const n = history.timestamps.length;
-  const leads = indexRange(forecasts[0].timestamps, range);
-  return {
-    extent: /** @type {[number, number]} */ ([slice[0] < slice[1] ? slice[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : slice[1]]),
-    describe: (/** @type {number} */ i) => {
-      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${[temperature(history.values[i], 2), rank(history, i)].filter(Boolean).join(", ")}`}${overlay?.describe(i) ?? ""}`;
-      const lead = i - n;
-      const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${temperature(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
-      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}${better && lead >= better - 1 ? ", usual is the better forecast" : ""}${overlay?.describe(i) ?? ""}`;
-    },
-    pointsAt: (/** @type {number} */ i) =>
-      i < n ? [{ curveNumber: bandTraceCount, pointNumber: drawnPosition(indices, i) }] : forecasts.map((_, position) => ({ curveNumber: bandTraceCount + 1 + referenceCount + position, pointNumber: i - n + 1 })),
   };
 }
 
@@ -133,14 +110,13 @@ function forecastBands({ model, timestamps, intervals }, origin, single) {
   });
 }
 
-/** @param {ModelForecast} forecast @param {Origin} origin @param {boolean} single */
-function forecastLine(forecast, origin, single) {
+/** @param {ModelForecast} forecast @param {Origin} origin @param {boolean} single @param {number | null} better the lead from which usual is the better forecast */
+function forecastLine(forecast, origin, single, better) {
   const kind = kindOf(forecast.model);
   const { timestamps, sst } = forecast;
   const trace = lineTrace(kind, [origin.x, ...timestamps], [origin.y, ...sst], {
     mode: single && sst.length < 40 ? "lines+markers" : "lines",
-    hovertemplate: ["", ...sst.map((_, i) => hoverTemplate(forecast, i))],
-    hoverinfo: ["skip", ...sst.map(() => "all")],
+    read: (/** @type {number} */ i) => (i ? valueInWords(forecast, i - 1, better) : ""),
     marker: { size: [0, ...sst.map(() => 6)], color: colour(colourOf(kind)) },
   });
   // Dashes tell several models apart; a single line needs none.
@@ -149,7 +125,7 @@ function forecastLine(forecast, origin, single) {
 
 /** The line of a forecast, fainter from a lead on. @param {any} line @param {number} lead from 1 */
 function fadedFrom(line, lead) {
-  const strong = { ...line, name: "", x: line.x.slice(0, lead), y: line.y.slice(0, lead), hoverinfo: "skip" };
+  const strong = { ...line, name: "", x: line.x.slice(0, lead), y: line.y.slice(0, lead), read: undefined };
   return [{ ...line, opacity: FADED_OPACITY }, strong];
 }
 
@@ -188,16 +164,10 @@ function pick(items, indices) {
   return indices.map((i) => items[i]);
 }
 
-/** @param {ModelForecast} forecast @param {number} i */
-function hoverTemplate(forecast, i) {
-  const intervals = forecast.intervals.map((interval) => `<br>${interval.level}%${interval.calibrated ? "" : " (not calibrated)"}: ${fixed(inUnit(interval.lower[i]), 2)} – ${fixed(inUnit(interval.upper[i]), 2)}`);
-  return `<b>%{y:.2f} °C</b>${intervals.join("")}`;
-}
-
-/** @param {ModelForecast} forecast @param {number} i */
-function intervalText(forecast, i) {
-  const [first] = forecast.intervals;
-  return first ? ` (${first.level} percent interval from ${fixed(inUnit(first.lower[i]), 2)} to ${fixed(inUnit(first.upper[i]), 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
+/** A value, its ranges, and whether usual is the better forecast from its lead on. @param {ModelForecast} forecast @param {number} i @param {number | null} better the first such lead, from 1 */
+function valueInWords({ sst, intervals }, i, better) {
+  const ranges = intervals.map(({ level, calibrated, lower, upper }) => `${level}%${calibrated ? "" : " (not calibrated)"}: ${fixed(inUnit(lower[i]), 2)} to ${fixed(inUnit(upper[i]), 2)}`);
+  return [temperature(sst[i], 2), ...ranges, ...(better && i >= better - 1 ? ["usual is the better forecast"] : [])].join("\n");
 }
 
 const DAY_MS = 86_400_000;

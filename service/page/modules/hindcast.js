@@ -169,9 +169,9 @@ function whatCame({ origin, timestamps, observed }, history, around) {
     name: "Observed then",
     mode: observed.length < 40 ? "lines+markers" : "lines",
     marker: { size: [0, ...observed.map(() => 5)], color: colour("observed") },
-    hoverinfo: ["skip", ...observed.map(() => "all")],
+    read: (/** @type {number} */ i) => (i ? temperature(observed[i - 1], 2) : ""),
   });
-  return { behind: () => [], below: () => [line], columns: () => [around.values], layout: {}, describe: (i) => (i < history.values.length ? "" : `, observed ${fixed(inUnit(observed[i - history.values.length]), 2)}`) };
+  return { behind: () => [], below: () => [line], columns: () => [around.values], layout: {} };
 }
 
 /** The observations of the whole test period, above the slider. @param {Evidence} evidence */

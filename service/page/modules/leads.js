@@ -3,7 +3,7 @@
 
 import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
-import { inUnit, unit } from "./degrees.js";
+import { difference, inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
 import { panelTitle } from "./layout.js";
 import { lineTrace } from "./traces.js";
@@ -45,17 +45,13 @@ function comparableKinds(errors) {
 /** @param {[string, number[]][]} errors @param {string} step @returns {import("./chart.js").Figure} */
 function leadFigure(errors, step) {
   const leads = (errors[0]?.[1] ?? []).map((_, i) => i + 1);
-  const ordered = [...errors].reverse();
   return {
-    data: ordered.map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { hovertemplate: "%{y:.3f} °C" })),
+    data: [...errors].reverse().map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { read: (/** @type {number} */ i) => difference(values[i], 3) })),
     layout: {
       xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})` }, nticks: 8 },
       yaxis: { nticks: 5, unit: "difference", rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
       annotations: [panelTitle(`Typical error, ${unit()}`, 1)],
     },
-    extent: [0, leads.length],
-    describe: (i) => [`${formatSteps(i + 1, step)} ahead`, ...errors.map(([kind, values]) => `${modelTitle(kind)} ${fixed(inUnit(values[i], "difference"), 3)}`)].join(", "),
-    pointsAt: (i) => ordered.map((_, curveNumber) => ({ curveNumber, pointNumber: i })),
   };
 }

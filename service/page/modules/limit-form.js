@@ -12,7 +12,7 @@ import { panelTitle } from "./layout.js";
 import { capitalised, sentence } from "./sentence.js";
 import { latestOnly, runTask, waitFor } from "./task.js";
 import { colour, tint } from "./theme.js";
-import { formatSteps, formatTime, hoverFormat, milliseconds } from "./times.js";
+import { formatSteps, hoverFormat, milliseconds } from "./times.js";
 
 /**
  * @typedef {object} Limit
@@ -134,16 +134,13 @@ function barFigure({ timestamps, probability, step, limit }) {
   const at = (/** @type {number} */ ms) => new Date(ms).toISOString();
   const edges = times.map((ms) => [at(ms - (BAR_SHARE / 2) * width), at(ms + (BAR_SHARE / 2) * width)]);
   const blocks = {
-    type: "scatter",
-    mode: "lines",
     x: edges.flatMap(([begin, end]) => [begin, begin, end, end, null]),
     y: probability.flatMap((p) => [0, p * 100, p * 100, 0, null]),
     fill: "toself",
     fillcolor: tint("accent", 0.55),
     line: { width: 1, color: colour("accent") },
-    hoverinfo: "skip",
   };
-  const tops = { type: "scatter", mode: "lines", name: `${limit.side === "above" ? "Above" : "Below"} ${limitText(limit.degrees)}`, x: timestamps, y: probability.map((p) => p * 100), text: probability.map(percent), line: { width: 0, color: colour("accent") }, hovertemplate: "%{text}" };
+  const tops = { name: `${limit.side === "above" ? "Above" : "Below"} ${limitText(limit.degrees)}`, x: timestamps, y: probability.map((p) => p * 100), line: { width: 0, color: colour("accent") }, read: (/** @type {number} */ i) => percent(probability[i]) };
   return {
     data: [blocks, tops],
     layout: {
@@ -152,8 +149,5 @@ function barFigure({ timestamps, probability, step, limit }) {
       yaxis: { range: [0, 112], dtick: 50 },
       annotations: [panelTitle("Probability, %", 1)],
     },
-    extent: [0, timestamps.length],
-    describe: (i) => `${formatTime(timestamps[i], step)}, ${percent(probability[i])}`,
-    pointsAt: (i) => [{ curveNumber: 1, pointNumber: i }],
   };
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Earlier forecasts of a place over what came: for each time, the forecast that was issued a number of steps before. */
 
-import { inUnit } from "./degrees.js";
+import { inUnit, temperature } from "./degrees.js";
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { colour, tint } from "./theme.js";
@@ -39,14 +39,13 @@ export function pastRows({ timestamps, values }, forecasts, lead) {
 export function pastOverlay(rows, lead, step) {
   if (!rows.length) return undefined;
   const x = rows.map(({ time }) => time);
-  const edge = (/** @type {"lower" | "upper"} */ side) => ({ type: "scatter", mode: "lines", x, y: rows.map((row) => row[side]), line: { width: 0 }, hoverinfo: "skip" });
-  const line = { type: "scatter", mode: rows.length > 1 ? "lines" : "markers", name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), line: { color: colour("accent"), width: 1.75, dash: "5px,3px" }, marker: { color: colour("accent"), size: 5 }, hovertemplate: "%{y:.2f} °C" };
+  const edge = (/** @type {"lower" | "upper"} */ side) => ({ x, y: rows.map((row) => row[side]), line: { width: 0 } });
+  const line = { mode: rows.length > 1 ? "lines" : "markers", name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), line: { color: colour("accent"), width: 1.75, dash: "5px,3px" }, marker: { color: colour("accent"), size: 5 }, read: (/** @type {number} */ i) => temperature(rows[i].sst, 2) };
   return {
     behind: () => [edge("lower"), { ...edge("upper"), fill: "tonexty", fillcolor: tint("accent", 0.18) }, line],
     below: () => [],
     columns: () => [rows.map(({ sst }) => sst)],
     layout: {},
-    describe: () => "",
   };
 }
 
@@ -63,7 +62,6 @@ export function joined(first, second) {
     below: second.below,
     columns: (slice) => [...first.columns(slice), ...second.columns(slice)],
     layout: second.layout,
-    describe: (i) => `${first.describe(i)}${second.describe(i)}`,
   };
 }
 

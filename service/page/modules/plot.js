@@ -2,9 +2,10 @@
 /**
  * Draws a figure as SVG. A figure has the form of plotly.js, of which these parts are drawn:
  *
- * - traces of the type "scatter": `mode`, `name`, `x`, `y` (null is a gap), `text`, `yaxis`, `line` (`color`, `width`,
+ * - traces of the type "scatter": `mode`, `name`, `x`, `y` (null is a gap), `yaxis`, `line` (`color`, `width`,
  *   `dash` in pixels such as "4px,2px"), `marker` (`symbol`, `size`, `color`, `line`), `fill` ("tonexty" over the same x,
- *   "toself") with `fillcolor`, `opacity`, `hoverinfo` "skip", `hovertemplate` with `%{x}`, `%{y}`, `%{text}`, `<b>` and `<br>`; "%{y:.2f} °C" follows the unit of its axis;
+ *   "toself") with `fillcolor`, `opacity`, and `read`, a function from an index to what its point says, in lines: empty for
+ *   a point that is only drawn;
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range`, `domain` (vertical axes), `title.text`, `nticks`, `dtick`, `showgrid`,
  *   `zeroline`, `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen), `rangemode` "tozero", and `hoverformat`, a function from a value to text. Axes of times and numbers are told by their values. All panels share one horizontal axis;
  * - `shapes`: lines; `annotations`: texts, each with an optional `shortText` for a lack of room on the left; with

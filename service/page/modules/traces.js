@@ -1,6 +1,7 @@
 // @ts-check
 /** The traces of lines and bands, as in plot.js. */
 
+import { temperature } from "./degrees.js";
 import { colourOf, dashOf, modelTitle, orderOf } from "./models.js";
 import { colour, tint } from "./theme.js";
 
@@ -13,8 +14,6 @@ import { colour, tint } from "./theme.js";
  */
 export function lineTrace(kind, x, y, overrides = {}) {
   return {
-    type: "scatter",
-    mode: "lines",
     name: modelTitle(kind),
     x,
     y,
@@ -23,7 +22,7 @@ export function lineTrace(kind, x, y, overrides = {}) {
         ? { color: colour("observed"), width: 1.25 }
         : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
     legendrank: 1000 + orderOf(kind),
-    hovertemplate: "%{y:.2f} °C",
+    read: (/** @type {number} */ i) => temperature(y[i], 2),
     ...overrides,
   };
 }
@@ -33,7 +32,7 @@ export function lineTrace(kind, x, y, overrides = {}) {
  * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity @param {string} [name] in the legend of a saved chart
  */
 export function bandTraces(kind, x, lower, upper, opacity, name) {
-  const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip" };
+  const edge = { x, line: { width: 0 } };
   return [
     { ...edge, y: lower },
     { ...edge, name, legendrank: 1100, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },

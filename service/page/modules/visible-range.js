@@ -25,31 +25,23 @@ export function indexRange(times, range) {
 
 /**
  * The indices to draw. A long series is drawn only where it is visible, and thinned to the extremes and gaps of equal
- * intervals if that is still too much: it looks the same and draws faster. All columns share the indices, so that one
- * index reads all of them.
+ * intervals if that is still too much: it looks the same and draws faster. All columns share the indices.
  * @param {Values[]} columns @param {[number, number]} visible
- * @returns {{indices: number[], thinned: number[] | null}} thinned: the indices again if values are left out, or else null
+ * @returns {{indices: number[], thinned: boolean}} thinned: whether values are left out
  */
 export function pointsToDraw(columns, [first, stop]) {
   const n = columns[0].length;
-  if (n <= MAX_POINTS) return { indices: integers(0, n), thinned: null };
+  if (n <= MAX_POINTS) return { indices: integers(0, n), thinned: false };
   // Include one more on either side, so that lines reach the edge.
   const [begin, end] = [Math.max(first - 1, 0), Math.min(stop + 1, n)];
-  if (end - begin <= MAX_POINTS) return { indices: integers(begin, end), thinned: null };
+  if (end - begin <= MAX_POINTS) return { indices: integers(begin, end), thinned: false };
   const selected = new Set([begin, end - 1]);
   for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
     const from = begin + Math.floor((bucket * (end - begin)) / BUCKETS);
     const to = begin + Math.floor(((bucket + 1) * (end - begin)) / BUCKETS);
     for (const column of columns) extremes(column, from, to).forEach((index) => selected.add(index));
   }
-  const indices = [...selected].sort((a, b) => a - b);
-  return { indices, thinned: indices };
-}
-
-/** The position of an index, or of the next larger, among the sorted indices that are drawn. @param {number[]} drawn @param {number} index */
-export function drawnPosition(drawn, index) {
-  const position = drawn.findIndex((candidate) => candidate >= index);
-  return position < 0 ? drawn.length - 1 : position;
+  return { indices: [...selected].sort((a, b) => a - b), thinned: true };
 }
 
 /**

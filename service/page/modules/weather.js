@@ -10,7 +10,7 @@ import { timestampsOf } from "./series-times.js";
 import { tableDisclosure } from "./table.js";
 import { colour } from "./theme.js";
 import { columnTime, formatTime, hoverFormat, milliseconds } from "./times.js";
-import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
+import { axisRange, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
  * @typedef {object} WeatherUse what a forecast made of the weather
@@ -88,25 +88,19 @@ function weatherFigure(weather, range) {
       shapes: [verticalLine(last)],
       annotations: columns.map(({ name, unit: symbol }, panel) => panelTitle(`${name}, ${written(symbol)}${panel ? "" : " (dashed: forecast)"}`, axes[panel].domain[1])),
     },
-    extent: slice,
     thinned,
-    describe: (i) => [`${formatTime(timestamps[i], step)}${i < ahead ? "" : ", forecast"}`, ...columns.map(({ name, unit: symbol, values }) => `${name.toLowerCase()} ${valueText(values[i], symbol)}`)].join(", "),
-    pointsAt: (i) => [{ curveNumber: i < ahead ? 0 : 1, pointNumber: drawnPosition(parts[i < ahead ? 0 : 1], i) }],
   };
 }
 
 /** @param {Weather} weather @param {Column} column @param {number[]} indices @param {{yaxis: string, isAhead: boolean, ahead: number}} place */
 function trace({ timestamps }, { name, unit: symbol, values }, indices, { yaxis, isAhead, ahead }) {
   return {
-    type: "scatter",
-    mode: "lines",
     name: isAhead ? `${name} forecast` : name,
     yaxis,
     x: indices.map((i) => timestamps[i]),
     y: indices.map((i) => values[i] ?? null),
     line: { color: colour("observed"), width: 1.5, dash: isAhead ? "5px,3px" : "solid" },
-    hoverinfo: indices.map((i) => (isAhead && i < ahead ? "skip" : "all")),
-    hovertemplate: `%{y:.1f} ${symbol}`,
+    read: (/** @type {number} */ k) => (isAhead && indices[k] < ahead ? "" : `${fixed(shown(values[indices[k]], symbol), 1)} ${written(symbol)}`),
   };
 }
 
@@ -133,11 +127,6 @@ function shown(value, symbol) {
 /** @param {string} symbol */
 function written(symbol) {
   return symbol === "°C" ? unit() : symbol;
-}
-
-/** @param {number | null | undefined} value @param {string} symbol */
-function valueText(value, symbol) {
-  return (value ?? null) === null ? "missing" : `${fixed(shown(value, symbol), 1)} ${written(symbol)}`;
 }
 
 /** Whether a forecast leaves weather out because it was worth nothing on the past. @param {WeatherUse | null | undefined} use */
