@@ -81,7 +81,7 @@ function legend(data) {
 
 /** The visible period, and where the chart comes from. @param {import("./scales.js").Scale} x @param {any} layout */
 function sourceLine(x, { xaxis: { hoverformat } }) {
-  const period = x.kind === "time" && hoverformat ? `${x.domain.map((number) => hoverformat(x.value(number))).join(" – ")} · ` : "";
+  const period = x.isTime ? `${x.domain.map((number) => hoverformat(x.value(number))).join(" – ")} · ` : "";
   return `${period}${document.title} · ${location.origin}${location.pathname}`;
 }
 

@@ -5,7 +5,6 @@ import { chartSvg, pngOf } from "./chart-file.js";
 import { menu } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
 import { fileName, saveFile } from "./download.js";
-import { chartLayout } from "./layout.js";
 import { drawPlot } from "./plot.js";
 import { Pointer } from "./pointer.js";
 import { onPrint, paperWidth } from "./printing.js";
@@ -16,7 +15,7 @@ import { errorNotice } from "./task.js";
  * @typedef {import("./visible-range.js").Range} Range
  * @typedef {object} Figure
  * @property {any[]} data traces, as in plot.js
- * @property {any} [layout] overrides of the page's chart layout
+ * @property {any} layout as in plot.js
  * @property {boolean} [thinned] whether only the extremes of each interval are drawn
  */
 
@@ -95,10 +94,10 @@ export class Chart {
   /** @param {Figure} figure */
   #render(figure) {
     this.note.hidden = !figure.thinned;
-    const layout = chartLayout(figure.layout ?? {});
-    /** The range of the whole period, which zooming does not leave. @type {[string, string] | undefined} */
-    this.whole = layout.xaxis.range;
-    if (this.range) layout.xaxis.range = this.range;
+    const { xaxis } = figure.layout;
+    /** The range of the whole period, which zooming does not leave. @type {[string, string]} */
+    this.whole = xaxis.range;
+    const layout = { ...figure.layout, xaxis: { ...xaxis, range: this.range ?? xaxis.range } };
     this.drawn = drawPlot(figure.data, layout, paperWidth() ?? this.width, this.plot.clientHeight);
     this.numbers = numbersToRead(this.drawn);
     this.readout.hide();

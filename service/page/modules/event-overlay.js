@@ -34,7 +34,7 @@ const HALF_DAY_MS = 43_200_000;
 /** Days ahead are apart, since each has a probability. */
 const LEAD_SHARE = 0.92;
 
-/** The strip from bottom to top on its axis. The axis has no whole number within, and so no labels. */
+/** The strip from bottom to top on its axis. */
 const STRIP = { low: 0.1, middle: 0.5, high: 0.9 };
 const STRIP_HEIGHT = 0.05;
 const CHART_BOTTOM = 0.13;
@@ -64,8 +64,8 @@ export function eventOverlay(history, days, outcome, leads) {
     columns: (slice) => [usual, threshold].map((column) => [...column.slice(...slice), ...column.slice(n, times.length)]),
     layout: {
       yaxis: { domain: [CHART_BOTTOM, 1] },
-      yaxis2: { domain: [0, STRIP_HEIGHT], range: [STRIP.low, STRIP.high], dtick: 1, showgrid: false, zeroline: false },
-      annotations: [{ text: `${days.kind.name === "heatwave" ? "Heatwave" : "Cold-spell"} days`, x: 0, xref: "paper", y: STRIP_HEIGHT, yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 4, font: { size: 11, color: colour("muted") } }],
+      yaxis2: { domain: [0, STRIP_HEIGHT], range: [STRIP.low, STRIP.high], nticks: 0 },
+      annotations: [{ text: `${days.kind.name === "heatwave" ? "Heatwave" : "Cold-spell"} days`, x: 0, xref: "paper", y: STRIP_HEIGHT, yref: "paper", xanchor: "left", yshift: 4 }],
     },
   };
 }
@@ -108,11 +108,11 @@ function bandTraces(times, usual, threshold, indices, { palette, axis: [low, hig
 function curveTraces(times, usual, threshold, indices, kind) {
   const x = indices.map((i) => times[i]);
   const curve = (/** @type {string} */ name, /** @type {(number | null)[]} */ column, /** @type {any} */ line) => ({ name, x, y: indices.map((i) => column[i]), line, legendrank: 2000, read: (/** @type {number} */ i) => temperature(column[indices[i]], 2) });
-  return [curve("Usual", usual, { ...CURVES.usual, width: 1.25 }), curve(capitalised(kind.percentile), threshold, { color: colour(`${kind.palette}-line`), width: 1.25 })];
+  return [curve("Usual", usual, CURVES.usual), curve(capitalised(kind.percentile), threshold, { color: colour(`${kind.palette}-line`), width: 1.25 })];
 }
 
 /** How the usual curve is drawn. */
-export const CURVES = { usual: { color: colour("muted"), dash: "4px,3px" } };
+export const CURVES = { usual: { color: colour("muted"), dash: "4px,3px", width: 1.5 } };
 
 /**
  * The strip: days of past events by category, and days ahead as opaque as an event is likely.

@@ -10,9 +10,9 @@ import { categoryColour, CURVES, eventOverlay, likeliestCategory } from "./event
 import { eventNamed } from "./event-requests.js";
 import { errorText, eventDetail, eventSentence, shortPercent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
+import { swatch } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { capitalised, sentence } from "./sentence.js";
-import { dashArray, svg } from "./svg.js";
 import { dataTable } from "./table.js";
 import { latestOnly } from "./task.js";
 import { colour } from "./theme.js";
@@ -147,8 +147,8 @@ function eventLine({ kind, days, outcome, timestamps }, last, now) {
 function bandLegend({ kind, baseline }) {
   const period = baseline ? ` ${baseline.start.slice(0, 4)}–${baseline.end.slice(0, 4)}` : "";
   return [
-    h("span", { class: "label" }, lineSample(CURVES.usual), `Usual${period}`),
-    h("span", { class: "label" }, lineSample({ color: colour(`${kind.palette}-line`) }), kind.percentile),
+    h("span", { class: "label" }, swatch(CURVES.usual), `Usual${period}`),
+    h("span", { class: "label" }, swatch({ color: colour(`${kind.palette}-line`), width: 1.5 }), kind.percentile),
     CATEGORIES.map((name, i) => h("span", { class: "label" }, h("span", { class: `mark category ${categoryColour(kind.palette, i + 1)}`, "aria-hidden": "true" }), name)),
     h("span", {}, "Paler days ahead are less likely."),
   ];
@@ -158,12 +158,6 @@ function bandLegend({ kind, baseline }) {
 function stateMark({ active, category }, kind) {
   const name = active ? categoryColour(kind.palette, CATEGORIES.indexOf(category) + 1) : "none";
   return h("span", { class: `mark category ${name}`, "aria-hidden": "true" });
-}
-
-/** @param {{color: string, dash?: string}} line */
-function lineSample({ color, dash }) {
-  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: color, "stroke-width": 1.5, "stroke-dasharray": dashArray(dash) });
-  return svg("svg", { class: "swatch", viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line]);
 }
 
 /** More past events are in the CSV file. */

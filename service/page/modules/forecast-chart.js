@@ -3,13 +3,12 @@
 
 import { inUnit, temperature, unit } from "./degrees.js";
 import { earlierYears, rankWords } from "./earlier-years.js";
-import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { colourOf, kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { ageInWords, yearsInWords } from "./spoken-times.js";
 import { colour } from "./theme.js";
 import { formatTime, hoverFormat } from "./times.js";
-import { bandTraces, lineTrace } from "./traces.js";
+import { bandTraces, lineTrace, panelTitle } from "./traces.js";
 import { axisRange, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
@@ -76,16 +75,16 @@ export function forecastFigure(history, forecasts, references, range, { overlay 
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
   const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
   const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? []), ...(years?.columns ?? [])];
-  const axis = valueRange([...visible, ...ahead]);
+  const axis = axisRange([...visible, ...ahead]);
   observed.read = (/** @type {number} */ i) => [temperature(history.values[indices[i]], 2), years && rankWords(history, indices[i])].filter(Boolean).join("\n");
   const behind = [...(years?.traces ?? []), ...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
   return {
     data: [...behind, observed, ...referenceLines, ...(better ? fadedFrom(lines[0], better) : lines), ...(overlay?.below(slice) ?? [])],
     layout: {
-      xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
+      xaxis: { hoverformat: hoverFormat(history.step), range: [history.timestamps[0], first.timestamps.at(-1)] },
       ...overlay?.layout,
-      yaxis: { nticks: 7, unit: "temperature", ...fixedRange(axis), ...overlay?.layout.yaxis },
-      shapes: [verticalLine(origin.x), ...(better ? [verticalLine(first.timestamps[better - 1])] : [])],
+      yaxis: { nticks: 7, unit: "temperature", range: axis, ...overlay?.layout.yaxis },
+      verticals: [origin.x, ...(better ? [first.timestamps[better - 1]] : [])],
       annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(better ? [usualBetterLabel(first.timestamps[better - 1])] : []), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
@@ -147,11 +146,6 @@ function referenceLine(name, { timestamps, climatology }, forecast, indices) {
   return { ...trace, line: { ...trace.line, width: 1.25 } };
 }
 
-/** The axis range for columns of values. @param {(number | null)[][]} columns */
-function valueRange(columns) {
-  return axisRange(columns, [0, Math.max(...columns.map((column) => column.length))]);
-}
-
 /** The last observation. @param {History} history @returns {Origin} */
 export function originOf({ timestamps, values }) {
   let i = values.length - 1;
@@ -185,10 +179,10 @@ function originLabels(time, step) {
   const age = now.getTime() - new Date(time).getTime();
   const until = `until ${formatTime(time, step === "month" || age > OLD_MS ? "month" : "day")}`;
   const text = age > RECENT_MS ? `${until}, ${ageInWords(time, now)} ago` : until;
-  const common = { x: time, y: 1, yref: "paper", yanchor: "bottom", yshift: 4, font: { size: 12, color: colour("muted") } };
+  const common = { x: time, y: 1, yref: "paper", yshift: 4 };
   return [
     { ...common, text, shortText: until, xanchor: "right", xshift: -6 },
-    { ...common, text: "forecast", xanchor: "left", xshift: 6, font: { size: 12, color: colour("ink") } },
+    { ...common, text: "forecast", xanchor: "left", xshift: 6, color: colour("ink") },
   ];
 }
 
@@ -205,10 +199,10 @@ function usualLabel(times, values, usual, years, [first, end]) {
   const [i] = [...places].sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
   if (i === undefined) return [];
   const below = departure(i) > 0;
-  return [{ text: years ? `usual ${yearsInWords(years)}` : "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, font: { size: 12, color: colour("muted") } }];
+  return [{ text: years ? `usual ${yearsInWords(years)}` : "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP }];
 }
 
 /** A label where usual becomes the better forecast. @param {string} time */
 function usualBetterLabel(time) {
-  return { text: "from here on, usual is the better forecast", shortText: "usual is better from here", x: time, y: 1, yref: "paper", xanchor: "auto", xshift: LABEL_GAP, yanchor: "top", yshift: -LABEL_GAP, font: { size: 12, color: colour("ink") } };
+  return { text: "from here on, usual is the better forecast", shortText: "usual is better from here", x: time, y: 1, yref: "paper", xanchor: "auto", xshift: LABEL_GAP, yanchor: "top", yshift: -LABEL_GAP, color: colour("ink") };
 }

@@ -5,12 +5,11 @@ import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { difference, inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
-import { panelTitle } from "./layout.js";
-import { lineTrace } from "./traces.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { formatSteps } from "./times.js";
+import { lineTrace, panelTitle } from "./traces.js";
 
 /** @param {any} leads the response of /compare/leads @param {AbortSignal} signal */
 export function leadErrorsCard(leads, signal) {
@@ -48,9 +47,8 @@ function leadFigure(errors, step) {
   return {
     data: [...errors].reverse().map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { read: (/** @type {number} */ i) => difference(values[i], 3) })),
     layout: {
-      xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})` }, nticks: 8 },
-      yaxis: { nticks: 5, unit: "difference", rangemode: "tozero" },
-      margin: { l: 44, r: 12, t: 26, b: 44 },
+      xaxis: { hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: `Steps ahead (1 step = ${formatSteps(1, step)})`, nticks: 8, range: [1, leads.length] },
+      yaxis: { nticks: 5, unit: "difference", range: [0, 1.05 * Math.max(...errors.flatMap(([, values]) => values), 0.01)] },
       annotations: [panelTitle(`Typical error, ${unit()}`, 1)],
     },
   };

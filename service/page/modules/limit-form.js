@@ -8,7 +8,7 @@ import { inUnit, toCelsius, unit } from "./degrees.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { limitSentence, limitText, percent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { panelTitle } from "./layout.js";
+import { panelTitle } from "./traces.js";
 import { capitalised, sentence } from "./sentence.js";
 import { latestOnly, runTask, waitFor } from "./task.js";
 import { colour, tint } from "./theme.js";
@@ -144,9 +144,9 @@ function barFigure({ timestamps, probability, step, limit }) {
   return {
     data: [blocks, tops],
     layout: {
-      xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: [at(times[0] - width / 2), at(times[times.length - 1] + width / 2)] },
+      xaxis: { hoverformat: hoverFormat(step), range: [at(times[0] - width / 2), at(times[times.length - 1] + width / 2)] },
       // Room for the title above the highest label.
-      yaxis: { range: [0, 112], dtick: 50 },
+      yaxis: { range: [0, 112], nticks: 3 },
       annotations: [panelTitle("Probability, %", 1)],
     },
   };

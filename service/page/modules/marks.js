@@ -54,24 +54,27 @@ export function at(values, i) {
 
 /** @param {Points} points */
 function line({ trace, px, py }) {
-  let path = "";
-  let drawing = false;
-  for (let i = 0; i < px.length; i += 1) {
-    if (Number.isNaN(py[i]) || Number.isNaN(px[i])) {
-      drawing = false;
-      continue;
-    }
-    path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
-    drawing = true;
-  }
   const { color, width = 1.75, dash } = trace.line ?? {};
-  return svg("path", { d: path, class: "line" }, { stroke: color, "stroke-width": width, "stroke-dasharray": dashArray(dash), opacity: trace.opacity });
+  return svg("path", { d: pathOf(px, py, ""), class: "line" }, { stroke: color, "stroke-width": width, "stroke-dasharray": dashArray(dash), opacity: trace.opacity });
 }
 
 /** @param {Points} points @param {Points | undefined} previous */
 function area({ trace, px, py }, previous) {
-  const path = trace.fill === "tonexty" && previous ? between({ trace, px, py }, previous) : enclosed(px, py);
+  const path = trace.fill === "tonexty" && previous ? between({ trace, px, py }, previous) : pathOf(px, py, "Z");
   return svg("path", { d: path, class: "area" }, { fill: trace.fillcolor, opacity: trace.opacity });
+}
+
+/** A path through points, with gaps where a value is missing. @param {Points["px"]} px @param {Points["py"]} py @param {"" | "Z"} end of each part: closed or not */
+function pathOf(px, py, end) {
+  let path = "";
+  let drawing = false;
+  for (let i = 0; i < px.length; i += 1) {
+    const missing = Number.isNaN(px[i]) || Number.isNaN(py[i]);
+    if (missing) path += drawing ? end : "";
+    else path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
+    drawing = !missing;
+  }
+  return drawing ? path + end : path;
 }
 
 /** The areas between two lines over the same points, without those where one is missing. @param {Points} upper @param {Points} lower */
@@ -86,19 +89,6 @@ function between(upper, lower) {
     begin = end;
   }
   return path;
-}
-
-/** The areas whose corners are listed one after another, with a missing value after each. @param {Points["px"]} px @param {Points["py"]} py */
-function enclosed(px, py) {
-  let path = "";
-  let drawing = false;
-  for (let i = 0; i < px.length; i += 1) {
-    const missing = Number.isNaN(px[i]) || Number.isNaN(py[i]);
-    if (missing) path += drawing ? "Z" : "";
-    else path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
-    drawing = !missing;
-  }
-  return drawing ? `${path}Z` : path;
 }
 
 /** @param {Points} points @param {import("./plot.js").Box} box */

@@ -26,18 +26,16 @@ const TIME_STEPS = [
 
 /**
  * At most so many ticks within the domain of a scale.
- * @param {Scale} scale @param {number} count @param {number} [spacing] of numbers, if it is given
- * @returns {Tick[]}
+ * @param {Scale} scale @param {number} count @returns {Tick[]}
  */
-export function ticksOf(scale, count, spacing) {
-  const [low, high] = [Math.min(...scale.domain), Math.max(...scale.domain)];
-  if (!(high > low)) return [];
-  return scale.kind === "time" ? timeTicks(low, high, count) : numberTicks(low, high, count, spacing);
+export function ticksOf({ isTime, domain: [low, high] }, count) {
+  if (!(high > low) || !count) return [];
+  return isTime ? timeTicks(low, high, count) : numberTicks(low, high, count);
 }
 
-/** @param {number} low @param {number} high @param {number} count @param {number} [spacing] @returns {Tick[]} */
-function numberTicks(low, high, count, spacing) {
-  const step = spacing ?? roundStep(low, high, count);
+/** @param {number} low @param {number} high @param {number} count @returns {Tick[]} */
+function numberTicks(low, high, count) {
+  const step = roundStep(low, high, count);
   const places = [0, 1, 2, 3, 4, 5, 6].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6) ?? 7;
   const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
   return Array.from({ length: Math.max(last - first + 1, 0) }, (_, i) => ({ at: (first + i) * step, text: fixed((first + i) * step + 0, places) }));

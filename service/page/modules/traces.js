@@ -1,5 +1,5 @@
 // @ts-check
-/** The traces of lines and bands, as in plot.js. */
+/** What figures have in common, as in plot.js: the lines and bands of models, and the titles of panels. */
 
 import { temperature } from "./degrees.js";
 import { colourOf, dashOf, modelTitle, orderOf } from "./models.js";
@@ -7,20 +7,14 @@ import { colour, tint } from "./theme.js";
 
 /**
  * The line of a model, a reference or the observations.
- * @param {string} kind
- * @param {string[]} x
- * @param {(number | null)[]} y
- * @param {any} [overrides]
+ * @param {string} kind @param {string[]} x @param {(number | null)[]} y @param {any} [overrides]
  */
 export function lineTrace(kind, x, y, overrides = {}) {
   return {
     name: modelTitle(kind),
     x,
     y,
-    line:
-      kind === "observed"
-        ? { color: colour("observed"), width: 1.25 }
-        : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
+    line: { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
     legendrank: 1000 + orderOf(kind),
     read: (/** @type {number} */ i) => temperature(y[i], 2),
     ...overrides,
@@ -37,4 +31,9 @@ export function bandTraces(kind, x, lower, upper, opacity, name) {
     { ...edge, y: lower },
     { ...edge, name, legendrank: 1100, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },
   ];
+}
+
+/** A title above a panel, aligned left. @param {string} text @param {number} y of the top of the panel, from 0 to 1 */
+export function panelTitle(text, y) {
+  return { text, x: 0, y, xref: "paper", yref: "paper", xanchor: "left", xshift: -40, yshift: 4 };
 }

@@ -1,6 +1,8 @@
 // @ts-check
 /** The visible part of a series: its indices, the points to draw, and the axis range. */
 
+import { milliseconds } from "./times.js";
+
 /** Longer slices are thinned before drawing. */
 const MAX_POINTS = 6000;
 const BUCKETS = 600;
@@ -16,10 +18,10 @@ const MARGIN = 0.06;
 /** The first index within a range, and one past the last. @param {string[]} times @param {Range} range @returns {[number, number]} */
 export function indexRange(times, range) {
   if (!range) return [0, times.length];
-  const [begin, end] = range.map(comparable);
-  const first = times.findIndex((time) => comparable(time) >= begin);
+  const [begin, end] = range.map(milliseconds);
+  const first = times.findIndex((time) => milliseconds(time) >= begin);
   if (first < 0) return [times.length, times.length];
-  const stop = times.findIndex((time, i) => i >= first && comparable(time) > end);
+  const stop = times.findIndex((time, i) => i >= first && milliseconds(time) > end);
   return [first, stop < 0 ? times.length : stop];
 }
 
@@ -44,18 +46,14 @@ export function pointsToDraw(columns, [first, stop]) {
   return { indices: [...selected].sort((a, b) => a - b), thinned: true };
 }
 
-/**
- * The axis range that shows the values of a slice, with a margin.
- * @param {Values[]} columns @param {[number, number]} slice @returns {[number, number] | null} null if there are no values
- */
-export function axisRange(columns, [first, stop]) {
+/** The axis range that shows columns of values, with a margin; null if there are none. @param {Values[]} columns @returns {[number, number] | null} */
+export function axisRange(columns) {
   let [low, high] = [Infinity, -Infinity];
   for (const column of columns) {
-    for (let i = first; i < Math.min(stop, column.length); i += 1) {
-      const value = column[i];
-      if (value === null || value === undefined) continue;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
+    for (const value of column) {
+      if ((value ?? null) === null) continue;
+      low = Math.min(low, /** @type {number} */ (value));
+      high = Math.max(high, /** @type {number} */ (value));
     }
   }
   if (low > high) return null;
@@ -75,11 +73,6 @@ function extremes(column, from, to) {
     }
   }
   return [low, high, gap].filter((index) => index >= 0);
-}
-
-/** A time of the service or of the address in a form that compares as text. @param {string} time */
-function comparable(time) {
-  return time.slice(0, 19).replace("Z", "");
 }
 
 /** The integers from begin up to end, without end. @param {number} begin @param {number} end */

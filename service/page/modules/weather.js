@@ -3,13 +3,13 @@
 
 import { Chart } from "./chart.js";
 import { inUnit, temperature, unit } from "./degrees.js";
-import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { fixed, formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
 import { timestampsOf } from "./series-times.js";
 import { tableDisclosure } from "./table.js";
 import { colour } from "./theme.js";
 import { columnTime, formatTime, hoverFormat, milliseconds } from "./times.js";
+import { panelTitle } from "./traces.js";
 import { axisRange, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
@@ -76,16 +76,16 @@ function weatherFigure(weather, range) {
   const parts = [indices, timestamps.map((_, i) => i).slice(Math.max(ahead - 1, 0))];
   const traces = columns.flatMap((column, panel) => parts.map((part, isAhead) => trace(weather, column, part, { yaxis: panel ? "y2" : "y", isAhead: isAhead === 1, ahead })));
   const axes = columns.map(({ name, unit: symbol, values }, panel) => {
-    const axis = axisRange([values], slice);
-    return { ...(symbol === "°C" ? { unit: "temperature" } : {}), nticks: 3, domain: columns.length > 1 ? DOMAINS[panel] : [0, 1], ...fixedRange(axis && name === "Wind" ? [0, axis[1]] : axis) };
+    const axis = axisRange([values.slice(...slice)]);
+    return { ...(symbol === "°C" ? { unit: "temperature" } : {}), nticks: 3, domain: columns.length > 1 ? DOMAINS[panel] : [0, 1], range: axis && name === "Wind" ? [0, axis[1]] : axis };
   });
   return {
     data: traces,
     layout: {
-      xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: whole },
+      xaxis: { hoverformat: hoverFormat(step), range: whole },
       yaxis: axes[0],
       ...(axes[1] ? { yaxis2: axes[1] } : {}),
-      shapes: [verticalLine(last)],
+      verticals: [last],
       annotations: columns.map(({ name, unit: symbol }, panel) => panelTitle(`${name}, ${written(symbol)}${panel ? "" : " (dashed: forecast)"}`, axes[panel].domain[1])),
     },
     thinned,
