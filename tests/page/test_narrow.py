@@ -102,21 +102,3 @@ def test_on_a_phone_the_chart_is_visible_within_the_first_400_pixels(visitor: Vi
         # The end of the observations leaves room for the unit.
         unit, until = box_of(plot.get_by_text("°C", exact=True)), box_of(plot.get_by_text("until Dec 2010"))
         assert unit["x"] + unit["width"] < until["x"]
-
-
-def test_a_long_forecast_is_shown_in_part_until_all_values_are_asked_for(visitor: Visitor, url: str) -> None:
-    page = visitor(width=PHONE).open("place/sea/neracoos-b01?model=gru&horizon=48")
-    params: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "gru", "horizon": 48}
-    (answer,) = httpx.get(f"{url}/forecast", params=params).json()["forecasts"]
-    rows = page.get_by_role("table").get_by_role("row")
-    expect(rows).to_have_count(1 + 24)
-    # The next value is the first.
-    expect(rows.nth(1)).to_contain_text(f"{answer['sst'][0]:.2f}")
-    expect(rows.last).to_contain_text(f"{answer['sst'][46]:.2f}")
-    expect(page.get_by_text("Every 2nd value is shown.")).to_be_visible()
-    page.get_by_role("button", name="Show all 48 values").click()
-    expect(rows).to_have_count(1 + 48)
-    expect(rows.last).to_contain_text(f"{answer['sst'][-1]:.2f}")
-    expect(page.get_by_text("Every 2nd value is shown.")).to_have_count(0)
-    page.get_by_role("button", name="Show fewer values").click()
-    expect(rows).to_have_count(1 + 24)

@@ -92,7 +92,7 @@ def test_the_chart_shows_where_observations_end_and_what_is_usual(shown: Shown, 
     page = shown("place/sea/nino12").page
     plot = page.locator(".plot")
     expect(plot).to_contain_text(re.compile(r"until Dec 2010, \d+ years ago"))
-    expect(plot).to_contain_text("usual 1950–2010")
+    expect(page.get_by_role("group", name="Legend")).to_contain_text("Usual 1950–2010")
     past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
     (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Usual').map(trace => trace.y)")
     assert usual[: len(past["climatology"])] == past["climatology"]

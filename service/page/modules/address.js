@@ -1,6 +1,8 @@
 // @ts-check
 /** The addresses of the page: the path says what is shown, and the query how, so that a link opens the same view. */
 
+import { withQuery } from "./api.js";
+
 /** @typedef {Record<string, string>} State the options in the query */
 
 export const HOME = "/";
@@ -61,17 +63,6 @@ export function reportPath(dataset) {
   return `/report/${encodeURIComponent(dataset)}`;
 }
 
-/** A path with options in its query. Empty values are left out. @param {string} path @param {Record<string, string | number | null | undefined>} options */
-export function urlOf(path, options = {}) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
-  }
-  // Commas and colons need no escaping in a query, and stay readable.
-  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
-  return text ? `${path}?${text}` : path;
-}
-
 /** The options in the current URL. @returns {State} */
 export function readState() {
   return Object.fromEntries(new URLSearchParams(location.search));
@@ -83,7 +74,7 @@ export function readState() {
  * @param {{step?: boolean, path?: string}} [options] step: add a history entry, so that Back returns to the previous state
  */
 export function updateState(changes, { step = false, path = location.pathname } = {}) {
-  const url = urlOf(path, { ...readState(), ...changes });
+  const url = withQuery(path, { ...readState(), ...changes });
   if (url === location.pathname + location.search) return;
   if (step) history.pushState(null, "", url);
   else history.replaceState(null, "", url);

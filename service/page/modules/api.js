@@ -63,15 +63,14 @@ export async function postFile(path, blob, signal) {
   return getJson(path, { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
 }
 
-/** A path with its query string. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */
+/** A path with its query string. Empty values are left out. @param {string} path @param {Record<string, string | number | (string | number)[] | null | undefined>} query */
 export function withQuery(path, query) {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (item !== undefined && item !== "") params.append(name, String(item));
-    }
+    for (const item of Array.isArray(value) ? value : [value ?? ""]) if (item !== "") params.append(name, String(item));
   }
-  const text = params.toString();
+  // Commas and colons need no escaping in a query, and stay readable.
+  const text = params.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   return text ? `${path}?${text}` : path;
 }
 

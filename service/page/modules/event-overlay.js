@@ -7,14 +7,15 @@ import { percent } from "./event-words.js";
 import { capitalised } from "./sentence.js";
 import { colour, tint } from "./theme.js";
 import { milliseconds } from "./times.js";
+import { blockTrace } from "./traces.js";
 
 /**
  * @typedef {import("./event-requests.js").EventDays} EventDays
  * @typedef {object} Overlay what else the chart of a forecast shows
- * @property {(indices: number[], slice: [number, number], axis: [number, number]) => any[]} behind traces behind the lines, at the drawn indices of the history and within the range of the axis
- * @property {(slice: [number, number]) => any[]} below traces of the strip below
+ * @property {(indices: number[], slice: [number, number], axis: [number, number]) => any[]} [behind] traces behind the lines, at the drawn indices of the history and within the range of the axis
+ * @property {(slice: [number, number]) => any[]} [below] traces of the strip below, or before the lines
  * @property {(slice: [number, number]) => (number | null)[][]} columns that the vertical axis has to show
- * @property {any} layout of the chart
+ * @property {any} [layout] of the chart
  */
 
 /** Multiples of the threshold minus the climatology at which the bands begin. The last band is open; it is drawn as wide as the others. */
@@ -122,8 +123,8 @@ export const CURVES = { usual: { color: colour("muted"), dash: "4px,3px", width:
 function stripTraces({ timestamps }, { kind, category }, { ahead, leads }, [first, end]) {
   const whole = { begin: timestamps[first] ?? leads[0], end: leads.at(-1) ?? timestamps[end - 1] };
   const runs = runsOf(category, first, end);
-  const past = CATEGORIES.map((_, i) => blocks(runs.filter((run) => run.category === i + 1).map(({ begin, end }) => ({ begin: timestamps[begin], end: timestamps[end] })), colour(categoryColour(kind.palette, i + 1)), { width: 0.75 }));
-  const future = leads.map((time, lead) => blocks([{ begin: time, end: time }], tint(categoryColour(kind.palette, likeliestCategory(ahead.category_probability, lead)), ahead.probability[lead]), { share: LEAD_SHARE }));
+  const past = CATEGORIES.map((_, i) => blocks(runs.filter((run) => run.category === i + 1).map(({ begin, end }) => ({ begin: timestamps[begin], end: timestamps[end] })), colour(categoryColour(kind.palette, i + 1)), 0.75));
+  const future = leads.map((time, lead) => blocks([{ begin: time, end: time }], tint(categoryColour(kind.palette, likeliestCategory(ahead.category_probability, lead)), ahead.probability[lead]), 0, LEAD_SHARE));
   return [blocks([whole], colour("well")), ...past, ...future, readingTrace(timestamps, kind, category, { ahead, leads }, [first, end])];
 }
 
@@ -155,19 +156,10 @@ function runsOf(category, first, end) {
   return runs;
 }
 
-/** Rectangles on the strip, each from its first day to its last. @param {{begin: string, end: string}[]} periods @param {string} fillcolor @param {{width?: number, share?: number}} [form] width: of their outline, so that single days of many years remain visible; share: of a day at either end */
-function blocks(periods, fillcolor, { width = 0, share = 1 } = {}) {
-  return {
-    yaxis: "y2",
-    x: periods.flatMap(({ begin, end }) => {
-      const [from, to] = [shifted(begin, -share * HALF_DAY_MS), shifted(end, share * HALF_DAY_MS)];
-      return [from, from, to, to, null];
-    }),
-    y: periods.flatMap(() => [STRIP.low, STRIP.high, STRIP.high, STRIP.low, null]),
-    fill: "toself",
-    fillcolor,
-    line: { width, color: fillcolor },
-  };
+/** Rectangles on the strip, each from its first day to its last. @param {{begin: string, end: string}[]} periods @param {string} fillcolor @param {number} [width] of their outline, so that single days of many years remain visible @param {number} [share] of a day at either end */
+function blocks(periods, fillcolor, width = 0, share = 1) {
+  const inStrip = periods.map(({ begin, end }) => ({ begin: shifted(begin, -share * HALF_DAY_MS), end: shifted(end, share * HALF_DAY_MS), low: STRIP.low, high: STRIP.high }));
+  return blockTrace(inStrip, fillcolor, width, { yaxis: "y2" });
 }
 
 /** @param {string} time @param {number} amount in milliseconds */

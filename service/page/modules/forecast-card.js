@@ -9,6 +9,7 @@ import { forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-tab
 import { toggleGroup } from "./controls.js";
 import { bandLabel, kindOf, modelLabel } from "./models.js";
 import { sentence } from "./sentence.js";
+import { yearsInWords } from "./spoken-times.js";
 import { savedChoice, saveChoice } from "./theme.js";
 import { weatherOf, weatherPanel } from "./weather.js";
 
@@ -23,6 +24,7 @@ import { weatherOf, weatherPanel } from "./weather.js";
  * @property {(range: import("./visible-range.js").Range) => void} onZoom called with each new choice of a period
  * @property {any} [series] as it was sent, perhaps with weather
  * @property {EventsOnChart} [events]
+ * @property {{overlay: import("./event-overlay.js").Overlay, legend: import("./dom.js").Child, history: number}} [past] forecasts that were issued before, and observed values to show at least
  * @property {number | null} [usualFrom] the lead, from 1, from which usual is the better forecast; null for none
  * @property {import("./dom.js").Child[]} [controls] beside the choice of references
  *
@@ -35,13 +37,14 @@ import { weatherOf, weatherPanel } from "./weather.js";
  */
 
 /** The chart of a forecast with its legend, and the choice of references. @param {Shown} shown @param {AbortSignal} signal @returns {{parts: import("./dom.js").Child[], controls: Element}} */
-export function forecastChart({ name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, usualFrom, controls = [] }, signal) {
+export function forecastChart({ name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, past, usualFrom, controls = [] }, signal) {
   let chosen = references;
   let showsYears = savedChoice("earlier-years") !== "hidden";
   const whole = [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))];
-  const range = period ?? recentRange(history, forecasts, events?.history);
+  const range = period ?? recentRange(history, forecasts, events?.history ?? past?.history);
   const chart = new Chart(`Recent values of ${name} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? /** @type {[string, string]} */ (whole)) });
-  chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlay: events?.overlay(), showsYears, usualFrom }));
+  const overlays = () => [past?.overlay, events?.overlay()].flatMap((overlay) => overlay ?? []);
+  chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlays: overlays(), showsYears, usualFrom }));
   const years = earlierYearsName(history, forecasts, range);
   const toggleYears = (/** @type {any} */ { target }) => {
     showsYears = target.checked;
@@ -51,17 +54,21 @@ export function forecastChart({ name, history, forecasts, references, onReferenc
   const yearsEntry = years && h("label", { class: "check" }, h("input", { type: "checkbox", checked: showsYears, change: toggleYears }), h("span", { class: "mark years", "aria-hidden": "true" }), years);
   events?.connect(() => chart.redraw());
   const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: modelLabel(value) }));
+  const legend = h("div", { class: "row legend", role: "group", "aria-label": "Legend" });
+  const showLegend = () => fill(legend, legendOf(forecasts, chosen), past?.legend, yearsEntry);
   const showReferences = (/** @type {string[]} */ selection) => {
     chosen = selection;
     onReferences(selection);
+    showLegend();
     chart.redraw();
   };
+  showLegend();
   const weather = weatherOf(series, { last: originOf(history).x, whole });
   return {
     parts: [
       chart.element,
       weather && weatherPanel(weather, name, chart, signal),
-      h("div", { class: "row under-chart" }, legend(forecasts, yearsEntry), chart.zoomButtons()),
+      h("div", { class: "row under-chart" }, legend, chart.zoomButtons()),
       events?.legend,
     ],
     controls: h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
@@ -96,17 +103,18 @@ export function warningsNotice(forecasts, omitted = []) {
   return box;
 }
 
-/** @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {import("./dom.js").Child} years the entry of earlier years */
-function legend(forecasts, years) {
+/** The entries of a legend. Bands have one for every level of a single model, or for the narrowest of several. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {string[]} references shown */
+export function legendOf(forecasts, references) {
+  const [{ intervals, baselines, usual }] = forecasts;
   const kinds = forecasts.map(({ model }) => kindOf(model));
-  const lines = kinds.map((kind) => modelLabel(kind, kinds.length === 1 ? "solid" : undefined));
-  return h("div", { class: "row legend", role: "group", "aria-label": "Legend" }, modelLabel("observed"), lines, bandLegend(forecasts), years);
-}
-
-/** Legend entries for the bands: every level of a single model, or the narrowest of several. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
-function bandLegend(forecasts) {
-  const levels = forecasts[0].intervals.map((interval) => interval.level).sort((a, b) => a - b);
-  const kind = forecasts.length === 1 ? kindOf(forecasts[0].model) : "observed";
-  const shown = forecasts.length === 1 ? levels : levels.slice(0, 1);
-  return shown.map((level, i) => bandLabel(kind, level, i > 0, hasUncalibrated(forecasts) && uncalibratedMark()));
+  const isSingle = kinds.length === 1;
+  const levels = intervals.map(({ level }) => level).sort((a, b) => a - b);
+  const mark = () => hasUncalibrated(forecasts) && uncalibratedMark();
+  const years = usual?.years ? ` ${yearsInWords(usual.years)}` : "";
+  return [
+    modelLabel("observed"),
+    kinds.map((kind) => modelLabel(kind, isSingle ? "solid" : undefined)),
+    (isSingle ? levels : levels.slice(0, 1)).map((level, i) => bandLabel(isSingle ? kinds[0] : "observed", level, i > 0, mark())),
+    references.filter((name) => name in baselines).map((name) => h("span", {}, modelLabel(name), name === "climatology" && years)),
+  ];
 }

@@ -5,7 +5,7 @@ import { inUnit, temperature, unit } from "./degrees.js";
 import { earlierYears, rankWords } from "./earlier-years.js";
 import { colourOf, kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
-import { ageInWords, yearsInWords } from "./spoken-times.js";
+import { ageInWords } from "./spoken-times.js";
 import { colour } from "./theme.js";
 import { formatTime, hoverFormat } from "./times.js";
 import { bandTraces, lineTrace, panelTitle } from "./traces.js";
@@ -56,10 +56,10 @@ export function forecastsOf(response, position) {
  * @param {ModelForecast[]} forecasts
  * @param {string[]} references shown
  * @param {import("./visible-range.js").Range} range
- * @param {{overlay?: import("./event-overlay.js").Overlay | null, showsYears?: boolean, usualFrom?: number | null}} [more] overlay: events; showsYears: whether earlier years are drawn; usualFrom: the first lead from 1 at which usual is the better forecast
+ * @param {{overlays?: import("./event-overlay.js").Overlay[], showsYears?: boolean, usualFrom?: number | null}} [more] overlays: events and earlier forecasts; showsYears: whether earlier years are drawn; usualFrom: the first lead from 1 at which usual is the better forecast
  * @returns {import("./chart.js").Figure}
  */
-export function forecastFigure(history, forecasts, references, range, { overlay = null, showsYears = false, usualFrom = null } = {}) {
+export function forecastFigure(history, forecasts, references, range, { overlays = [], showsYears = false, usualFrom = null } = {}) {
   const [first] = forecasts;
   const single = forecasts.length === 1;
   const origin = originOf(history);
@@ -74,18 +74,19 @@ export function forecastFigure(history, forecasts, references, range, { overlay 
   const years = showsYears ? earlierYears(history, shownTimes(history, first, range)) : null;
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
   const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
-  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? []), ...(years?.columns ?? [])];
+  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...overlays.flatMap(({ columns }) => columns(slice)), ...(years?.columns ?? [])];
   const axis = axisRange([...visible, ...ahead]);
   observed.read = (/** @type {number} */ i) => [temperature(history.values[indices[i]], 2), years && rankWords(history, indices[i])].filter(Boolean).join("\n");
-  const behind = [...(years?.traces ?? []), ...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
+  const layout = Object.assign({}, ...overlays.map((overlay) => overlay.layout));
+  const behind = [...(years?.traces ?? []), ...overlays.flatMap(({ behind }) => (axis && behind?.(indices, slice, axis)) ?? []), ...bands];
   return {
-    data: [...behind, observed, ...referenceLines, ...(better ? fadedFrom(lines[0], better) : lines), ...(overlay?.below(slice) ?? [])],
+    data: [...behind, observed, ...referenceLines, ...(better ? fadedFrom(lines[0], better) : lines), ...overlays.flatMap(({ below }) => below?.(slice) ?? [])],
     layout: {
       xaxis: { hoverformat: hoverFormat(history.step), range: [history.timestamps[0], first.timestamps.at(-1)] },
-      ...overlay?.layout,
-      yaxis: { nticks: 7, unit: "temperature", range: axis, ...overlay?.layout.yaxis },
+      ...layout,
+      yaxis: { nticks: 7, unit: "temperature", range: axis, ...layout.yaxis },
       verticals: [origin.x, ...(better ? [first.timestamps[better - 1]] : [])],
-      annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(better ? [usualBetterLabel(first.timestamps[better - 1])] : []), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
+      annotations: [panelTitle(unit(), 1), ...originLabels(origin.x, history.step), ...(better ? [usualBetterLabel(first.timestamps[better - 1])] : []), ...(layout.annotations ?? [])],
     },
     thinned,
   };
@@ -105,7 +106,7 @@ function forecastBands({ model, timestamps, intervals }, origin, single) {
   const y = /** @type {number} */ (origin.y);
   return widestFirst.slice(single ? 0 : -1).flatMap(({ level, lower, upper }, i, { length }) => {
     const opacity = single && i === length - 1 ? NARROWEST_OPACITY : BAND_OPACITY;
-    return bandTraces(kindOf(model), x, [y, ...lower], [y, ...upper], opacity, single ? `${level}%` : `${modelTitle(kindOf(model))} ${level}%`);
+    return bandTraces(colourOf(kindOf(model)), x, [y, ...lower], [y, ...upper], opacity, single ? `${level}%` : `${modelTitle(kindOf(model))} ${level}%`);
   });
 }
 
@@ -184,22 +185,6 @@ function originLabels(time, step) {
     { ...common, text, shortText: until, xanchor: "right", xshift: -6 },
     { ...common, text: "forecast", xanchor: "left", xshift: 6, color: colour("ink") },
   ];
-}
-
-/**
- * A label of the climatology, away from the observations: if possible below a trough or above a peak of it, where no line passes.
- * @param {string[]} times @param {(number | null)[]} values @param {number[]} usual @param {[number, number] | null} years that it rests on @param {[number, number]} slice visible
- */
-function usualLabel(times, values, usual, years, [first, end]) {
-  const departure = (/** @type {number} */ i) => (values[i] === null ? 0 : /** @type {number} */ (values[i]) - usual[i]);
-  const inside = usual.map((_, i) => i).slice(first + 1, Math.max(end - 1, first + 1));
-  const turns = inside.filter((i) => (usual[i] - usual[i - 1]) * (usual[i + 1] - usual[i]) <= 0);
-  const free = turns.filter((i) => (usual[i + 1] - usual[i]) * departure(i) > 0);
-  const places = [free, turns, inside].find((candidates) => candidates.length) ?? [];
-  const [i] = [...places].sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
-  if (i === undefined) return [];
-  const below = departure(i) > 0;
-  return [{ text: years ? `usual ${yearsInWords(years)}` : "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP }];
 }
 
 /** A label where usual becomes the better forecast. @param {string} time */

@@ -2,7 +2,7 @@
 /** The values of a forecast, as a table and as CSV rows. */
 
 import { inUnit, unit } from "./degrees.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
@@ -13,9 +13,6 @@ import { columnTime, formatTime } from "./times.js";
 /** The level that narrow screens show, if the forecast has it. */
 const NARROW_LEVEL = 80;
 
-/** Longer forecasts are shown in part until the user asks for all of it. */
-const MAX_ROWS = 24;
-
 /**
  * A table with a column for each interval and reference. On a narrow screen it has times, values and one interval: in a
  * column for a single model, under the value for several.
@@ -23,23 +20,8 @@ const MAX_ROWS = 24;
  * @param {number | null} [usualFrom] the lead, from 1, from which usual is the better forecast
  */
 export function forecastTable(caption, forecasts, step, usualFrom = null) {
-  const box = h("div", {});
-  const n = forecasts[0].timestamps.length;
-  const stride = Math.ceil(n / MAX_ROWS);
-  let whole = stride === 1;
-  const button = h("button", { type: "button", class: "plain", click: () => show(!whole) });
-  const note = h("span", { class: "note" });
-  const show = (/** @type {boolean} */ all) => {
-    whole = all;
-    const shown = forecasts[0].timestamps.map((_, i) => i).filter((i) => whole || i % stride === 0);
-    fill(box, dataTable(caption, headOf(forecasts), rowsOf(forecasts, step, shown), { class: "wide", csv: () => forecastCsv(forecasts) }));
-    button.textContent = whole ? "Show fewer values" : `Show all ${n} values`;
-    note.textContent = whole ? "" : `Every ${ordinal(stride)} value is shown.`;
-  };
-  show(whole);
   return [
-    box,
-    stride > 1 && h("div", { class: "row" }, button, note),
+    dataTable(caption, headOf(forecasts), rowsOf(forecasts, step), { class: "wide", csv: () => forecastCsv(forecasts) }),
     usualFrom !== null && h("p", { class: "note" }, `From ${formatTime(forecasts[0].timestamps[usualFrom - 1], step)} on, usual is the better forecast.`),
     h("p", { class: "note narrow-only" }, "The CSV file also has the other intervals and the references."),
     hasUncalibrated(forecasts) &&
@@ -56,11 +38,11 @@ function headOf(forecasts) {
   ];
 }
 
-/** The rows of some leads. @param {ModelForecast[]} forecasts @param {string} step @param {number[]} indices of the leads */
-function rowsOf(forecasts, step, indices) {
+/** A row for each lead. @param {ModelForecast[]} forecasts @param {string} step */
+function rowsOf(forecasts, step) {
   const [{ timestamps, baselines }] = forecasts;
-  return indices.map((i) => [
-    columnTime(timestamps[i], step),
+  return timestamps.map((time, i) => [
+    columnTime(time, step),
     ...forecasts.flatMap((forecast) => [
       h("td", {}, fixed(inUnit(forecast.sst[i]), 2), forecasts.length > 1 && forecast.intervals.filter(({ level }) => level === narrowLevel(forecasts)).map((interval) => under(interval, i))),
       ...forecast.intervals.map((interval) => h("td", { class: intervalClass(forecasts, interval.level) }, range(interval, i))),
@@ -106,12 +88,6 @@ export function hasUncalibrated(forecasts) {
 /** The mark of an interval that is not calibrated. */
 export function uncalibratedMark() {
   return h("span", { class: "uncalibrated", role: "img", "aria-label": "not calibrated", title: "not calibrated" }, "†");
-}
-
-/** A number such as 2nd or 12th. @param {number} n */
-function ordinal(n) {
-  const isTeen = n % 100 > 10 && n % 100 < 14;
-  return `${n}${(isTeen ? "" : ["", "st", "nd", "rd"][n % 10]) || "th"}`;
 }
 
 /** @param {ModelForecast["intervals"][number]} interval @param {number} i */

@@ -6,8 +6,9 @@ import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { difference, inUnit, temperature } from "./degrees.js";
 import { fill, h, uniqueId } from "./dom.js";
+import { legendOf } from "./forecast-card.js";
 import { forecastFigure } from "./forecast-chart.js";
-import { bandLabel, isNetwork, kindOf, modelLabel, modelTitle } from "./models.js";
+import { isNetwork, kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
 import { svg } from "./svg.js";
@@ -148,18 +149,17 @@ class Hindcast {
   /** @param {Awaited<ReturnType<PastForecasts["at"]>>} said */
   #draw({ forecast, around }) {
     const { source, leads } = this.evidence;
+    const said = { model: source.model, warnings: [], ...forecast };
     if (!this.chart.element.isConnected) fill(this.past, this.sentence, this.chart.element, this.legend, this.score);
     const end = around.timestamps.indexOf(forecast.origin) + 1;
     const begin = Math.max(end - Math.ceil(source.horizon * PAST_SHARE) - 1, 0);
     const history = { step: source.step, timestamps: around.timestamps.slice(begin, end), values: around.values.slice(begin, end) };
-    this.chart.draw(() => forecastFigure(history, [{ model: source.model, warnings: [], ...forecast }], ["persistence"], null, { overlay: whatCame(forecast, history, around) }));
+    this.chart.draw(() => forecastFigure(history, [said], ["persistence"], null, { overlays: [whatCame(forecast, history, around)] }));
     const text = inWords(forecast, source);
     this.sentence.textContent = text;
     this.score.textContent = scoreInWords(forecast, leads, source);
     this.slider.setAttribute("aria-valuetext", `${this.day.textContent}. ${text}`);
-    const kind = kindOf(source.model);
-    const levels = forecast.intervals.map(({ level }) => level).sort((a, b) => a - b);
-    fill(this.legend, modelLabel("observed"), modelLabel(kind, "solid"), levels.map((level, i) => bandLabel(kind, level, i > 0)), modelLabel("persistence"));
+    fill(this.legend, legendOf([said], ["persistence"]));
   }
 }
 
@@ -171,7 +171,7 @@ function whatCame({ origin, timestamps, observed }, history, around) {
     marker: { size: [0, ...observed.map(() => 5)], color: colour("observed") },
     read: (/** @type {number} */ i) => (i ? temperature(observed[i - 1], 2) : ""),
   });
-  return { behind: () => [], below: () => [line], columns: () => [around.values], layout: {} };
+  return { below: () => [line], columns: () => [around.values] };
 }
 
 /** The observations of the whole test period, above the slider. @param {Evidence} evidence */

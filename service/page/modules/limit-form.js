@@ -8,7 +8,7 @@ import { inUnit, toCelsius, unit } from "./degrees.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { limitSentence, limitText, percent } from "./event-words.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { panelTitle } from "./traces.js";
+import { blockTrace, panelTitle } from "./traces.js";
 import { capitalised, sentence } from "./sentence.js";
 import { latestOnly, runTask, waitFor } from "./task.js";
 import { colour, tint } from "./theme.js";
@@ -132,14 +132,8 @@ function barFigure({ timestamps, probability, step, limit }) {
   const times = timestamps.map(milliseconds);
   const width = times.length > 1 ? times[1] - times[0] : 86_400_000;
   const at = (/** @type {number} */ ms) => new Date(ms).toISOString();
-  const edges = times.map((ms) => [at(ms - (BAR_SHARE / 2) * width), at(ms + (BAR_SHARE / 2) * width)]);
-  const blocks = {
-    x: edges.flatMap(([begin, end]) => [begin, begin, end, end, null]),
-    y: probability.flatMap((p) => [0, p * 100, p * 100, 0, null]),
-    fill: "toself",
-    fillcolor: tint("accent", 0.55),
-    line: { width: 1, color: colour("accent") },
-  };
+  const bars = times.map((ms, i) => ({ begin: at(ms - (BAR_SHARE / 2) * width), end: at(ms + (BAR_SHARE / 2) * width), low: 0, high: probability[i] * 100 }));
+  const blocks = blockTrace(bars, tint("accent", 0.55), 1, { line: { width: 1, color: colour("accent") } });
   const tops = { name: `${limit.side === "above" ? "Above" : "Below"} ${limitText(limit.degrees)}`, x: timestamps, y: probability.map((p) => p * 100), line: { width: 0, color: colour("accent") }, read: (/** @type {number} */ i) => percent(probability[i]) };
   return {
     data: [blocks, tops],

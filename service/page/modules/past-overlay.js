@@ -3,9 +3,11 @@
 
 import { inUnit, temperature } from "./degrees.js";
 import { h } from "./dom.js";
+import { swatch } from "./models.js";
 import { fixed } from "./numbers.js";
-import { colour, tint } from "./theme.js";
+import { colour } from "./theme.js";
 import { formatSteps, formatTime, milliseconds } from "./times.js";
+import { bandTraces } from "./traces.js";
 
 /**
  * @typedef {object} PastRow a time for which there was a forecast
@@ -17,6 +19,9 @@ import { formatSteps, formatTime, milliseconds } from "./times.js";
  */
 
 const LEVEL = 80;
+
+/** How the earlier forecasts are drawn. */
+const LINE = { line: { color: colour("accent"), width: 1.75, dash: "5px,3px" }, marker: { color: colour("accent"), size: 5 } };
 
 /** @param {import("./forecast-chart.js").History} history @param {any[]} forecasts as they were issued, the oldest first @param {number} lead @returns {PastRow[]} */
 export function pastRows({ timestamps, values }, forecasts, lead) {
@@ -39,30 +44,14 @@ export function pastRows({ timestamps, values }, forecasts, lead) {
 export function pastOverlay(rows, lead, step) {
   if (!rows.length) return undefined;
   const x = rows.map(({ time }) => time);
-  const edge = (/** @type {"lower" | "upper"} */ side) => ({ x, y: rows.map((row) => row[side]), line: { width: 0 } });
-  const line = { mode: rows.length > 1 ? "lines" : "markers", name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), line: { color: colour("accent"), width: 1.75, dash: "5px,3px" }, marker: { color: colour("accent"), size: 5 }, read: (/** @type {number} */ i) => temperature(rows[i].sst, 2) };
-  return {
-    behind: () => [edge("lower"), { ...edge("upper"), fill: "tonexty", fillcolor: tint("accent", 0.18) }, line],
-    below: () => [],
-    columns: () => [rows.map(({ sst }) => sst)],
-    layout: {},
-  };
+  const line = { ...LINE, mode: rows.length > 1 ? "lines" : "markers", name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), read: (/** @type {number} */ i) => temperature(rows[i].sst, 2) };
+  const band = bandTraces("accent", x, rows.map(({ lower }) => lower), rows.map(({ upper }) => upper), 0.18);
+  return { behind: () => [...band, line], columns: () => [rows.map(({ sst }) => sst)] };
 }
 
 /** @param {PastRow[]} rows @param {number} lead @param {string} step */
 export function pastLegend(rows, lead, step) {
-  return rows.length > 0 && h("span", { class: "label" }, h("span", { class: "line-key before", "aria-hidden": "true" }), nameOf(lead, step));
-}
-
-/** Both overlays as one. @param {import("./event-overlay.js").Overlay} first @param {import("./event-overlay.js").Overlay | null | undefined} second @returns {import("./event-overlay.js").Overlay} */
-export function joined(first, second) {
-  if (!second) return first;
-  return {
-    behind: (indices, slice, axis) => [...second.behind(indices, slice, axis), ...first.behind(indices, slice, axis)],
-    below: second.below,
-    columns: (slice) => [...first.columns(slice), ...second.columns(slice)],
-    layout: second.layout,
-  };
+  return rows.length > 0 && h("span", { class: "label" }, swatch(LINE.line), nameOf(lead, step));
 }
 
 /** The rows as a table, the newest first. @param {PastRow[]} rows @param {number} lead @param {string} step */

@@ -8,7 +8,6 @@ import { eventLoader } from "./event-requests.js";
 import { eventView } from "./event-view.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
 import { limitCard } from "./limit-form.js";
-import { joined } from "./past-overlay.js";
 import { accuracyCard, usualFrom } from "./place-accuracy.js";
 import { noPlace, placeSentence, readingSentence } from "./place-sentence.js";
 import { latestOnly, runTask } from "./task.js";
@@ -194,7 +193,8 @@ function shownOf(place, { forecasts, accuracy, past, pastLegend, series }, event
     onZoom: keepPeriod,
     references: parseList(readState().refs, initial),
     onReferences: (selection) => updateState({ refs: selection.join(",") === initial.join(",") ? null : selection.join(",") || "none" }),
-    events: past ? withPast(past, pastLegend, events.chart) : events.chart,
+    past: past && { overlay: past, legend: pastLegend, history: SHOWN_STEPS },
+    events: events.chart,
     controls: events.controls,
     usualFrom: from !== null && from <= forecasts[0].timestamps.length ? from : null,
   };
@@ -204,15 +204,4 @@ function shownOf(place, { forecasts, accuracy, past, pastLegend, series }, event
 function periodOf({ timestamps }, forecast) {
   const period = readPeriod();
   return period && period[0] < /** @type {string} */ (forecast.timestamps.at(-1)) && period[1] > timestamps[0] ? period : null;
-}
-
-/** What else the chart shows: earlier forecasts, and perhaps events. @param {import("./event-overlay.js").Overlay} past @param {import("./dom.js").Child} legend @param {import("./forecast-card.js").EventsOnChart | undefined} events @returns {import("./forecast-card.js").EventsOnChart} */
-function withPast(past, legend, events) {
-  return {
-    overlay: () => joined(past, events?.overlay()),
-    connect: events?.connect ?? (() => {}),
-    replacesReferences: events?.replacesReferences ?? false,
-    history: events?.history ?? SHOWN_STEPS,
-    legend: h("div", { class: "stack" }, h("div", { class: "row legend events" }, legend), events?.legend),
-  };
 }

@@ -91,5 +91,5 @@ export function sample(trace, i) {
   marker?.setAttribute("transform", "translate(9 5)");
   const line = svg("path", { d: "M0 5H18", class: "line" }, { stroke: trace.line?.color, "stroke-width": trace.line?.width ?? 2, "stroke-dasharray": dashArray(trace.line?.dash) });
   const area = trace.fill ? svg("rect", { width: 18, height: 10 }, { fill: trace.fillcolor, opacity: trace.opacity }) : null;
-  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10 }, {}, [area ?? marker ?? line]);
+  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10, "aria-hidden": "true" }, {}, [area ?? marker ?? line]);
 }

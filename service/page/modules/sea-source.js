@@ -1,7 +1,7 @@
 // @ts-check
 /** A shipped sea as a place: the forecast that follows the last value of its archive, and the comparison over its test period. */
 
-import { reportPath, seaPath, urlOf } from "./address.js";
+import { reportPath, seaPath } from "./address.js";
 import { ApiError, getJson, withQuery } from "./api.js";
 import { findDataset, knowsUsual, loadReleases } from "./datasets.js";
 import { h } from "./dom.js";
@@ -93,7 +93,7 @@ async function forecastSea(place, { name: dataset, best }, { model, horizon, lev
       rows,
       window: `Typical errors (RMSE) of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, place.history.step)}, ${seen}.`,
       held: entry?.coverage?.[LEVEL]?.share?.[lead - 1] ?? null,
-      more: [h("p", { class: "more" }, h("a", { href: urlOf(reportPath(dataset), { horizon: lead > 1 ? lead : null }) }, "The report: all networks and simple forecasts"))],
+      more: [h("p", { class: "more" }, h("a", { href: withQuery(reportPath(dataset), { horizon: lead > 1 ? lead : undefined }) }, "The report: all networks and simple forecasts"))],
     },
     without: null,
     notices: [],
