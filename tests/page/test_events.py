@@ -131,7 +131,7 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     expect(heatwave.locator("#announcement")).to_contain_text(f"Heatwave {percent(outcome['probability'][6])} likely")
     heatwave.keyboard.press("Shift+ArrowLeft")
     expect(heatwave.locator("#announcement")).to_contain_text(
-        re.compile("25 Feb 2022.*90th percentile.*, Heatwave [MS]")
+        re.compile("25 Feb 2022.*90th percentile.*, Heatwave [MSE]")
     )
 
 

@@ -7,15 +7,6 @@ export function fixed(value, places) {
   return value.toFixed(places).replace("-", "−");
 }
 
-/** A fraction as a signed percentage. @param {number | null | undefined} fraction */
-export function signedPercent(fraction) {
-  if (fraction === null || fraction === undefined) return "–";
-  const percent = fraction * 100;
-  const places = Math.abs(percent) < 100 ? 1 : 0;
-  const text = fixed(percent, places);
-  return `${Number(percent.toFixed(places)) > 0 ? "+" : ""}${text}%`;
-}
-
 /** A count with thousands separators. @param {number} value */
 export function formatCount(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
