@@ -94,13 +94,12 @@ export function warningsNotice(forecasts, omitted = []) {
   const messages = [...new Set(warnings.map(({ message }) => message))];
   const uncalibrated = hasUncalibrated(forecasts);
   if (!messages.length && !uncalibrated) return null;
-  const box = h("div", { class: "notice warning" });
-  fill(
-    box,
+  return h(
+    "div",
+    { class: "notice warning" },
     h("h2", {}, "Before you use this forecast"),
     h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The intervals marked † below are not calibrated for this series.")),
   );
-  return box;
 }
 
 /** The entries of a legend. Bands have one for every level of a single model, or for the narrowest of several. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {string[]} references shown */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The loaded models: what they forecast, their reports, and links to more information. */
+/** The loaded models: what they forecast, and their reports. */
 
 import { ADD, reportPath, seaPath } from "./address.js";
 import { ApiError, getJson } from "./api.js";
@@ -16,25 +16,13 @@ import { formatPeriod, formatSteps, stepAdjective } from "./times.js";
 
 export const heading = "Models";
 
-/** For operators and programs. */
-const LINKS = [
-  ["/manual/index", "Guides", "how to use, run and train all this"],
-  ["/docs", "API documentation", "every call, with examples to try"],
-  ["/openapi.json", "OpenAPI document", "the same in machine-readable form"],
-  ["/metrics", "Metrics", "counts and durations for Prometheus"],
-  ["/health/ready", "Readiness", "a readiness check for monitoring"],
-  ["/v2", "Open Inference Protocol", "for KServe, Triton and Seldon clients"],
-];
-
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
   const [ready, models] = [h("div", {}), h("div", { class: "stack" })];
-  const more = LINKS.map(([href, name, text]) => h("li", {}, h("a", { href }, name), h("span", { class: "note" }, text)));
   fill(
     root,
     h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, "What makes the forecasts, how it was trained, and how good it is."), ready, glossary()),
     models,
-    h("section", { class: "card" }, h("header", {}, h("h2", {}, "For programs and operators")), h("ul", { class: "links" }, more)),
   );
   runTask(ready, "Checking readiness", signal, readiness, (state) => fill(ready, state));
   await runTask(models, "Loading models", signal, loadReleases, ({ universal, places }) =>

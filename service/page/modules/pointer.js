@@ -36,17 +36,17 @@ export class Pointer {
   /** @param {PointerEvent} event */
   #press(event) {
     this.kind = event.pointerType;
-    const [x, y] = this.#position(event);
+    const x = this.#position(event);
     if (event.pointerType === "touch") return this.actions.read(x);
-    if (event.button !== 0 || !this.#isInside(x, y)) return;
+    if (event.button !== 0 || !isInside(event)) return;
     this.plot.setPointerCapture(event.pointerId);
     this.begin = x;
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
-    const [x, y] = this.#position(event);
-    if (this.begin === null) return this.#isInside(x, y) ? this.actions.read(x) : this.actions.leave();
+    const x = this.#position(event);
+    if (this.begin === null) return isInside(event) ? this.actions.read(x) : this.actions.leave();
     this.actions.leave();
     this.#drawSelection(x);
   }
@@ -55,7 +55,7 @@ export class Pointer {
   #release(event) {
     const { begin } = this;
     if (begin === null) return;
-    const end = this.#clamped(this.#position(event)[0]);
+    const end = this.#clamped(this.#position(event));
     this.#cancel();
     if (Math.abs(end - begin) >= MIN_DRAG) this.actions.select(Math.min(begin, end), Math.max(begin, end));
   }
@@ -75,16 +75,9 @@ export class Pointer {
     this.plot.querySelector("svg")?.append(this.selection);
   }
 
-  /** The position in the pixels of the plot. @param {PointerEvent} event @returns {[number, number]} */
-  #position({ clientX, clientY }) {
-    const { left, top } = this.plot.getBoundingClientRect();
-    return [clientX - left, clientY - top];
-  }
-
-  /** @param {number} x @param {number} y */
-  #isInside(x, y) {
-    const box = this.actions.box();
-    return box !== null && x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+  /** The horizontal position in the pixels of the plot. @param {PointerEvent} event */
+  #position({ clientX }) {
+    return clientX - this.plot.getBoundingClientRect().left;
   }
 
   /** @param {number} x */
@@ -92,4 +85,9 @@ export class Pointer {
     const box = this.actions.box();
     return box ? Math.min(Math.max(x, box.left), box.right) : x;
   }
+}
+
+/** Whether the pointer is over the panels. @param {PointerEvent} event */
+function isInside({ target }) {
+  return target instanceof Element && target.classList.contains("surface");
 }
