@@ -214,7 +214,7 @@ function scoreInWords({ sst, baselines, intervals, observed }, leads, { model, s
   const [mine, all, persisted, allPersisted] = errors.map((error) => difference(error, Math.min(...errors) < SMALL_CELSIUS ? 3 : 2));
   const held = [...intervals].sort((a, b) => a.level - b.level).map(({ level, lower, upper }) => `${known.filter(({ value, i }) => value >= lower[i] && value <= upper[i]).length} within the ${level}% interval`);
   const inside = held.length ? ` Of ${known.length} ${known.length === 1 ? "observation" : "observations"}, ${held.join(" and ")}.` : "";
-  return `Over ${formatSteps(sst.length, step)}, the typical error of this forecast was ${mine} (${all} in all forecasts of ${modelTitle(kindOf(model))}), and ${persisted} if the last value was repeated (${allPersisted}).${inside}`;
+  return `Over ${formatSteps(known.length, step)}, the typical error of this forecast was ${mine} (${all} in all forecasts of ${modelTitle(kindOf(model))}), and ${persisted} if the last value was repeated (${allPersisted}).${inside}`;
 }
 
 /** The root of the mean square. @param {number[]} errors */
