@@ -42,12 +42,6 @@ def test_an_edge_has_a_shadow_while_there_is_more_content_beyond_it(visitor: Vis
     table.evaluate("box => box.scrollLeft = box.scrollWidth")
     assert edges(page, table) == [True, False]
     assert edges(page, page.get_by_role("group", name="Errors over the test period")) == [False, False]
-    visit.open("place/sea/nino12")
-    page.get_by_text("Share this place").click()
-    code = page.get_by_role("group", name="curl")
-    assert edges(page, code) == [False, True]
-    code.evaluate("box => box.scrollLeft = box.scrollWidth")
-    assert edges(page, code) == [True, False]
 
 
 @pytest.mark.parametrize("query", ["report/nino12", "place/sea/nino12?model=all"])
