@@ -7,9 +7,8 @@ import { toggleGroup } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
 import { fileInput, isPasted } from "./file-input.js";
 import { keepFile, keptFile } from "./kept-file.js";
-import { createStation, idFrom } from "./new-station.js";
-import { positionPicker } from "./position-fields.js";
-import { dataForm, formField, textInput } from "./station-changes.js";
+import { NOWHERE, positionPicker } from "./position-fields.js";
+import { createStation, dataForm, formField, idFrom, textInput } from "./station-changes.js";
 import { stepAdjective } from "./times.js";
 
 export const heading = "Add a place";
@@ -56,25 +55,22 @@ async function offerName(part, signal) {
 
 function nameForm() {
   let step = "day";
-  /** @type {(number | null)[]} */
-  let position = [null, null];
   const name = formField("Name", textInput({ placeholder: "The pier", maxlength: 200, size: 28 }));
   const id = formField("Short name in its address", textInput({ placeholder: "pier", maxlength: 64, size: 20 }), "It cannot be changed later.");
-  const picker = positionPicker({ purpose: POSITION }, (...texts) => (position = texts.map((text) => (text === "" ? null : Number(text)))));
+  const picker = positionPicker({ purpose: POSITION });
   name.control.addEventListener("input", () => {
     if (!id.control.dataset.edited) id.control.value = idFrom(name.control.value);
   });
   id.control.addEventListener("input", () => (id.control.dataset.edited = "true"));
   const submit = async () => {
     const [title, station] = [name.control.value.trim(), id.control.value.trim()];
-    const [latitude, longitude] = position;
-    await createStation(station, { name: title, step, latitude, longitude });
+    await createStation(station, { name: title, step, ...(picker.read() ?? NOWHERE) });
     announce(`${title} added`);
     openAddress(stationPath(station));
   };
   const steps = STEPS.map((value) => ({ value, text: stepAdjective(value) }));
   return dataForm(
-    { name, id },
+    { name, id, latitude: picker, longitude: picker },
     submit,
     name.element,
     toggleGroup("Readings are", steps, [step], ([chosen]) => (step = chosen), { single: true }),

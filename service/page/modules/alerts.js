@@ -3,11 +3,12 @@
 
 import { getJson, withQuery } from "./api.js";
 import { selectField } from "./controls.js";
+import { temperature, typedDegrees, unit } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
-import { percent } from "./event-words.js";
+import { limitText, percent } from "./event-words.js";
 import { sentence } from "./sentence.js";
-import { dataForm, FieldProblem, formField, numberFrom, onChange, plainProblem, saveSettings, send, tellChange, textInput } from "./station-changes.js";
-import { eventName, unitOf } from "./station-words.js";
+import { dataForm, FieldProblem, formField, numberFrom, onChange, plainProblem, saveSettings, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
+import { eventName, fromCelsius, toCelsius } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
 import { columnTime, formatSteps, formatTime, milliseconds } from "./times.js";
@@ -19,6 +20,9 @@ import { columnTime, formatSteps, formatTime, milliseconds } from "./times.js";
 
 /** Alerts in the table. */
 const ALERTS = 50;
+
+/** A limit that texts give as an example, °C. */
+const EXAMPLE = 24;
 
 /** As in the service. */
 const LEAST_SECRET = 16;
@@ -93,7 +97,7 @@ class Alerts {
     fill(
       card,
       h("header", {}, h("h2", {}, "Alerts")),
-      events.length ? h("ul", { class: "watched" }, events.map((event) => this.eventItem(event))) : h("p", { class: "note" }, "Nothing is watched yet. For example: “Tell me when the water is likely to be above 24 °C for 5 days in a row.”"),
+      events.length ? h("ul", { class: "watched" }, events.map((event) => this.eventItem(event))) : h("p", { class: "note" }, `Nothing is watched yet. For example: “Tell me when the water is likely to be above ${temperature(EXAMPLE, 0)} for 5 days in a row.”`),
       writable && this.hookList(),
       writable && h("div", { class: "row adders" }, add, events.length > 0 && addHook),
       editor,
@@ -195,7 +199,7 @@ function eventInWords(event, station) {
   if (event.kind !== "threshold") return `Tell me when a ${eventName(event).toLowerCase()} is ${likely}.`;
   const side = event.above === undefined ? "below" : "above";
   const limit = event[side];
-  const degrees = typeof limit === "number" ? `${String(limit).replace("-", "−")}\u00a0${unitOf(station)}` : `the ${limit.percentile}th percentile of the day`;
+  const degrees = typeof limit === "number" ? limitText(toCelsius(station.units)(limit)) : `the ${limit.percentile}th percentile of the day`;
   const run = event.for > 1 ? ` for ${formatSteps(event.for, station.step)} in a row` : "";
   return `Tell me when the water is ${likely} to be ${side} ${degrees}${run}${event.within ? `, within ${formatSteps(event.within, station.step)}` : ""}.`;
 }
@@ -212,12 +216,12 @@ function eventForm(station, before, done) {
   const limited = typeof (before?.[side] ?? 0) === "number";
   let kind = before === null ? "above" : before.kind === "threshold" ? side : before.kind;
   const kinds = KINDS.filter((each) => (isDaily || !each.isDaily) && (!before || (before.kind === "threshold") === !each.isDaily) && (limited || each.kind === kind));
-  const limit = formField(`Limit, ${unitOf(station)}`, textInput({ size: 7, value: before?.[side] ?? "", inputmode: "text" }));
+  const limit = formField(`Limit, ${unit()}`, textInput({ size: 7, value: before?.[side] === undefined ? "" : typedDegrees(toCelsius(station.units)(before[side])), inputmode: "text" }));
   const run = formField(`For how many ${formatSteps(2, station.step).replace(/^2 /, "")} in a row`, textInput({ size: 4, value: before?.for ?? 1, inputmode: "numeric" }));
   const at = before?.alert_at ?? 0.5;
   const options = [...LIKELIHOODS, ...(LIKELIHOODS.some(([least]) => least === at) ? [] : [[at, likelihood(at)]])].map(([least, words]) => ({ value: String(least), text: `${words} (${percent(Number(least))})` }));
   let alertAt = at;
-  const name = formField("Name", textInput({ value: before?.name ?? "", maxlength: 100 }), "As alerts call it. Leave it empty for one like “Above 24 °C”.");
+  const name = formField("Name", textInput({ value: before?.name ?? "", maxlength: 100 }), `As alerts call it. Leave it empty for one like “Above ${temperature(EXAMPLE, 0)}”.`);
   const place = h("div", { class: "stack" });
   let usesPosition = false;
   const showKind = () => fill(place, ["above", "below"].includes(kind) ? limited && h("div", { class: "controls" }, limit.element, run.element) : kind !== "degree_heating_weeks" && baselineChoice(station, (uses) => (usesPosition = uses)));
@@ -225,7 +229,7 @@ function eventForm(station, before, done) {
     // Heat stress has fields that heatwaves have not.
     const event = { ...(before?.kind === "threshold" || before?.kind === kind ? before : {}), alert_at: alertAt, name: name.control.value.trim() };
     if (["above", "below"].includes(kind)) {
-      if (limited) Object.assign(event, { above: undefined, below: undefined, [kind]: numberFrom(kind, limit.control.value, "24"), for: wholeFrom(run.control.value) });
+      if (limited) Object.assign(event, { above: undefined, below: undefined, [kind]: fromCelsius(station.units)(temperatureFrom(kind, limit.control.value, EXAMPLE)), for: wholeFrom(run.control.value) });
     } else event.kind = kind;
     event.name ||= before?.name ?? defaultName(event, kind, station);
     await saveSettings(station.id, ({ events, webhooks, baseline }) => {
@@ -264,7 +268,7 @@ function wholeFrom(text) {
 /** @param {any} event @param {string} kind @param {Station} station */
 function defaultName(event, kind, station) {
   if (!["above", "below"].includes(kind)) return eventName({ ...event, kind });
-  return `${kind === "above" ? "Above" : "Below"} ${event[kind]} ${unitOf(station)}${event.for > 1 ? ` for ${formatSteps(event.for, station.step)}` : ""}`;
+  return `${kind === "above" ? "Above" : "Below"} ${limitText(toCelsius(station.units)(event[kind])).replace("\u00a0", " ")}${event.for > 1 ? ` for ${formatSteps(event.for, station.step)}` : ""}`;
 }
 
 /** The usual temperatures of the position, for a place without ten years of readings. @param {Station} station @param {(uses: boolean) => void} choose */

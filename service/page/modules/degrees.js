@@ -29,6 +29,11 @@ export function placesOf(lower, upper) {
   return lower !== null && fixed(inUnit(lower), 1) === fixed(inUnit(upper), 1) ? 2 : 1;
 }
 
+/** A temperature as a field has it: without decimals that say nothing. @param {number} celsius */
+export function typedDegrees(celsius) {
+  return String(Number(inUnit(celsius).toFixed(3))).replace("-", "−");
+}
+
 /** A temperature in the unit in °C, such as one that was entered. @param {number} value @param {Quantity} [quantity] */
 export function toCelsius(value, quantity = "temperature") {
   return isFahrenheit ? (value - (quantity === "temperature" ? 32 : 0)) / 1.8 : value;

@@ -171,7 +171,7 @@ function filePlace(box, { file, params, reading, releases, reread }, station, ag
     forecast: async (choice, stop) => {
       const forecasted = await forecastFile({ file, series, history, network }, choice, stop);
       const problem = forecasted.forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
-      position?.setProblem(problem ? sentence(problem.message) : null);
+      position?.say(problem ? sentence(problem.message) : "");
       return { ...forecasted, notices: [readingWarnings(station)] };
     },
   };

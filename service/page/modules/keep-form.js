@@ -5,9 +5,8 @@ import { ADD, openAddress, stationPath } from "./address.js";
 import { ApiError, getJson, postFile, request, withQuery } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { forgetFile } from "./kept-file.js";
-import { createStation, idFrom } from "./new-station.js";
 import { capitalised } from "./sentence.js";
-import { dataForm, formField, plainProblem, textInput } from "./station-changes.js";
+import { createStation, dataForm, formField, idFrom, plainProblem, textInput } from "./station-changes.js";
 
 /**
  * @typedef {object} Keepable

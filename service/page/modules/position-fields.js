@@ -3,11 +3,12 @@
 
 import { readState, updateState } from "./address.js";
 import { announce, h, uniqueId } from "./dom.js";
+import { FieldProblem } from "./station-changes.js";
 import { clamp, positionInWords, SURROUNDINGS, WorldMap, wrap } from "./world-map.js";
 
 /**
  * @typedef {import("./world-map.js").Position} Position
- * @typedef {{element: Element, setProblem: (problem: string | null) => void}} Picker its explanation is what setProblem replaces
+ * @typedef {import("./station-changes.js").Field & {read: () => Position | null}} Picker read: what is entered; null if both fields are empty
  */
 
 /** @type {{name: "latitude" | "longitude", label: string, least: number, most: number}[]} */
@@ -18,6 +19,9 @@ const FIELDS = [
 
 const PURPOSE =
   "With a position, forecasts and references know the usual temperatures there through the year. It helps most if your series is shorter than a year. Click the map or enter degrees; south and west are negative.";
+
+/** No position, as the URL and the service have it. */
+export const NOWHERE = { latitude: null, longitude: null };
 
 const NOT_DEGREES = "Enter degrees as numbers: latitude from −90 to 90, longitude from −180 to 360.";
 
@@ -31,7 +35,7 @@ export function positionOf(series) {
 
 /** Forget a position that was entered for another series. */
 export function clearPosition() {
-  updateState({ latitude: null, longitude: null });
+  updateState(NOWHERE);
 }
 
 /**
@@ -43,8 +47,8 @@ export function positionFields(series, change) {
   const inherited = typeof series.latitude === "number" ? { latitude: series.latitude, longitude: series.longitude } : null;
   const purpose = inherited ? `The file says ${positionInWords(series)}. ${PURPOSE}` : PURPOSE;
   const { latitude = "", longitude = "" } = readState();
-  return positionPicker({ purpose, entered: [latitude, longitude], inherited }, (latitude, longitude) => {
-    updateState({ latitude, longitude });
+  return positionPicker({ purpose, entered: [latitude, longitude], inherited }, (position) => {
+    updateState(position ?? NOWHERE);
     change();
   });
 }
@@ -52,10 +56,10 @@ export function positionFields(series, change) {
 /**
  * A map and two fields for a position.
  * @param {{purpose: string, entered?: string[], inherited?: Position | null}} about purpose: why to give one; inherited: the position if the fields are empty
- * @param {(latitude: string, longitude: string) => void} change called with degrees, or with two empty texts
+ * @param {(position: Position | null) => void} [change] called with what is entered
  * @returns {Picker}
  */
-export function positionPicker({ purpose, entered = ["", ""], inherited = null }, change) {
+export function positionPicker({ purpose, entered = ["", ""], inherited = null }, change = () => {}) {
   const id = uniqueId("position");
   const note = h("p", { class: "note", id: `${id}-note` });
   const inputs = FIELDS.map(({ name, label }, i) =>
@@ -80,26 +84,30 @@ export function positionPicker({ purpose, entered = ["", ""], inherited = null }
     inputs.forEach((input, i) => (input.value = String([latitude, longitude][i])));
     apply();
   });
-  const setProblem = (/** @type {string | null} */ problem, /** @type {boolean[]} */ wrong = [problem !== null, problem !== null]) => {
-    note.textContent = problem ?? purpose;
-    note.classList.toggle("problem", problem !== null);
+  const say = (/** @type {string} */ problem, wrong = [problem !== "", problem !== ""]) => {
+    note.textContent = problem || purpose;
+    note.classList.toggle("problem", problem !== "");
     inputs.forEach((input, i) => input.setAttribute("aria-invalid", String(wrong[i])));
   };
   const enter = () => {
     splitPair(inputs);
-    const texts = inputs.map((input) => input.value.trim());
-    const wrong = texts.map((text, i) => text !== "" && parse(FIELDS[i], text) === null);
-    if (wrong.includes(true)) return setProblem(NOT_DEGREES, wrong);
-    setProblem(null);
-    if (texts.every((text) => text === "") || !texts.includes("")) apply();
+    const wrong = inputs.map(({ value }, i) => value.trim() !== "" && parse(FIELDS[i], value) === null);
+    say(wrong.includes(true) ? NOT_DEGREES : "", wrong);
+    if (!wrong.includes(true) && !isHalf()) apply();
   };
+  const isHalf = () => inputs.filter(({ value }) => value.trim() !== "").length === 1;
   const apply = () => {
-    const [latitude, longitude] = inputs.map((input) => input.value.trim().replace("−", "-"));
     const position = current();
-    setProblem(null);
+    say("");
     map.show(position);
     if (position) warnOfLand(position);
-    change(latitude, longitude);
+    change(read());
+  };
+  const read = () => {
+    splitPair(inputs);
+    const isEmpty = inputs.every(({ value }) => value.trim() === "");
+    if (!isEmpty && (isHalf() || inputs.some(({ value }, i) => parse(FIELDS[i], value) === null))) throw new FieldProblem("latitude", NOT_DEGREES);
+    return isEmpty ? null : current();
   };
   // The outlines on the map know it before the service answers.
   const warnOfLand = async (/** @type {Position} */ position) => {
@@ -107,13 +115,13 @@ export function positionPicker({ purpose, entered = ["", ""], inherited = null }
     const now = current();
     if (!isLand || now?.latitude !== position.latitude || now.longitude !== position.longitude) return;
     const problem = `${positionInWords(position)} is on land, so the forecast does not use it. Move the pin to the sea.`;
-    setProblem(problem);
+    say(problem);
     announce(problem);
   };
-  setProblem(null);
+  say("");
   const fields = FIELDS.map(({ label }, i) => h("label", { class: "degrees" }, h("span", { "aria-hidden": "true" }, label), inputs[i]));
   const text = h("div", { class: "degrees-fields" }, h("div", { class: "row" }, fields), note);
-  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "place" }, map.element, text)), setProblem };
+  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "place" }, map.element, text)), control: inputs[0], say, read };
 }
 
 /** Split "43.6, 9.1" in the first field into both. @param {any[]} inputs */

@@ -7,6 +7,7 @@ import { fileDrop } from "./file-input.js";
 import { choiceButtons, questionOf, reasonOf } from "./file-refusal.js";
 import { formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
+import { UNITS } from "./station-words.js";
 import { runTask } from "./task.js";
 
 /** @typedef {import("./station-changes.js").Station} Station */
@@ -23,7 +24,7 @@ export function fileForm(station, signal, done) {
       result.focus();
       if (!(answer instanceof ApiError)) done();
     });
-  const drop = fileDrop(uniqueId("file"), (file) => read(file.name, file), h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."));
+  const drop = fileDrop(uniqueId("file"), (file) => read(file.name, file), h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."), h("p", { class: "note" }, `Where it does not say which unit they are in, temperatures are taken to be in ${UNITS[station.units]}.`));
   const area = h("textarea", { id: uniqueId("pasted"), spellcheck: "false", placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…" });
   const pasted = () => (area.value.trim() ? read("the pasted readings", new Blob([area.value])) : area.focus());
   const paste = h("div", { class: "field" }, h("label", { for: area.id }, "Or paste lines"), area, h("div", { class: "row" }, h("button", { type: "button", click: pasted }, "Add these")));
@@ -55,7 +56,7 @@ function outcome(name, { new: added, revised, unchanged, refused, warnings, fore
   return h(
     "div",
     { class: `notice ${refused.length ? "warning" : ""}`.trim() },
-    h("p", {}, h("strong", {}, words), from.includes("station") ? "" : ` They were read in ${units}, ${from}.`),
+    h("p", {}, h("strong", {}, words), from.includes("station") ? "" : ` They were read in ${UNITS[units] ?? units}, ${from}.`),
     refused.length > 0 && [h("p", {}, `${formatCount(refused.length)} ${refused.length === 1 ? "was" : "were"} not stored:`), h("ul", {}, refused.slice(0, MOST).map((/** @type {any} */ { message }) => h("li", {}, sentence(message))), refused.length > MOST && h("li", {}, `and ${formatCount(refused.length - MOST)} more`))],
     about.map((text) => h("p", {}, text)),
   );

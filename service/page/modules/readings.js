@@ -2,13 +2,14 @@
 /** The readings of a station: add one or a file, correct and delete them, and decide about those in doubt. */
 
 import { getJson, withQuery } from "./api.js";
+import { difference, inUnit, temperature, typedDegrees, unit } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { fileForm } from "./readings-file.js";
 import { sentence } from "./sentence.js";
 import { stepLength } from "./series-times.js";
-import { dataForm, FieldProblem, formField, numberFrom, onChange, permissionNote, plainProblem, send, tellChange, textInput } from "./station-changes.js";
-import { degrees, SUSPECT, unitOf } from "./station-words.js";
+import { dataForm, FieldProblem, formField, onChange, permissionNote, plainProblem, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
+import { fromCelsius, SUSPECT, toCelsius } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
 import { columnTime, formatTime, hasClock, milliseconds } from "./times.js";
@@ -18,10 +19,10 @@ import { columnTime, formatTime, hasClock, milliseconds } from "./times.js";
  *
  * @typedef {object} Reading
  * @property {string} time
- * @property {number} value
+ * @property {number} value °C
  * @property {number} flag
  * @property {string[]} tests that it fails
- * @property {number | null} before the last value before it that is not in doubt
+ * @property {number | null} before the last value before it that is not in doubt, °C
  */
 
 /** Steps that are looked at, and rows at first. */
@@ -33,15 +34,18 @@ const MAX_DOUBTS = 3;
 
 const GOOD = 1;
 
+/** A reading that problems with a field give as an example, °C. */
+const EXAMPLE = 12.4;
+
 /** Decimals in the table. */
 const MAX_PLACES = 2;
 
-/** Below this, someone may have to type a minus, which number pads lack. */
+/** Below this, °C, someone may have to type a minus, which number pads lack. */
 const NEVER_NEGATIVE = 4;
 
-/** Why a reading is in doubt, the clearest reason first. @type {[string, (reading: Reading, station: Station) => string][]} */
+/** Why a reading is in doubt, the clearest reason first. @type {[string, (reading: Reading) => string][]} */
 const REASONS = [
-  ["rate_of_change", ({ value, before }, station) => (before === null ? "it is far from the one before" : `it is ${degrees(Math.abs(value - before), station)} ${value > before ? "above" : "below"} the one before`)],
+  ["rate_of_change", ({ value, before }) => (before === null ? "it is far from the one before" : `it is ${difference(Math.abs(value - before), 1)} ${value > before ? "above" : "below"} the one before`)],
   ["gross_range", () => "hardly any sea has this temperature"],
   ["climatology", () => "it is far from what is usual here at this time of year"],
   ["forecast", () => "it is outside the range of the forecast before it"],
@@ -93,9 +97,10 @@ class Readings {
     const { station } = this;
     const from = station.newest && new Date(milliseconds(station.newest.time) - STEPS * stepLength(station.step)).toISOString();
     const { timestamps, values, flag, tests } = from ? await getJson(withQuery(`/stations/${station.id}/observations`, { from }), { signal: this.signal }) : { timestamps: [], values: [], flag: [], tests: [] };
+    const celsius = toCelsius(station.units);
     let before = /** @type {number | null} */ (null);
     this.readings = timestamps.map((/** @type {string} */ time, /** @type {number} */ i) => {
-      const reading = { time, value: values[i], flag: flag[i], tests: tests[i], before };
+      const reading = { time, value: celsius(values[i]), flag: flag[i], tests: tests[i], before };
       if (reading.flag < SUSPECT) before = reading.value;
       return reading;
     }).reverse();
@@ -111,10 +116,10 @@ class Readings {
     const doubted = station.writable ? readings.filter(({ flag }) => flag === SUSPECT) : [];
     fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
     if (!readings.length) return fill(this.table, h("p", { class: "note" }, station.writable ? "No readings yet. Add the first one here, or a file with those of the past: the more there are, the better the forecast." : "No readings yet."));
-    const head = [hasClock(station.step) ? "When, UTC" : "When", `Temperature, ${unitOf(station)}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
+    const head = [hasClock(station.step) ? "When, UTC" : "When", `Temperature, ${unit()}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
     const rows = readings.slice(0, this.rows);
-    const places = Math.min(Math.max(...rows.map(({ value }) => (String(value).split(".")[1] ?? "").length)), MAX_PLACES);
-    const csv = () => [["time", "sst", "flag"], ...readings.map(({ time, value, flag }) => [time, value, flag])];
+    const places = Math.min(Math.max(...rows.map(({ value }) => (typedDegrees(value).split(".")[1] ?? "").length)), MAX_PLACES);
+    const csv = () => [["time", "sst", "unit", "flag"], ...readings.map(({ time, value, flag }) => [time, Number(inUnit(value).toFixed(4)), unit(), flag])];
     const more = () => {
       this.rows = readings.length;
       this.show();
@@ -133,7 +138,7 @@ class Readings {
     const when = formatTime(reading.time, station.step);
     const heading = h("th", { scope: "row" }, columnTime(reading.time, station.step).split(", ").map((part, i) => [i > 0 && ", ", h("span", {}, part)]));
     const button = (/** @type {string} */ text, /** @type {() => void} */ click) => h("button", { type: "button", class: "plain", "aria-label": `${text} the reading of ${when}`, "data-key": `${text} ${reading.time}`, click }, text);
-    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, heading, h("td", {}, fixed(reading.value, places), h("span", { class: "note" }, markOf(reading, station))));
+    const row = h("tr", { class: reading.flag >= SUSPECT && "doubted" }, heading, h("td", {}, fixed(inUnit(reading.value), places), h("span", { class: "note" }, markOf(reading))));
     const edit = () => {
       const form = this.correction(reading, () => this.show());
       fill(row, heading, h("td", { colspan: 2, class: "edit" }, form));
@@ -147,9 +152,9 @@ class Readings {
   doubt(reading) {
     const { station } = this;
     const when = formatTime(reading.time, station.step);
-    const reasons = REASONS.filter(([test]) => reading.tests.includes(test)).slice(0, 2).map(([, words]) => words(reading, station));
+    const reasons = REASONS.filter(([test]) => reading.tests.includes(test)).slice(0, 2).map(([, words]) => words(reading));
     const part = h("div", {});
-    const right = () => this.decide(part, () => this.patch(reading, { flag: GOOD }), `You have confirmed ${degrees(reading.value, station)} on ${when}.`);
+    const right = () => this.decide(part, () => this.patch(reading, { flag: GOOD }), `You have confirmed ${temperature(reading.value, 1)} on ${when}.`);
     const ask = () =>
       fill(
         part,
@@ -161,17 +166,17 @@ class Readings {
       form.querySelector("input").select();
     };
     ask();
-    return h("div", { class: "notice warning" }, h("p", {}, h("strong", {}, `The reading of ${when}, ${degrees(reading.value, station)}, is in doubt`), `: ${reasons.join(", and ") || "it failed a test"}. Until you decide, or the next readings confirm it, no forecast and no alert rests on it.`), part);
+    return h("div", { class: "notice warning" }, h("p", {}, h("strong", {}, `The reading of ${when}, ${temperature(reading.value, 1)}, is in doubt`), `: ${reasons.join(", and ") || "it failed a test"}. Until you decide, or the next readings confirm it, no forecast and no alert rests on it.`), part);
   }
 
   /** A form for another value. @param {Reading} reading @param {() => void} cancel */
   correction(reading, cancel) {
     const { station } = this;
-    const value = formField(`Right temperature, ${unitOf(station)}`, textInput({ value: shown(reading.value), inputmode: padFor(station), size: 7 }));
+    const value = formField(`Right temperature, ${unit()}`, textInput({ value: typedDegrees(reading.value), inputmode: padFor(station), size: 7 }));
     const submit = async () => {
-      const sst = numberFrom("value", value.control.value, "12.4");
-      await this.patch(reading, { value: sst });
-      await this.done(`Corrected ${formatTime(reading.time, station.step)}: ${degrees(sst, station)} instead of ${degrees(reading.value, station)}.`, () => this.patch(reading, { value: reading.value, flag: reading.flag >= SUSPECT ? reading.flag : GOOD }));
+      const sst = temperatureFrom("value", value.control.value, EXAMPLE);
+      await this.patch({ ...reading, value: sst });
+      await this.done(`Corrected ${formatTime(reading.time, station.step)}: ${temperature(sst, 1)} instead of ${temperature(reading.value, 1)}.`, () => this.restore(reading));
       this.focus(`Edit ${reading.time}`);
     };
     const form = dataForm({ value }, submit, value.element, h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: cancel }, "Cancel")));
@@ -179,15 +184,24 @@ class Readings {
     return form;
   }
 
-  /** @param {Reading} reading @param {Record<string, number>} change */
-  patch({ time }, change) {
-    return send("PATCH", this.station.id, `/observations/${time}`, change);
+  /** Store a value, and perhaps a flag. @param {Reading} reading @param {{flag?: number}} [change] */
+  patch({ time, value }, change = {}) {
+    return send("PATCH", this.station.id, `/observations/${time}`, { value: this.stored(value), ...change });
+  }
+
+  /** Undo what was done to a reading. @param {Reading} reading */
+  restore(reading) {
+    return this.patch(reading, { flag: reading.flag >= SUSPECT ? reading.flag : GOOD });
+  }
+
+  /** A temperature in the units of the station. @param {number} celsius */
+  stored(celsius) {
+    return fromCelsius(this.station.units)(celsius);
   }
 
   /** @param {Reading} reading @param {Element} [part] that shows what goes wrong */
   remove(reading, part = this.status) {
-    const undo = () => this.patch(reading, { value: reading.value, flag: reading.flag >= SUSPECT ? reading.flag : GOOD });
-    return this.decide(part, () => send("DELETE", this.station.id, `/observations/${reading.time}`), `Deleted the reading of ${formatTime(reading.time, this.station.step)}, ${degrees(reading.value, this.station)}.`, undo);
+    return this.decide(part, () => send("DELETE", this.station.id, `/observations/${reading.time}`), `Deleted the reading of ${formatTime(reading.time, this.station.step)}, ${temperature(reading.value, 1)}.`, () => this.restore(reading));
   }
 
   /** Do something about a reading, and say so. @param {Element} part that shows what goes wrong @param {() => Promise<unknown>} work @param {string} words @param {() => Promise<unknown>} [undo] */
@@ -215,14 +229,14 @@ class Readings {
 
   /** The form for one reading. */
   addForm() {
-    const { step, newest } = this.station;
+    const { step, newest, units } = this.station;
     const [type, label] = step === "month" ? ["month", "Month"] : hasClock(step) ? ["datetime-local", "When, UTC"] : ["date", "Date"];
     const time = formField(label, h("input", { type, value: typed(nowAtStep(this.station), step) }));
-    const value = formField(`Temperature, ${unitOf(this.station)}`, textInput({ inputmode: padFor(this.station), size: 7, placeholder: newest && newest.flag < SUSPECT ? shown(newest.sst) : "" }));
+    const value = formField(`Temperature, ${unit()}`, textInput({ inputmode: padFor(this.station), size: 7, placeholder: newest && newest.flag < SUSPECT ? typedDegrees(toCelsius(units)(newest.sst)) : "" }));
     const note = () => {
       const [at, { step }] = [timeFrom(time.control.value, this.station), this.station];
       const known = this.readings.find((reading) => milliseconds(reading.time) === milliseconds(at));
-      fill(replaces, known ? `There is a reading of ${degrees(known.value, this.station)} for ${formatTime(known.time, step)}. A new one replaces it.` : "");
+      fill(replaces, known ? `There is a reading of ${temperature(known.value, 1)} for ${formatTime(known.time, step)}. A new one replaces it.` : "");
     };
     const replaces = h("p", { class: "note" });
     time.control.addEventListener("input", note);
@@ -230,14 +244,14 @@ class Readings {
     const submit = async () => {
       const at = timeFrom(time.control.value, this.station);
       if (!at) throw new FieldProblem("timestamps", "Choose when it was measured.");
-      const sst = numberFrom("values", value.control.value, "12.4");
-      const answer = await send("POST", this.station.id, "/observations", { timestamps: [at], values: [sst] });
+      const sst = temperatureFrom("values", value.control.value, EXAMPLE);
+      const answer = await send("POST", this.station.id, "/observations", { timestamps: [at], values: [this.stored(sst)] });
       for (const { message } of answer.refused) throw new FieldProblem(/^the time /.test(message) ? "timestamps" : "values", plainProblem(message.split("; ")[0]));
       value.control.value = "";
       time.control.value = typed(nextTime(at, this.station), step);
       fill(replaces);
       value.control.focus();
-      await this.done(addedInWords(answer, `${degrees(sst, this.station)} on ${formatTime(at, step)}`));
+      await this.done(addedInWords(answer, `${temperature(sst, 1)} on ${formatTime(at, step)}`));
       if (value.control.value) note();
     };
     const fields = { timestamps: time, values: value };
@@ -252,22 +266,17 @@ function addedInWords({ unchanged, revised, forecast }, words) {
   return forecast ? `${what} The forecast is new.` : what;
 }
 
-/** What is special about a reading. @param {Reading} reading @param {Station} station */
-function markOf(reading, station) {
+/** What is special about a reading. @param {Reading} reading */
+function markOf(reading) {
   const { flag, tests } = reading;
   if (flag === SUSPECT) return "in doubt";
-  if (flag > SUSPECT) return tests.includes("person") ? "not used: marked wrong" : `not used: ${REASONS.find(([test]) => tests.includes(test))?.[1](reading, station) ?? "it failed a test"}`;
+  if (flag > SUSPECT) return tests.includes("person") ? "not used: marked wrong" : `not used: ${REASONS.find(([test]) => tests.includes(test))?.[1](reading) ?? "it failed a test"}`;
   return tests.includes("person") ? "checked" : "";
 }
 
-/** A value as it is stored. @param {number} value */
-function shown(value) {
-  return String(value).replace("-", "−");
-}
-
 /** The keyboard for a temperature. @param {Station} station */
-function padFor({ newest }) {
-  return newest && newest.sst > NEVER_NEGATIVE ? "decimal" : "text";
+function padFor({ newest, units }) {
+  return newest && toCelsius(units)(newest.sst) > NEVER_NEGATIVE ? "decimal" : "text";
 }
 
 /** A time as an input has it. @param {string} time @param {string} step */

@@ -1,7 +1,8 @@
 // @ts-check
-/** What people change about a station: who may, how settings are saved, and errors beside the fields of forms. */
+/** What people change about a station: how it is made, who may, how settings are saved, and errors beside the fields of forms. */
 
-import { ApiError, enterKey, getJson } from "./api.js";
+import { ApiError, enterKey, getJson, withQuery } from "./api.js";
+import { temperature, toCelsius, typedDegrees, unit } from "./degrees.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { sentence } from "./sentence.js";
 
@@ -16,6 +17,9 @@ import { sentence } from "./sentence.js";
 
 const CHANGED = "station-changed";
 const JSON_HEADERS = { "Content-Type": "application/json" };
+
+/** Temperatures that readings and limits may have, °C; as in the service. */
+const SEA_RANGE = [-2.5, 38];
 
 /** @param {string} id @returns {Promise<Station>} */
 function loadStation(id) {
@@ -97,9 +101,20 @@ export class FieldProblem extends Error {
 
 /** A number as people type it; a problem with the field for anything else. @param {string} field @param {string} text @param {string} example */
 export function numberFrom(field, text, example) {
-  const plain = text.trim().replace(/[−–]/, "-").replace(",", ".").replace(/\s*°?\s*[CFK]?$/i, "");
+  const plain = text.trim().replace(/[−–]/, "-").replace(",", ".");
   if (plain === "" || !Number.isFinite(Number(plain))) throw new FieldProblem(field, `Enter a number, such as ${example}.`);
   return Number(plain);
+}
+
+/** A temperature as people type it, in the unit of the page unless another is written, °C. @param {string} field @param {string} text @param {number} example °C */
+export function temperatureFrom(field, text, example) {
+  const [, number, symbol] = /** @type {RegExpExecArray} */ (/^(.*?)\s*°?\s*([CF]?)$/i.exec(text.trim()));
+  const entered = numberFrom(field, number, `${typedDegrees(example)} ${unit()}`);
+  const isOther = symbol !== "" && !unit().endsWith(symbol.toUpperCase());
+  const celsius = isOther ? (unit() === "°C" ? (entered - 32) / 1.8 : entered) : toCelsius(entered);
+  const [least, most] = SEA_RANGE;
+  if (celsius < least || celsius > most) throw new FieldProblem(field, `Seas have between ${temperature(least, 1)} and ${temperature(most, 0)}.`);
+  return celsius;
 }
 
 /**
@@ -154,4 +169,37 @@ export function explained(error) {
   error.heading = "The stations cannot be read";
   error.message = `${sentence(error.message)} Only stations need this database: all other views work without it.`;
   return error;
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Stations in one answer of the service. */
+const PAGE = 1000;
+
+/** Letters that are no plain letter with a mark. @type {Record<string, string>} */
+const PLAIN = { ø: "o", æ: "ae", ß: "ss", ł: "l", đ: "d" };
+
+/**
+ * @param {string} id @param {Record<string, any> & {name: string}} settings
+ * @throws {FieldProblem} about `name` or `id`
+ */
+export async function createStation(id, settings) {
+  if (!settings.name) throw new FieldProblem("name", "Give the place a name.");
+  if (!ID.test(id)) throw new FieldProblem("id", "Use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit.");
+  const { stations } = await getJson(withQuery("/stations", { search: id, limit: PAGE })).catch(away);
+  // Making it again would replace the settings of that station.
+  if (stations.some((/** @type {any} */ station) => station.id === id)) throw new FieldProblem("id", `There is a place ${id} already. Choose another short name.`);
+  await send("PUT", id, "", settings).catch(away);
+}
+
+/** Say in other words that the database is away. @param {any} error */
+function away(error) {
+  if (error.status === 503) error.message = "Places cannot be saved at the moment. Try again later, or open a file of readings: that works without saving.";
+  throw error;
+}
+
+/** A short name for a place. @param {string} name */
+export function idFrom(name) {
+  const plain = name.toLowerCase().replace(/[øæßłđ]/g, (letter) => PLAIN[letter]).normalize("NFKD").replace(/[^a-z0-9._ -]/g, "");
+  return plain.trim().replace(/\s+/g, "-").replace(/^[._-]+/, "").slice(0, 64);
 }

@@ -5,9 +5,10 @@ import { HOME, openAddress } from "./address.js";
 import { request } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { modelPhrase } from "./models.js";
+import { NOWHERE, positionPicker } from "./position-fields.js";
 import { sentence } from "./sentence.js";
-import { dataForm, FieldProblem, formField, numberFrom, onChange, saveSettings, tellChange, textInput } from "./station-changes.js";
-import { titleOf, unitOf } from "./station-words.js";
+import { dataForm, FieldProblem, formField, onChange, saveSettings, tellChange, textInput } from "./station-changes.js";
+import { titleOf, UNITS } from "./station-words.js";
 import { formatSteps, stepAdjective } from "./times.js";
 import { positionInWords } from "./world-map.js";
 
@@ -35,7 +36,7 @@ function parts(station, card) {
   const { id, step, units, model, horizon, latitude, longitude, writable } = station;
   const facts = [
     ...(writable ? [] : [["Position", latitude === null || longitude === null ? "not given" : positionInWords({ latitude, longitude })], ["Weather ahead", station.weather ? originOf(station.weather) : "not used"]]),
-    ["Readings", `${stepAdjective(step)}, in ${unitOf({ ...station, units })}`],
+    ["Readings", `${stepAdjective(step)}, stored in ${UNITS[units]}`],
     ["Forecast", `${formatSteps(horizon, step)} ahead, by ${model === "best" ? modelPhrase("mixture") : model}`],
     ["In addresses", id],
   ];
@@ -51,10 +52,10 @@ function originOf(weather) {
 /** @param {Station} station @param {HTMLElement} card */
 function settingsForm(station, card) {
   const { id, weather_fetch: fetched } = station;
-  const degrees = (/** @type {number | null} */ value) => textInput({ value: value === null ? "" : String(value).replace("-", "−"), size: 9 });
   const name = formField("Name", textInput({ value: station.name ?? "", maxlength: 200, size: 32 }));
-  const latitude = formField("Latitude, °N", degrees(station.latitude));
-  const longitude = formField("Longitude, °E", degrees(station.longitude), "South and west are negative.");
+  const { latitude, longitude } = station;
+  const entered = latitude === null ? undefined : [String(latitude), String(longitude)];
+  const picker = positionPicker({ purpose: "Click the map or enter degrees; south and west are negative.", entered });
   const attribution = fetched?.attribution ?? "";
   const note = station.weather && station.weather !== OPEN_METEO ? `The weather comes ${originOf(station.weather)}. ${attribution}` : SENT;
   const weather = formField("Use the weather that is coming", h("input", { type: "checkbox", checked: Boolean(station.weather) }), note);
@@ -63,26 +64,14 @@ function settingsForm(station, card) {
   const said = h("p", { class: "note", role: "status" });
   const submit = async () => {
     fill(said);
-    const place = positionFrom(latitude.control, longitude.control);
+    const position = picker.read();
     const uses = weather.control.checked;
-    if (uses && place.latitude === null) throw new FieldProblem("weather", "Weather is that of a position: enter the latitude and longitude too.");
-    await saveSettings(id, (before) => ({ name: name.control.value.trim() || null, ...place, weather: uses ? (before.weather ?? OPEN_METEO) : null }));
+    if (uses && !position) throw new FieldProblem("weather", "Weather is that of a position: enter the latitude and longitude too.");
+    await saveSettings(id, (before) => ({ name: name.control.value.trim() || null, ...(position ?? NOWHERE), weather: uses ? (before.weather ?? OPEN_METEO) : null }));
     await tellChange(id, card);
     fill(said, "Saved.");
   };
-  return dataForm({ name, latitude, longitude, weather }, submit, name.element, h("div", { class: "controls" }, latitude.element, longitude.element), (WEATHER_STEPS.includes(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
-}
-
-/** The position in two fields, or in the first as people copy it. @param {HTMLInputElement} north @param {HTMLInputElement} east */
-function positionFrom(north, east) {
-  const [, first, second] = /^\s*([-−+]?[\d.]+)\s*[,;\s]\s*([-−+]?[\d.]+)\s*$/.exec(north.value) ?? [];
-  if (first !== undefined && !east.value.trim()) [north.value, east.value] = [first, second];
-  if (!north.value.trim() && !east.value.trim()) return { latitude: null, longitude: null };
-  const latitude = numberFrom("latitude", north.value, "54.27");
-  const longitude = numberFrom("longitude", east.value, "−8.61");
-  if (Math.abs(latitude) > 90) throw new FieldProblem("latitude", "Enter degrees from −90 to 90.");
-  if (longitude < -180 || longitude > 360) throw new FieldProblem("longitude", "Enter degrees from −180 to 360.");
-  return { latitude, longitude };
+  return dataForm({ name, latitude: picker, longitude: picker, weather }, submit, name.element, picker.element, (WEATHER_STEPS.includes(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
 }
 
 /** @param {Station} station */

@@ -1,7 +1,6 @@
 // @ts-check
 /** What cards say about stations. */
 
-import { fixed } from "./numbers.js";
 import { capitalised } from "./sentence.js";
 import { stepLength } from "./series-times.js";
 import { ageInWords, untilPhrase } from "./spoken-times.js";
@@ -52,8 +51,8 @@ import { milliseconds } from "./times.js";
 /** The QARTOD flag from which on a reading is not used. */
 export const SUSPECT = 3;
 
-/** @type {Record<string, string>} */
-const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
+/** How units of stations and files are written. @type {Record<string, string>} */
+export const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
 
 /** What values have to be divided by to be in °C, after the first is taken off. @type {Record<string, [number, number]>} */
 const SCALES = { celsius: [0, 1], kelvin: [273.15, 1], fahrenheit: [32, 1.8] };
@@ -64,19 +63,15 @@ export function toCelsius(units) {
   return (/** @type {number} */ value) => (value - zero) / scale;
 }
 
+/** Converts °C to values of a station. @param {string} units */
+export function fromCelsius(units) {
+  const [zero, scale] = SCALES[units];
+  return (/** @type {number} */ celsius) => Number((celsius * scale + zero).toFixed(6));
+}
+
 /** Differences between values of a station for one of 1 °C. @param {string} units */
 export function degreesPerCelsius(units) {
   return SCALES[units][1];
-}
-
-/** The unit of temperatures of a station. @param {Station} station */
-export function unitOf({ units }) {
-  return UNITS[units] ?? units;
-}
-
-/** A temperature with its unit. @param {number} value @param {Station} station @param {number} [places] */
-export function degrees(value, station, places = 1) {
-  return `${fixed(value, places)}\u00a0${unitOf(station)}`;
 }
 
 /** The name for people, or else the ID. @param {Station} station */
