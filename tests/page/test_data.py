@@ -100,7 +100,7 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
 def paste(visit: Visit, text: str) -> Page:
     """Read pasted text."""
     page = visit.open("add")
-    page.get_by_label("Or paste data").fill(text)
+    page.get_by_label("Or paste lines").fill(text)
     page.get_by_role("button", name="Read data").click()
     page.wait_for_url("**/place/file*")
     visit.settle()
@@ -115,7 +115,7 @@ def test_pasted_text_can_be_changed_and_its_options_do_not_apply_to_the_example(
     visit.settle()
     assert "units=fahrenheit" in page.url
     page.get_by_role("link", name="Open another file").click()
-    expect(page.get_by_label("Or paste data")).to_have_value(monthly())
+    expect(page.get_by_label("Or paste lines")).to_have_value(monthly())
     page.get_by_role("button", name="Try an example").click()
     page.wait_for_url("**/place/file")
     visit.settle()
@@ -198,7 +198,7 @@ def test_a_series_that_is_too_short_says_how_many_values_are_missing(shown: Show
     alert = page.get_by_role("alert")
     expect(alert).to_have_count(1)
     expect(alert).to_contain_text("Cannot forecast short.csv")
-    expect(alert).to_contain_text("needs at least 14 daily values, but the series has 10: send 4 more")
+    expect(alert).to_contain_text("needs at least 14 daily values, but the series has 10: 4 more are needed")
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
     expect(page.get_by_role("table", name="Forecast for")).to_have_count(0)
 
@@ -246,7 +246,7 @@ def test_the_forecast_downloads_as_csv(shown: Shown, url: str) -> None:
 
 def choose_by_key(page: Page) -> FileChooser:
     """Open the file chooser with the keyboard, with retries: on a busy machine, Chromium ignores a delayed key."""
-    page.locator("#file").focus()
+    page.locator("main input[type=file]").focus()
     for _ in range(5):
         with suppress(PlaywrightTimeout):
             with page.expect_file_chooser(timeout=6_000) as chooser:
@@ -298,7 +298,7 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     visit = shown("add")
     page = visit.page
     visit.open("add")
-    page.locator("#file").set_input_files(tmp_path / "grid.nc")
+    page.locator("main input[type=file]").set_input_files(tmp_path / "grid.nc")
     expect(page.get_by_role("alert")).to_contain_text("Which place?")
     page.get_by_text("Reading options").click()
     page.get_by_label("Grid location").fill("44,9")

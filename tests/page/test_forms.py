@@ -103,7 +103,7 @@ def test_a_reading_is_typed_in_and_the_forecast_follows_without_a_reload(
     value.fill("14,6")
     page.keyboard.press("Enter")
     expect(readings.get_by_role("status")).to_contain_text(f"Added: 14.6\N{NO-BREAK SPACE}°C on {day()}.")
-    expect(readings.get_by_role("status")).to_contain_text("There is no forecast yet")
+    expect(readings.get_by_role("status")).to_contain_text("With 1 more, there will be a forecast.")
     expect(value).to_be_focused()
     value.fill("13.9")
     readings.get_by_label("Date").fill((TODAY - timedelta(days=13)).isoformat())

@@ -103,6 +103,14 @@ def test_a_station_has_its_errors_its_alerts_and_a_picture_to_embed(opened: Open
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(record).to_contain_text(f"Only {first['n']} forecasts can be checked so far")
     expect(record.locator(".verdict")).to_contain_text(f"typically off by {issued['rmse']:.2f}")
+    archive = httpx.get(f"{stations}/stations/reef/forecasts").raise_for_status().json()["forecasts"]
+    week, observed = archive[-8], httpx.get(f"{stations}/stations/reef").json()["newest"]["sst"]
+    expect(record).to_contain_text(f"7 days before {TODAY.day} {TODAY:%b %Y}, we expected {week['sst'][6]:.1f}")
+    lower, upper = (
+        next(one for one in week["intervals"] if one["level"] == 80)[side][6] for side in ("lower", "upper")
+    )
+    held = "within" if lower <= observed <= upper else "outside"
+    expect(record).to_contain_text(f"It was {observed:.1f}\N{NO-BREAK SPACE}°C, {held} that range.")
 
     start = TODAY - timedelta(days=47)
     card = page.locator("section.card").filter(has=page.get_by_role("heading", name="Alerts"))

@@ -5,7 +5,7 @@ import { FILE, openAddress, stationPath } from "./address.js";
 import { enterKey, getJson } from "./api.js";
 import { toggleGroup } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
-import { fileInput, isPasted } from "./file-input.js";
+import { exampleButton, fileInput, isPasted } from "./file-input.js";
 import { keepFile, keptFile } from "./kept-file.js";
 import { NOWHERE, positionPicker } from "./position-fields.js";
 import { createStation, dataForm, formField, idFrom, textInput } from "./station-changes.js";
@@ -34,11 +34,12 @@ export async function show(root, signal) {
     openAddress(FILE + options);
   };
   const named = h("div", {});
+  const notes = [h("p", { class: "note" }, "Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."), h("p", {}, "No file at hand? ", exampleButton(open), ": 60 days in the Ligurian Sea.")];
   const keptNote = kept && h("p", {}, "This browser keeps ", h("a", { href: FILE }, kept.name), ", which you opened before.");
   fill(
     root,
     h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, INTRODUCTION)),
-    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), keptNote, fileInput(open, pasted)),
+    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), keptNote, fileInput(open, { pasted, button: h("button", { type: "button", class: "main" }, "Read data"), notes })),
     named,
   );
   await offerName(named, signal);

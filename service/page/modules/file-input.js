@@ -1,7 +1,7 @@
 // @ts-check
 /** Input for a file: drop, choose or paste. */
 
-import { h } from "./dom.js";
+import { h, uniqueId } from "./dom.js";
 
 const EXAMPLE_START = Date.UTC(2026, 3, 1);
 const EXAMPLE_VALUES = [
@@ -26,44 +26,28 @@ function exampleCsv() {
 /**
  * A drop target with a file chooser, beside a text area to paste into.
  * @param {(file: import("./file-reader.js").FileContent) => void} open called with each file
- * @param {string} text the text pasted last
+ * @param {{pastedName?: string, pasted?: string, button: HTMLButtonElement, notes: Element[]}} parts pasted: the text pasted last; button: reads it; notes: below the drop target
  */
-export function fileInput(open, text) {
-  const area = h("textarea", {
-    id: "pasted",
-    value: text,
-    spellcheck: "false",
-    placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…",
-    "aria-describedby": "pasted-note",
-  });
-  const openPasted = (/** @type {string} */ name) => open({ name, blob: new Blob([area.value], { type: "text/csv" }) });
-  const drop = fileDrop(
-    "file",
-    (file) => open({ name: file.name, blob: file }),
-    h("p", {}, "No file at hand? ", h("button", { type: "button", class: "link", click: () => useExample() }, "Try an example"), ": 60 days in the Ligurian Sea."),
-    h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
-  );
-  const useExample = () => {
-    area.value = exampleCsv();
-    openPasted(EXAMPLE_NAME);
-  };
+export function fileInput(open, { pastedName = PASTED_NAME, pasted = "", button, notes }) {
+  const area = h("textarea", { id: uniqueId("pasted"), value: pasted, spellcheck: "false", placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…" });
+  const read = () => (area.value.trim() ? open({ name: pastedName, blob: new Blob([area.value], { type: "text/csv" }) }) : area.focus());
+  button.addEventListener("click", read);
   return h(
     "div",
     { class: "grid" },
-    drop,
-    h(
-      "div",
-      { class: "field" },
-      h("label", { for: "pasted" }, "Or paste data"),
-      area,
-      h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty. Columns latitude and longitude may give the position."),
-      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: () => openPasted(PASTED_NAME) }, "Read data")),
-    ),
+    fileDrop((file) => open({ name: file.name, blob: file }), h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."), notes),
+    h("div", { class: "field" }, h("label", { for: area.id }, "Or paste lines"), area, h("div", { class: "row" }, button)),
   );
 }
 
-/** A target to drop a file on, with a chooser. @param {string} id of the chooser @param {(file: File) => void} open @param {...Element} notes */
-export function fileDrop(id, open, ...notes) {
+/** A button that opens an example. @param {(file: import("./file-reader.js").FileContent) => void} open */
+export function exampleButton(open) {
+  return h("button", { type: "button", class: "link", click: () => open({ name: EXAMPLE_NAME, blob: new Blob([exampleCsv()], { type: "text/csv" }) }) }, "Try an example");
+}
+
+/** A target to drop a file on, with a chooser. @param {(file: File) => void} open @param {...import("./dom.js").Child | import("./dom.js").Child[]} notes */
+function fileDrop(open, ...notes) {
+  const id = uniqueId("file");
   const choose = () => {
     if (chooser.files[0]) open(chooser.files[0]);
     // Lets the user choose the same file again after correcting it.

@@ -1,10 +1,8 @@
 // @ts-check
 /** A file that cannot be read, or leaves a question open: what is wrong, and the possible answers as buttons. */
 
-import { updateState } from "./address.js";
 import { selectField } from "./controls.js";
 import { announce, h } from "./dom.js";
-import { clearReadingOptions, hasReadingOptions } from "./reading-options.js";
 import { sentence } from "./sentence.js";
 
 /**
@@ -38,19 +36,19 @@ const QUESTIONS = {
 };
 
 /** The question to which the choices are answers. @param {ReadingChoice[]} choices */
-export function questionOf(choices) {
+function questionOf(choices) {
   const [{ option }] = choices;
   if (option === "dates" && choices.length > 1 && choices.length <= MAX_IN_QUESTION) return `${choices.map(({ label }) => label).join(" or ")}?`;
   return choices.every((choice) => choice.option === option) ? (QUESTIONS[option] ?? "What should be read?") : "How should it be read?";
 }
 
 /** What is wrong with the file, without the options that would help. @param {string} message */
-export function reasonOf(message) {
+function reasonOf(message) {
   return sentence(message.split("; ")[0]);
 }
 
 /** Buttons that read the file again, each with one answer. @param {ReadingChoice[]} choices @param {(choice: ReadingChoice) => void} choose */
-export function choiceButtons(choices, choose) {
+function choiceButtons(choices, choose) {
   if (choices.length <= MAX_BUTTONS) {
     return h("div", { class: "row choices", role: "group", "aria-label": questionOf(choices) }, choices.map((choice) => h("button", { type: "button", click: () => choose(choice) }, choice.label)));
   }
@@ -66,29 +64,21 @@ export function choiceButtons(choices, choose) {
  * @property {Element | null} excerpt the part of the file that the problem is about
  * @property {boolean} [partly] whether other series of the file were read
  *
- * @param {Refusal} refusal @param {() => void} reread reads the file again, with the options in the URL
+ * @param {Refusal} refusal @param {(choice: ReadingChoice) => void} choose reads the file again with an answer @param {(() => void) | null} reset reads it again without the options that were chosen; null without such
  */
-export function refusalNotice({ title, problems, choices, excerpt, partly = false }, reread) {
+export function refusalNotice({ title, problems, choices, excerpt, partly = false }, choose, reset) {
   const isQuestion = choices.length > 0 && !partly;
   const heading = isQuestion ? questionOf(choices) : title;
   // An alert speaks for itself.
   if (partly) announce(heading);
-  const choose = (/** @type {ReadingChoice} */ { option, value }) => {
-    updateState({ [option]: value });
-    reread();
-  };
-  const reset = () => {
-    clearReadingOptions();
-    reread();
-  };
   return h(
     "div",
     { class: `notice ${partly ? "warning" : isQuestion ? "question" : "error"}`, role: partly ? false : "alert" },
     h("h2", {}, heading),
     sentences(problems, isQuestion),
     choices.length > 0 && choiceButtons(choices, choose),
-    hasReadingOptions() && !partly && h("div", { class: "row" }, h("button", { type: "button", class: "plain", click: reset }, "Read the file without my options")),
-    excerpt,
+    reset && !partly && h("div", { class: "row" }, h("button", { type: "button", class: "plain", click: reset }, "Read the file without my options")),
+    excerpt && [excerpt, h("p", {}, "Correct it, and open the file again.")],
   );
 }
 

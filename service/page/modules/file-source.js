@@ -18,7 +18,7 @@ import { formatCount } from "./numbers.js";
 import { rowsByLead } from "./place-accuracy.js";
 import { isArchive, noPlace, toldLead } from "./place-sentence.js";
 import { clearPosition, positionFields, positionOf } from "./position-fields.js";
-import { readingOptions } from "./reading-options.js";
+import { OPTION_NAMES, readingOptions } from "./reading-options.js";
 import { sentence } from "./sentence.js";
 import { timestampsOf } from "./series-times.js";
 import { latestOnly, runTask } from "./task.js";
@@ -69,7 +69,7 @@ function showFile(box, { file, reread, show }, signal) {
   const load = (/** @type {AbortSignal} */ stop) => Promise.all([loadReleases(stop), readFile(file, params, stop)]);
   return runTask(box, `Reading ${file.name}`, signal, load, ([releases, { refusal, reading }]) => {
     const opened = { file, params, reading, releases, reread, show };
-    if (refusal) return fill(box, unread(opened, refusalNotice(refusal, reread)));
+    if (refusal) return fill(box, unread(opened, noticeOf(refusal, reread)));
     announce(`${file.name} was read as ${reading.format}`);
     showReading(box, opened, signal);
   });
@@ -110,7 +110,17 @@ function problemNotice(fileName, reading, reread) {
   // Stations of one file mostly leave the same question open.
   const choices = unreadable.find((/** @type {any} */ station) => station.choices.length)?.choices ?? (nothingRead ? reading.choices : []);
   const title = nothingRead ? `Cannot read a series from ${fileName}` : "Some stations could not be read";
-  return refusalNotice({ title, problems, choices, excerpt: null, partly: !nothingRead }, reread);
+  return noticeOf({ title, problems, choices, excerpt: null, partly: !nothingRead }, reread);
+}
+
+/** @param {import("./file-refusal.js").Refusal} refusal @param {() => void} reread */
+function noticeOf(refusal, reread) {
+  const readWith = (/** @type {Record<string, string | null>} */ options) => {
+    updateState(options);
+    reread();
+  };
+  const reset = () => readWith(Object.fromEntries(OPTION_NAMES.map((name) => [name, null])));
+  return refusalNotice(refusal, ({ option, value }) => readWith({ [option]: value }), Object.keys(readingParams()).length > 0 ? reset : null);
 }
 
 /**

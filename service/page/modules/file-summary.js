@@ -5,6 +5,7 @@ import { inUnit, temperature } from "./degrees.js";
 import { h } from "./dom.js";
 import { fixed, formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
+import { UNITS } from "./station-words.js";
 import { formatSteps, formatTime } from "./times.js";
 
 /** QARTOD flags, as in the manuals. @type {Record<string, string>} */
@@ -21,7 +22,7 @@ function facts(format, station, { step, latitude, longitude }) {
   const entries = [
     ["Format", format],
     ["Columns", [columns.time, columns.value, columns.station, columns.flags].filter(Boolean).join(", ")],
-    ["Units", `${station.units}, ${station.units_from}`],
+    ["Unit", `${UNITS[station.units] ?? station.units}, ${station.units_from}`],
     ["Position", latitude !== undefined && `${latitude}, ${longitude}`],
     ["Step", formatSteps(1, step)],
     ["Start", formatTime(summary.start, step)],

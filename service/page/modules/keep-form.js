@@ -33,8 +33,8 @@ export function fileCard(file, keepable, options) {
     h("header", {}, h("h2", {}, "Your file")),
     h("p", {}, `${file.name} is kept in this browser only, so a reload does not lose it, and its address cannot be shared. Nothing of it is stored on the server.`),
     h("div", { class: "row" }, h("button", { type: "button", click: forget }, "Forget this file"), h("a", { href: ADD }, "Open another file")),
-    options,
     keep,
+    options,
   );
 }
 

@@ -24,6 +24,7 @@ import { formatSteps } from "./times.js";
  * @property {string} window which forecasts these are, in a sentence; without rows, why there are none
  * @property {number | null} held share of the values of that row that were within their 80% range
  * @property {import("./dom.js").Child[]} more further evidence, and links
+ * @property {string} [lately] a past forecast and what came, in a sentence
  */
 
 /** Comparisons of fewer forecasts do not tell which is better; as in the service. */
@@ -47,12 +48,13 @@ export function usualFrom({ model, rows }) {
 
 /** @param {Accuracy} accuracy */
 export function accuracyCard(accuracy) {
-  const { rows, told, window, held, more } = accuracy;
+  const { rows, told, window, held, more, lately } = accuracy;
   const share = held === null ? "" : ` The 80% range held ${Math.round(held * 100)}% of the values ${aheadInWords(rows[told].lead, accuracy.step)}.`;
   return h(
     "section",
     { class: "card accuracy" },
     h("header", {}, h("h2", {}, "How right were we?")),
+    lately && h("p", {}, lately),
     rows.length > 0 && h("p", { class: "verdict" }, verdict(accuracy)),
     h("p", { class: "note" }, `${window}${share}`),
     rows.length > 0 && h("details", {}, h("summary", {}, "Typical errors by how far ahead"), errorsTable(accuracy)),

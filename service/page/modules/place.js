@@ -65,6 +65,9 @@ const SOURCES = {
 
 const DEFAULT_LEVELS = [80, 95];
 
+/** Levels to choose from: more would be hard to tell apart. */
+const LEVELS = [50, 80, 90, 95];
+
 /** Steps before the forecast that a chart with earlier forecasts shows at first. */
 const SHOWN_STEPS = 35;
 
@@ -124,7 +127,7 @@ function choices(place, refresh) {
     refresh();
   };
   const usual = DEFAULT_LEVELS.filter((level) => place.levels.includes(level)).join(",");
-  const levelOptions = place.levels.map((level) => ({ value: String(level), text: `${level}%` }));
+  const levelOptions = place.levels.filter((level) => LEVELS.includes(level)).map((level) => ({ value: String(level), text: `${level}%` }));
   return h(
     "div",
     { class: "controls" },

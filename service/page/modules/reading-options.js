@@ -45,17 +45,6 @@ export function optionLabel(name) {
   return FIELDS[name].label;
 }
 
-/** Whether the URL has an option. */
-export function hasReadingOptions() {
-  const state = readState();
-  return OPTION_NAMES.some((name) => state[name]);
-}
-
-/** Forget all options. */
-export function clearReadingOptions() {
-  updateState(Object.fromEntries(OPTION_NAMES.map((name) => [name, null])));
-}
-
 /** The fields for the options. @param {() => void} change called after an option changes */
 export function readingOptions(change) {
   const state = readState();

@@ -2,9 +2,9 @@
 /** Adds the readings in a file, or pasted ones, to a station. */
 
 import { ApiError, postFile, withQuery } from "./api.js";
-import { announce, fill, h, uniqueId } from "./dom.js";
-import { fileDrop } from "./file-input.js";
-import { choiceButtons, questionOf, reasonOf } from "./file-refusal.js";
+import { announce, fill, h } from "./dom.js";
+import { fileInput } from "./file-input.js";
+import { refusalNotice } from "./file-refusal.js";
 import { formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
 import { UNITS } from "./station-words.js";
@@ -20,15 +20,17 @@ export function fileForm(station, signal, done) {
   const result = h("div", { class: "file-result", tabindex: -1 });
   const read = (/** @type {string} */ name, /** @type {Blob} */ blob, params = {}) =>
     runTask(result, `Reading ${name}`, signal, (stop) => store(station, blob, params, stop), (answer) => {
-      fill(result, answer instanceof ApiError ? refusal(name, answer, (/** @type {Record<string, string>} */ chosen) => read(name, blob, { ...params, ...chosen })) : outcome(name, answer));
+      const again = (/** @type {import("./file-refusal.js").ReadingChoice} */ { option, value }) => read(name, blob, { ...params, [option]: value });
+      fill(result, answer instanceof ApiError ? refusalNotice({ title: `Cannot read ${name}`, problems: [sentence(answer.message)], choices: answer.choices, excerpt: null }, again, null) : outcome(name, answer));
       result.focus();
       if (!(answer instanceof ApiError)) done();
     });
-  const drop = fileDrop(uniqueId("file"), (file) => read(file.name, file), h("p", { class: "note" }, "A table as text (CSV), with a time and a temperature on each line; or the file of a logger, NDBC, ERDDAP or NetCDF."), h("p", { class: "note" }, `Where it does not say which unit they are in, temperatures are taken to be in ${UNITS[station.units]}.`));
-  const area = h("textarea", { id: uniqueId("pasted"), spellcheck: "false", placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…" });
-  const pasted = () => (area.value.trim() ? read("the pasted readings", new Blob([area.value])) : area.focus());
-  const paste = h("div", { class: "field" }, h("label", { for: area.id }, "Or paste lines"), area, h("div", { class: "row" }, h("button", { type: "button", click: pasted }, "Add these")));
-  return h("details", { open: !station.newest }, h("summary", {}, "Add many at once, from a file"), h("div", { class: "stack" }, h("div", { class: "grid" }, drop, paste), result));
+  const input = fileInput(({ name, blob }) => read(name, blob), {
+    pastedName: "the pasted readings",
+    button: h("button", { type: "button" }, "Add these"),
+    notes: [h("p", { class: "note" }, `Temperatures without a unit are taken to be in ${UNITS[station.units]}.`)],
+  });
+  return h("details", { open: !station.newest }, h("summary", {}, "Add many at once, from a file"), h("div", { class: "stack" }, input, result));
 }
 
 /** Send a file: what was stored, or the refusal. @param {Station} station @param {Blob} blob @param {Record<string, string>} params @param {AbortSignal} signal */
@@ -39,12 +41,6 @@ async function store({ id }, blob, params, signal) {
     if (error instanceof ApiError && [413, 415, 422].includes(error.status)) return error;
     throw error;
   }
-}
-
-/** What is wrong with a file, or the question that it leaves open. @param {string} name @param {ApiError} error @param {(chosen: Record<string, string>) => void} read */
-function refusal(name, { message, choices }, read) {
-  const title = choices.length ? questionOf(choices) : `Cannot read ${name}`;
-  return h("div", { class: `notice ${choices.length ? "question" : "error"}`, role: "alert" }, h("strong", {}, title), h("p", {}, choices.length ? reasonOf(message) : sentence(message)), choices.length > 0 && choiceButtons(choices, ({ option, value }) => read({ [option]: value })));
 }
 
 /** @param {string} name @param {any} answer */

@@ -6,7 +6,6 @@ import { difference, inUnit, temperature, typedDegrees, unit } from "./degrees.j
 import { fill, h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { fileForm } from "./readings-file.js";
-import { sentence } from "./sentence.js";
 import { stepLength } from "./series-times.js";
 import { dataForm, FieldProblem, formField, onChange, permissionNote, plainProblem, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
 import { fromCelsius, SUSPECT, toCelsius } from "./station-words.js";
@@ -262,7 +261,9 @@ class Readings {
 /** What became of one reading. @param {any} answer of the service @param {string} words */
 function addedInWords({ unchanged, revised, forecast }, words) {
   const what = unchanged ? `${words} was here already.` : `${revised ? "Replaced: now" : "Added:"} ${words}.`;
-  if (forecast?.error) return `${what} There is no forecast yet: ${sentence(forecast.error).replace(/^./, (first) => first.toLowerCase())}`;
+  const [, more] = /: send (\d+) more$/.exec(forecast?.error ?? "") ?? [];
+  if (more) return `${what} With ${more} more, there will be a forecast.`;
+  if (forecast?.error) return `${what} There is no forecast: ${forecast.error}.`;
   return forecast ? `${what} The forecast is new.` : what;
 }
 

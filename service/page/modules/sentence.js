@@ -9,7 +9,7 @@ const TIMES = /"[^"]*"|'[^']*'|such as \S+(?: or \S+)?|\b(\d{4}-\d\d-\d\d)(T\d\d
 /** A message with a capital letter at the start and a full stop at the end, and times as elsewhere on the page. @param {string} message */
 export function sentence(message) {
   // Messages start with the name of the file, which is "the file" for an upload. Before a line or column it adds nothing.
-  const text = withTimes(message.replace(/^the file: (?=line |column |there )/, "").replace(/^the file: /, "the file "));
+  const text = withTimes(message.replace(/^the file: (?=line |column |there )/, "").replace(/^the file: /, "the file ").replace(/: send (\d+) more$/, ": $1 more are needed"));
   return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }
 

@@ -38,7 +38,7 @@ function parts(station, card) {
     ...(writable ? [] : [["Position", latitude === null || longitude === null ? "not given" : positionInWords({ latitude, longitude })], ["Weather ahead", station.weather ? originOf(station.weather) : "not used"]]),
     ["Readings", `${stepAdjective(step)}, stored in ${UNITS[units]}`],
     ["Forecast", `${formatSteps(horizon, step)} ahead, by ${model === "best" ? modelPhrase("mixture") : model}`],
-    ["In addresses", id],
+    ["Short name in its address", id],
   ];
   const list = h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   return [h("summary", {}, "Settings"), h("div", { class: "stack" }, writable && settingsForm(station, card), list, writable && deletion(station))];

@@ -6,9 +6,11 @@ import { alertsCard } from "./alerts.js";
 import { ApiError, getJson, withQuery } from "./api.js";
 import { selectField } from "./controls.js";
 import { horizonAt, loadReleases, universalFor } from "./datasets.js";
+import { inUnit, placesOf, temperature } from "./degrees.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { hasBaseline } from "./event-kinds.js";
+import { fixed } from "./numbers.js";
 import { pastLegend, pastOverlay, pastRows, pastTable } from "./past-overlay.js";
 import { isArchive, noPlace, toldLead } from "./place-sentence.js";
 import { readingsCard } from "./readings.js";
@@ -45,6 +47,8 @@ const PAST_STEPS = 120;
 const MAX_PAGE = 1000;
 
 const LEVEL = "80";
+
+const WEEK_MS = 7 * 86_400_000;
 
 /** Readings that a forecast needs. @type {Record<string, string>} */
 const NEEDED = { day: "14 daily", hour: "48 hourly", week: "12 weekly", month: "24 monthly" };
@@ -187,7 +191,7 @@ function forecastOf(loaded, { levels }) {
   return {
     forecasts: [shown],
     shown,
-    accuracy: accuracyOf(loaded, told, rows.length ? [tableDisclosure("Forecasts and what came", () => pastTable(rows, lead, step), "Forecasts and what came, as a table")] : []),
+    accuracy: { lately: lastWeek(loaded), ...accuracyOf(loaded, told, rows.length ? [tableDisclosure("Forecasts and what came", () => pastTable(rows, lead, step), "Forecasts and what came, as a table")] : []) },
     without: issued.sst_without_weather,
     past: pastOverlay(rows, lead, step),
     pastLegend: pastLegend(rows, lead, step),
@@ -231,6 +235,19 @@ function accuracyOf({ station, verification: { leads } }, told, more) {
     held: coverage?.recalibrated ?? coverage?.plain ?? null,
     more: rows.length ? [...more, h("div", { class: "row" }, files)] : more,
   };
+}
+
+/** What the forecast of a week ago said of the newest reading that it reached, in a sentence; empty if there was none. @param {Loaded} loaded */
+function lastWeek({ history, forecasts }) {
+  const { step } = history;
+  const most = Math.max(...forecasts.map(({ sst }) => sst.length));
+  const lead = Math.min(Math.max(Math.round(WEEK_MS / stepLength(step)), 1), most);
+  const row = pastRows(history, forecasts, lead).findLast(({ observed }) => observed !== null);
+  if (!row || row.observed === null || row.lower === null || row.upper === null) return "";
+  const { time, observed, sst, lower, upper } = row;
+  const places = placesOf(lower, upper);
+  const range = `80%: ${fixed(inUnit(lower), places)} to ${fixed(inUnit(upper), places)}`;
+  return `${formatSteps(lead, step)} before ${formatTime(time, step)}, we expected ${temperature(sst, places)} (${range}). It was ${temperature(observed, places)}, ${observed >= lower && observed <= upper ? "within" : "outside"} that range.`;
 }
 
 /** The name of the station's own forecasts, whatever model issued them. */
