@@ -1,12 +1,18 @@
 """The page on paper and in forced colours."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import SecretStr
 
+from service.settings import Settings
+from tests.conftest import ROOT
 from tests.page.browser import box_of
 from tests.page.conftest import Visitor
+from tests.page.files import daily, drop
+from tests.serving import serve
 
 # A4 within the margins of the page.
 PAPER = {"width": 688, "height": 1017}
@@ -69,6 +75,33 @@ def test_forced_colours_keep_the_lines_of_models_apart(visitor: Visitor) -> None
         expect(page.locator(".toggle input:checked + span").first).to_have_css("outline-style", "solid")
 
 
-def test_a_place_prints_on_two_pages(printed: Page) -> None:
-    sheets = printed.pdf(format="A4").count(b"/Type /Page\n")
-    assert sheets == 2
+def sheets(page: Page) -> int:
+    return page.pdf(format="A4").count(b"/Type /Page\n")
+
+
+def test_a_sea_prints_on_two_pages(printed: Page) -> None:
+    assert sheets(printed) == 2
+
+
+def test_a_file_prints_on_two_pages_whose_cards_do_not_overlap(visitor: Visitor) -> None:
+    page = drop(visitor(), "pier.csv", daily(800))
+    assert sheets(page) == 2
+    # Browsers may draw the parts of a grid over each other where a page ends.
+    page.emulate_media(media="print")
+    parts = page.locator("body, main, main .stack")
+    assert parts.evaluate_all("all => all.filter(part => /grid|flex/.test(getComputedStyle(part).display)).length") == 0
+    page.emulate_media(media="screen")
+
+
+def test_a_station_with_readings_and_alerts_prints_on_two_pages(visitor: Visitor, tmp_path: Path) -> None:
+    store = SecretStr(f"sqlite:///{tmp_path}/sst.db")
+    events = [{"name": "Heat", "kind": "marine_heatwave"}, {"name": "Too warm for oysters", "above": 15.0, "for": 2}]
+    settings = {"step": "day", "name": "Marina pier", "latitude": 44.5, "longitude": 12.3, "baseline": "position"}
+    readings = daily(120).splitlines()[1:]
+    with serve(Settings(artifacts=ROOT / "artifacts", store=store)) as client:
+        client.put("/stations/pier", json=settings | {"events": events}).raise_for_status()
+        body = {"start": readings[0].split(",")[0], "values": [float(row.split(",")[1]) for row in readings]}
+        client.post("/stations/pier/observations", json=body).raise_for_status()
+        page = visitor(str(client.base_url).rstrip("/")).open("place/station/pier")
+        expect(page.get_by_role("table", name="Readings")).to_be_visible()
+        assert sheets(page) == 2
