@@ -69,6 +69,7 @@ class Downloader:
         kind: the kind of the server.
         limit: greatest size of a response in bytes.
         is_text: whether responses are CSV or JSON, whose end tells whether they were cut short.
+        received: called with the number of bytes of a response so far; another attempt begins anew.
     """
 
     client: httpx.Client
@@ -77,6 +78,7 @@ class Downloader:
     kind: ServerKind = ERDDAP
     limit: int = MAX_TEXT
     is_text: bool = True
+    received: Callable[[int], object] = lambda size: None
 
     @classmethod
     @contextmanager
@@ -134,7 +136,7 @@ class Downloader:
             with self.client.stream("GET", url) as response:
                 if response.status_code != 200:
                     _refuse(response)
-                _write(response, file, self.limit)
+                self._write(response, file)
                 proven = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
         except httpx.TimeoutException:
             raise _TryAgainError("the server did not respond in time") from None
@@ -148,14 +150,16 @@ class Downloader:
         _refuse_other_content(url, file, self.kind, is_text=self.is_text)
         return proven
 
-
-def _write(response: httpx.Response, file: BinaryIO, limit: int) -> None:
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > limit:
-            raise FetchError(f"the response is larger than {limit >> 20} MiB; ask for a shorter time or a single place")
-        file.write(chunk)
+    def _write(self, response: httpx.Response, file: BinaryIO) -> None:
+        size = 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > self.limit:
+                raise FetchError(
+                    f"the response is larger than {self.limit >> 20} MiB; ask for a shorter time or a single place"
+                )
+            file.write(chunk)
+            self.received(size)
 
 
 def _refuse(response: httpx.Response) -> None:

@@ -5,7 +5,7 @@ import io
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ _STATION_NAMES: Final = ("station", "station_id", "station_name", "stationid", "
 _DEPTH_NAMES: Final = ("depth", "altitude", "zlev", "lev")
 _HALFWAY_TOLERANCE: Final = 0.01
 """Share of a spacing: this close to halfway between two values, either may be the nearest."""
+_CIRCLE: Final = 360.0
 _PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
 
 
@@ -71,6 +72,7 @@ class DatasetInfo:
         dimensions: number of values on each axis of a grid, in the order of the axes; empty for a table.
         variables: names of the variables, without axes.
         attributes: the attributes by variable (``NC_GLOBAL`` for those of the dataset) and name.
+        types: types of the values by variable, such as ``float``.
         even: axes whose values are evenly spaced.
         descending: axes whose values decrease.
     """
@@ -80,6 +82,7 @@ class DatasetInfo:
     dimensions: dict[str, int]
     variables: tuple[str, ...]
     attributes: dict[str, dict[str, str]]
+    types: dict[str, str] = field(default_factory=dict)
     even: frozenset[str] = frozenset()
     descending: frozenset[str] = frozenset()
 
@@ -121,7 +124,8 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
     variables: list[str] = []
     attributes: dict[str, dict[str, str]] = {}
     even, descending = set[str](), set[str]()
-    for kind, variable, attribute, _, value in (row for row in rows if len(row) == 5):
+    types: dict[str, str] = {}
+    for kind, variable, attribute, type_, value in (row for row in rows if len(row) == 5):
         if kind == "dimension":
             count = re.search(r"nValues=(\d+)", value)
             dimensions[variable] = int(count[1]) if count else 0
@@ -131,10 +135,11 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
                 descending.add(variable)
         elif kind == "variable":
             variables.append(variable)
+            types[variable] = type_
         elif kind == "attribute":
             attributes.setdefault(variable, {})[attribute] = value
     return DatasetInfo(
-        server, dataset, dimensions, tuple(variables), attributes, frozenset(even), frozenset(descending)
+        server, dataset, dimensions, tuple(variables), attributes, types, frozenset(even), frozenset(descending)
     )
 
 
@@ -149,8 +154,26 @@ def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
     return _address(info, _grid_query(info, query) if info.dimensions else "&".join(_table_query(info, query)))
 
 
-def grid_url(info: DatasetInfo, query: SeriesQuery, days: int) -> str:
-    """Return the address of the last ``days`` times of a box of a grid, as NetCDF.
+@dataclass(frozen=True)
+class GridPart:
+    """A part of a box of a grid that one request returns.
+
+    Attributes:
+        url: its address, as NetCDF.
+        shift: degrees to add to its longitudes, so that those of all parts increase.
+        size: bytes of the values; None if the description of the dataset does not tell.
+    """
+
+    url: str
+    shift: float
+    size: int | None
+
+
+_BYTES: Final = {"byte": 1, "short": 2, "int": 4, "float": 4, "double": 8}
+
+
+def grid_parts(info: DatasetInfo, query: SeriesQuery, days: int) -> list[GridPart]:
+    """Return the last ``days`` times of a box of a grid: two parts if it crosses the edge of the longitudes.
 
     Raises:
         SourceError: if the dataset is a table, lacks the variable, or needs another choice; says what to add.
@@ -159,17 +182,37 @@ def grid_url(info: DatasetInfo, query: SeriesQuery, days: int) -> str:
         raise SourceError(f"{info.name} is a table, not a grid; fetch a series of it with sst fetch")
     for name in query.variables:
         _require(info, name)
-    lon = _longitudes(info, query.lon)
-    if lon is not None and lon[0] > lon[1]:
-        raise SourceError(
-            f"the box crosses the edge of the longitudes of {info.name}; choose a box on one side of it, or a dataset "
-            "with longitudes from 0 to 360"
-        )
-    indices = _indices(info, query)
+    return [_grid_part(info, replace(query, lon=lon), days, shift) for lon, shift in _sides(info, query.lon)]
+
+
+def _grid_part(info: DatasetInfo, query: SeriesQuery, days: int, shift: float) -> GridPart:
+    indices, counts = _indices(info, query), known_counts(info, query)
     if "time" in indices:
         indices["time"] = f"[{'0' if info.dimensions['time'] <= days else f'last-{days - 1}'}:1:last]"
+        counts["time"] = min(days, info.dimensions["time"])
     index = "".join(indices.values())
-    return _address(info, quote(",".join(name + index for name in query.variables), safe=",():"), "nc")
+    url = _address(info, quote(",".join(name + index for name in query.variables), safe=",():"), "nc")
+    width = sum(_BYTES.get(info.types.get(name, ""), 4) for name in query.variables)
+    known = [count for count in counts.values() if count is not None]
+    return GridPart(url, shift, math.prod(known) * width if len(known) == len(counts) else None)
+
+
+def _sides(info: DatasetInfo, lon: Span | None) -> list[tuple[Span | None, float]]:
+    """Return the parts of a span of longitudes that a dataset has in a row, and degrees to add to each."""
+    limits, inside = axis_range(info, "longitude"), _longitudes(info, lon)
+    if lon is None or limits is None or inside is None:
+        return [(lon, 0.0)]
+    (low, high), (west, east) = limits, inside
+    if lon[1] - lon[0] >= _CIRCLE:
+        return [(limits, 0.0)]
+    if west <= east:
+        return [(inside, 0.0)]
+    sides: list[tuple[Span | None, float]] = []
+    if west <= high:
+        sides.append(((west, high), lon[0] - west))
+    if low <= east:
+        sides.append(((low, east), lon[1] - east))
+    return sides or [((high, high), 0.0)]
 
 
 def axis_url(info: DatasetInfo, query: SeriesQuery, axis: str) -> str:

@@ -54,8 +54,13 @@ class Input(ABC):
         return self
 
     @abstractmethod
-    def stage(self, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path, *, quiet: bool) -> None:
         """Read the input into ``folder``, in the form that the chunks need.
+
+        Args:
+            chunk: cells or rows that are forecast together.
+            folder: empty.
+            quiet: whether to hide progress.
 
         Raises:
             FileError: if the input cannot be read or forecast from.
@@ -68,6 +73,19 @@ class Input(ABC):
     @abstractmethod
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """Write the output from the parts of finished chunks; ``failed`` holds the reasons for the others."""
+
+
+def progress(what: str, total: int | None, unit: str, *, quiet: bool, initial: int = 0) -> "tqdm[Any]":
+    """Return a bar with a rate and an end, which is shown if standard error is a terminal.
+
+    Args:
+        what: is done, such as ``reading``.
+        total: of the units that there are; None if it is not known.
+        unit: with a space before a word.
+        quiet: whether to hide it.
+        initial: units that were done before.
+    """
+    return tqdm(total=total, desc=what, unit=unit, unit_scale=True, initial=initial, disable=quiet or None)
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,7 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
     begun = time.perf_counter()
     if not work.staged.exists():
         with work.staging() as folder:
-            run.input.stage(run.plan.chunk, folder)
+            run.input.stage(run.plan.chunk, folder, quiet=quiet)
             run.fingerprint.check()
     job = run.input.job(work.staged)
     chunks, done = job.layout.chunks, work.finished()
@@ -140,8 +158,7 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
     result.parts["read"] = staged - begun
     waiting = [chunk for chunk in range(chunks) if chunk not in done]
     total, unit = sum(map(job.places, range(chunks))), f" {run.input.unit}"
-    # Shown if standard error is a terminal.
-    with tqdm(total=total, initial=before, unit=unit, unit_scale=True, disable=quiet or None) as bar:
+    with progress("forecasting", total, unit, quiet=quiet, initial=before) as bar:
         for turn in range(ATTEMPTS):
             if waiting and turn:
                 say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")

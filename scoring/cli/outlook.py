@@ -84,7 +84,8 @@ def _local(given: str, options: argparse.Namespace) -> Path:
         return Path(given)
     folder = OutlookFolder.open(options.output)
     box = (options.lat, options.lon)
-    return download(given, box, options.days, options.value_column, folder.path / ".downloads", OUTLOOK.say)
+    downloads = folder.path / ".downloads"
+    return download(given, box, options.days, options.value_column, downloads, OUTLOOK.say, quiet=options.quiet)
 
 
 def _identity(run: Run) -> str:

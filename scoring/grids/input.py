@@ -40,7 +40,7 @@ from scoring.grids.job import (
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
 from scoring.grids.pooling import with_mixture
 from scoring.models import Span
-from scoring.run import Input
+from scoring.run import Input, progress
 from scoring.work import Plan, WorkFolder, read_json, write_json
 
 _NEAR_DEGREES: Final = 2.0
@@ -97,7 +97,7 @@ def check_baselines(path: Path, field: Field) -> None:
         pass
 
 
-def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, warmest: bool) -> Layout:
+def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, warmest: bool, quiet: bool) -> Layout:
     """Write climatology and thresholds of each cell to ``folder``, °C as float32 ``(variables, days, cells)``.
 
     Args:
@@ -106,6 +106,7 @@ def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, w
         layout: what is staged so far; says which days are needed.
         folder: of the staged input.
         warmest: whether to write maximum monthly means too.
+        quiet: whether to hide progress.
 
     Returns:
         What is staged.
@@ -114,13 +115,19 @@ def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, w
         ScoringError: see :func:`check_baselines`.
     """
     months = np.arange("2016-01-01", "2017-01-01", dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
-    with _baselines(path, field) as given, (folder / BASELINES).open("wb") as file:
+    with (
+        _baselines(path, field) as given,
+        (folder / BASELINES).open("wb") as file,
+        progress(f"reading {path.name}", None, _VALUES, quiet=quiet) as bar,
+    ):
+        bar.total = (len(layout.days) * len(given) + (DAYS - len(layout.days) if warmest else 0)) * field.cells
         for i, variable in enumerate(given):
             every = warmest and i == 0
             days = np.arange(DAYS) if every else layout.days
             sums = np.zeros((12, field.cells), dtype=np.float32) if every else None
             at = {day: (i * len(layout.days) + j) * field.cells for j, day in enumerate(layout.days.tolist())}
             for day, cells, values in _slabs(variable, field, days):
+                bar.update(values.size)
                 if sums is not None:
                     sums[months[day], cells] += values
                 if day in at:
@@ -195,12 +202,14 @@ def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
         raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it the same way")
 
 
+_VALUES: Final = " values"
+"""Unit of what is read."""
 _SLAB: Final = 8_000_000
 """Values read and decoded at once."""
 
 
 def stage_cells(
-    field: Field, span: Span, horizon: int, chunk: int, folder: Path, *, resample: TimeStep | None
+    field: Field, span: Span, horizon: int, chunk: int, folder: Path, *, resample: TimeStep | None, quiet: bool
 ) -> Layout:
     """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and the positions of its cells.
 
@@ -208,13 +217,17 @@ def stage_cells(
         FileError: if the grid cannot be forecast from.
     """
     steps = last_steps(field, span, resample)
-    with (folder / CELLS).open("wb") as file:
+    bar = progress(f"reading {field.value.name}", steps.count * field.cells, _VALUES, quiet=quiet)
+    with bar, (folder / CELLS).open("wb") as file:
         if steps.averaged is None:
             for indices in _runs(steps.at):
-                _copy(field, indices, file)
+                for values in _copied(field, indices):
+                    file.write(values.data)
+                    bar.update(values.size)
         else:
             for indices, least in zip(steps.averaged, steps.least, strict=True):
                 _write_mean(field, indices, least, file)
+                bar.update(field.cells)
     places = positions_of(field)
     if places is not None:
         write_positions(places, folder)
@@ -288,11 +301,11 @@ def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
     return (*range(0, rows * width, rows_per_chunk * width), rows * width)
 
 
-def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
-    """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
+def _copied(field: Field, indices: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the cells at consecutive ``indices`` of the file, a slab at a time; NaN for absent ones."""
     if indices[0] < 0:
         for _ in indices:
-            file.write(np.full(field.cells, np.nan, dtype="<f4").data)
+            yield np.full(field.cells, np.nan, dtype="<f4")
         return
     at_once = max(1, _SLAB // max(field.cells, 1))
     rows = _rows(field)
@@ -301,7 +314,7 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
         steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
         for row in range(0, rows, rows if at_once > 1 else rows_at_once):
             slab = slice(row, rows if at_once > 1 else row + rows_at_once)
-            file.write(np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4").data)
+            yield np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4")
 
 
 def _write_mean(
@@ -379,19 +392,20 @@ class GridInput(Input):
             first = last_steps(field, self._span, self.options.resample).first
             return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
-    def stage(self, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path, *, quiet: bool) -> None:
         """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
             self.check(field)
             baselines = self.events.baseline_file
             if baselines is not None:
                 check_baselines(Path(baselines), field)
-            layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=self.options.resample)
+            resample = self.options.resample
+            layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=resample, quiet=quiet)
             layout = stage_weather(field, self.files, self.options, layout, self.model.span.step, folder)
             layout = replace(layout, references=self.references)
             if baselines is not None:
                 warmest = self.events.needs_warmest_month
-                layout = stage_baselines(Path(baselines), field, layout, folder, warmest=warmest)
+                layout = stage_baselines(Path(baselines), field, layout, folder, warmest=warmest, quiet=quiet)
             if self.model.mixes:
                 layout = with_mixture(self._job(layout, folder))
             bare = skeleton(field, layout, self.model, self.path.absolute().name)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from tqdm import tqdm
 
 from forecasting.qartod import MISSING
 from forecasting.series.times import Bools
@@ -17,6 +16,7 @@ from scoring.outlook.colours import ANOMALIES, CATEGORIES, PROBABILITIES, Scale
 from scoring.outlook.grid import ANOMALY, COLD_SPELL, HEATWAVE
 from scoring.outlook.maps import MapGrid
 from scoring.outlook.words import Seen
+from scoring.run import progress
 
 MAPS: Final = "maps"
 """Folder of the maps in an outlook."""
@@ -122,7 +122,7 @@ def draw_all(
         days = tuple(map(str, data[_time_of(data, along)].values.astype("datetime64[D]")))
         layers: dict[str, list[Picture]] = {}
         known = [layer for layer in LAYERS if layer.variable in data]
-        with tqdm(total=len(known) * len(days), unit=" maps", disable=quiet or None) as bar:
+        with progress("drawing", len(known) * len(days), " maps", quiet=quiet) as bar:
             for layer in known:
                 layers[layer.name] = []
                 for picture in _drawn(layer, data, axes, grid, days, caption, folder):

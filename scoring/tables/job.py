@@ -142,7 +142,7 @@ class TableInput(Input):
         """See :class:`~scoring.run.Input`."""
         return _ROWS
 
-    def stage(self, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path, *, quiet: bool) -> None:
         """See :class:`~scoring.run.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 

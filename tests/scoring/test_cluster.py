@@ -130,17 +130,26 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     assert "no Dask scheduler responds at nowhere" in capsys.readouterr().err
 
 
-def test_an_outlook_outlives_a_worker(cluster: Cluster, seas: Path, tmp_path: Path) -> None:
-    address, _, worker = cluster
+@pytest.mark.parametrize("lost", ["worker", "scheduler"])
+def test_an_outlook_loses_nothing_with_a_worker_or_the_scheduler(
+    cluster: Cluster, seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str
+) -> None:
+    address, scheduler, worker = cluster
     grid = sample.saved(tmp_path, name="in.zarr")
     common = ("--artifacts", seas, "--horizon", 2, "--chunk", sample.COLUMNS)
     assert sample.outlook(grid, "-o", tmp_path / "alone", *common) == 0
-    workers = [worker(), worker()]
+    workers = [worker(), *([worker()] if lost == "worker" else [])]
     command = start("outlook", grid, "-o", tmp_path / "out", *common, "--scheduler", address)
     wait_for(command, lambda: any((tmp_path / "out").glob(".outlook.zarr.partial/parts/*.part")))
-    workers[0].kill()
+    (workers[0] if lost == "worker" else scheduler).kill()
     status, _, errors = finish(command)
-    assert status == 0, errors
+    if status == 1 and lost == "scheduler":
+        assert f"lost the connection to the Dask scheduler at {address}; run the same command again" in errors
+        assert sample.names(tmp_path / "out") == [".outlook.zarr.partial"]
+        assert sample.outlook(grid, "-o", tmp_path / "out", *common) == 0
+        assert "of 4 chunks are already finished" in capsys.readouterr().err
+    else:  # all chunks may have been finished before the scheduler was lost
+        assert status == 0, errors
     ours, expected = (opened(tmp_path / name / "latest" / "outlook.zarr") for name in ("out", "alone"))
     for name in expected.data_vars:
         np.testing.assert_array_equal(ours[name], expected[name], err_msg=str(name))

@@ -49,7 +49,7 @@ def read(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> Serie
     model = Choice.of(seas, "ocean-daily", "gru", "cpu").for_grid(lambda: DAY)
     given = GridInput(path, (path,), options, AHEAD, (), EventRequest(), model)
     folder.mkdir()
-    given.stage(1_000, folder)
+    given.stage(1_000, folder, quiet=True)
     job = given.job(folder)
     sst = np.fromfile(folder / "cells.f4", "<f4").reshape(job.layout.steps, -1).T.astype(np.float64)
     starts = np.full(12, np.datetime64(job.layout.start, "s"))

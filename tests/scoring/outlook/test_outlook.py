@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -298,22 +299,63 @@ def start(*arguments: object) -> Popen:
     return Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+def killed(process: Popen) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+
+
+def without_disk(process: Popen) -> None:
+    """Let no file of the process grow, as if the disk were full."""
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, 1))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The outlook of a grid in one go."""
+    path = tmp_path_factory.mktemp("undisturbed")
+    given = saved(path, grid(west=1.0))
+    assert outlook(given, "-o", path / "out", "--artifacts", seas, "--horizon", 1, "--chunk", COLUMNS) == 0
+    return path / "out" / "latest"
+
+
 @pytest.mark.parametrize(
-    "reached", ["staged", "parts/000001.part", "complete/outlook.nc", "complete/maps/anomaly-1.png"]
+    ("reached", "disturb"),
+    [
+        ("staged", killed),
+        ("parts/000001.part", killed),
+        ("complete/outlook.nc", killed),
+        ("complete/maps/anomaly-1.png", killed),
+        ("staged.half", without_disk),
+        ("parts/000001.part", without_disk),
+        ("complete/maps", without_disk),
+    ],
 )
-def test_a_kill_leaves_the_last_outlook_and_the_next_run_continues(seas: Path, tmp_path: Path, reached: str) -> None:
+def test_a_kill_or_a_full_disk_leaves_the_last_outlook_and_the_next_run_continues(
+    seas: Path, undisturbed: Path, tmp_path: Path, reached: str, disturb: Callable[[Popen], None]
+) -> None:
     command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--processes", 0)
     assert outlook(*command) == 0
     saved(tmp_path, grid(west=1.0))
     process = start(*command, "--chunk", COLUMNS)
     wait_for(process, lambda: exists(reached)(tmp_path / "out" / ".outlook.nc.partial"))
     if process.poll() is None:
-        os.kill(process.pid, signal.SIGKILL)
-        assert latest(tmp_path / "out") == "2024-02-29"
-    finish(process)
+        disturb(process)
+    status, _, errors = finish(process)
+    if status == 0:  # it was over before the disturbance
+        pytest.skip("the machine is too busy")
+    assert latest(tmp_path / "out") == "2024-02-29"
+    assert opened(tmp_path / "out" / "latest" / "outlook.nc").attrs["source"]
+    if disturb is without_disk:
+        assert (status, errors.splitlines()[-1]) == (
+            1,
+            "scoring outlook: stopped: [Errno 27] File too large; run the same command again to resume",
+        )
     assert outlook(*command, "--chunk", COLUMNS) == 0
     assert names(tmp_path / "out") == ["2024-02-29", "2024-02-29-2", "latest"]
     assert latest(tmp_path / "out") == "2024-02-29-2"
+    ours, expected = (opened(folder / "outlook.nc") for folder in (tmp_path / "out" / "latest", undisturbed))
+    xr.testing.assert_identical(ours, expected)
+    for picture in (undisturbed / "maps").iterdir():
+        assert (tmp_path / "out" / "latest" / "maps" / picture.name).read_bytes() == picture.read_bytes()
 
 
 def test_an_unfinished_outlook_does_not_stop_the_next_night(
