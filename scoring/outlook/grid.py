@@ -18,7 +18,8 @@ from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.grid.fields import Field
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
-from scoring.errors import NothingToForecastError
+from forecasting.series.units import from_celsius, outside_sea_range, range_error
+from scoring.errors import NothingToForecastError, in_one_line
 from scoring.events import DAYS_WITH_BASELINE, EventRequest
 from scoring.grids.field import last_steps
 from scoring.grids.input import GridInput, positions_of
@@ -149,13 +150,17 @@ class OutlookInput(GridInput):
         """Refuse a grid that maps cannot be drawn of, or whose sea is under ice.
 
         Raises:
-            FileError: says why.
+            FileError: says why; also if no value of the last day is a temperature of a sea.
         """
         if axes_of(field) is None:
             raise FileError(_no_axes(field))
         last = last_steps(field, self._span, self.options.resample).at.max()
         values = field.celsius(slice(int(last), int(last) + 1))
-        sea = values[np.isfinite(values)]
+        sea = values[np.isfinite(values)].astype(np.float64)
+        if len(sea) and outside_sea_range(sea).all():
+            stored = from_celsius(sea, field.units)
+            error = range_error(stored, field.units, lambda i: f"{field.value.name} of its last day")
+            raise FileError(f"{in_one_line(error)} with --units")
         if len(sea) and sea.max() <= FREEZING_POINT + _NEAR_FREEZING:
             raise NothingToForecastError(
                 f"every value of its last day is near the freezing point, at most {sea.max():.1f} °C: the sea is under "

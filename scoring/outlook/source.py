@@ -88,10 +88,11 @@ def _download_all(parts: list[GridPart], files: list[Path], downloader: Download
     total = None if None in sizes else sum(filter(None, sizes))
     with progress("downloading", total, "B", quiet=quiet) as bar:
         for part, file in zip(parts, files, strict=True):
-            before = int(bar.n)
+            before, size = int(bar.n), part.size
 
-            def received(size: int, before: int = before) -> None:
-                bar.update(before + size - bar.n)
+            def received(sofar: int, before: int = before, size: int | None = size) -> None:
+                # The header of the file comes on top of the values.
+                bar.update(before + (sofar if size is None else min(sofar, size)) - bar.n)
 
             with write_whole(file) as opened_file:
                 replace(downloader, received=received).download(part.url, opened_file)

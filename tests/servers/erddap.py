@@ -95,7 +95,7 @@ class Erddap:
         faults: answers to the next requests for data, one each; then it sends the data.
         asked: requests for data so far.
         looked_up: requests for the values of an axis or the last times of stations so far.
-        files: answers at other paths.
+        files: answers at other paths, with or without a query.
     """
 
     url: str = ""
@@ -105,10 +105,11 @@ class Erddap:
     files: dict[str, Answer] = field(default_factory=dict)
 
     def answer(self, path: str, query: str) -> Answer:
-        if path in self.files:
+        whole = f"{path}?{unquote(query)}" if query else path
+        if path in self.files or whole in self.files:
             if query:
-                self.asked.append(f"{path}?{unquote(query)}")
-            return self.files[path]
+                self.asked.append(whole)
+            return self.files.get(whole) or self.files[path]
         infos = {
             "buoy": TABLE_INFO,
             "oisst": GRID_INFO,

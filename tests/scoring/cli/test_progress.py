@@ -6,6 +6,7 @@ import pty
 import re
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from forecasting.models.metadata import digest
 from tests.scoring.commands import finish, score, start
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.independent import checkpoint
+from tests.scoring.outlook import sample as outlooks
 from tests.scoring.tables.sample import long_table
+from tests.servers.erddap import Answer, serving
 
 
 def shown(terminal: int) -> str:
@@ -33,18 +36,52 @@ def test_a_terminal_shows_progress_rate_and_time_left(
     artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], seen: bool
 ) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
+    command = (grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--chunk", 8, *options)
+    text = on_terminal(monkeypatch, lambda: score(*command))
+    assert bool(re.search(r"100%\|.+\| 48\.0/48\.0 \[\d\d:\d\d<00:00, .*[\d.]+k? ?cells/s\]", text)) == seen, text
+    assert ("cells" in text) == seen
+
+
+ONE_DEGREE = """Row Type,Variable Name,Attribute Name,Data Type,Value
+dimension,time,,double,"nValues=60, evenlySpaced=true, averageSpacing=1 day"
+dimension,latitude,,double,"nValues=180, evenlySpaced=true, averageSpacing=1.0"
+attribute,latitude,actual_range,double,"-90.0, 89.0"
+dimension,longitude,,double,"nValues=360, evenlySpaced=true, averageSpacing=1.0"
+attribute,longitude,actual_range,double,"0.0, 359.0"
+variable,sst,,double,"time, latitude, longitude"
+"""
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, run: Callable[[], int]) -> str:
+    """Return what a command that ends well writes to a terminal of 80 columns."""
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
     with open(end, "w") as stderr, monkeypatch.context() as patch:  # noqa: PTH123  a descriptor has no path
         patch.setattr(sys, "stderr", stderr)
-        assert (
-            score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--chunk", 8, *options)
-            == 0
-        )
+        assert run() == 0
     text = shown(terminal)
     os.close(terminal)
-    assert bool(re.search(r"100%\|.+\| 48\.0/48\.0 \[\d\d:\d\d<00:00, .*[\d.]+k? ?cells/s\]", text)) == seen, text
-    assert ("cells" in text) == seen
+    return text
+
+
+def test_an_outlook_shows_the_progress_of_each_long_part(
+    seas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(outlooks.grid().to_netcdf(engine="scipy"))
+    usual = outlooks.baseline_file(tmp_path, "climatology", "threshold")
+    command = ("-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--days", 60, "--baseline", usual)
+    with serving() as erddap:
+        erddap.files |= {"/erddap/griddap/year.nc": Answer(content), "/erddap/info/year/index.csv": Answer(ONE_DEGREE)}
+        address = (f"{erddap.url}/griddap/year", "--lat=-4:-1", "--lon", "176:183")
+        text = on_terminal(monkeypatch, lambda: outlooks.outlook(*address, *command))
+    for part, total, unit in (
+        ("downloading", "15.4k", "B/s"),
+        ("reading sst", "1.92k", "values/s"),
+        ("reading usual.nc", "[\\d.]+k", "values/s"),
+        ("forecasting", "32.0", "cells/s"),
+        ("drawing", "5.00", "maps/s"),
+    ):
+        assert re.search(rf"{part}: 100%\|.+[|/]{total} \[\d\d:\d\d<00:00, .*{unit}\]", text), (part, text)
 
 
 def test_the_last_line_has_the_totals_and_the_summary_their_origin(

@@ -34,6 +34,18 @@ def saved(folder: Path, data: xr.Dataset | None = None, name: str = "in.nc") -> 
     return save(grid() if data is None else data, folder / name)
 
 
+def baseline_file(folder: Path, *names: str) -> Path:
+    """Write a baseline that is half a degree above the climatology of each position, with thresholds 1 °C from it."""
+    lat, lon = CORNER[0] + np.arange(ROWS), CORNER[1] + np.arange(COLUMNS)
+    days = np.datetime64("2016-01-01T12:00:00") + np.arange(366) * np.timedelta64(1, "D")
+    usual = np.moveaxis(evaluate(GlobalClimatology.load().coefficients(lat[:, None], lon), days), -1, 0) + 0.5
+    fields = {"climatology": usual, "threshold": usual + 1, "cold_threshold": usual - 1}
+    axes = {"lat": lat, "lon": lon, "dayofyear": np.arange(1, 367)}
+    dims = ("dayofyear", "lat", "lon")
+    data = xr.Dataset({name: (dims, fields[name], {"units": "Celsius"}) for name in names}, axes)
+    return save(data, folder / "usual.nc")
+
+
 def outlook(*arguments: Any) -> int:
     """Run the command in this process and return its exit status."""
     return sst.run(["outlook", *map(str, arguments)])

@@ -16,16 +16,29 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from forecasting.climatology.annual_cycle import evaluate
-from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.downloads import FetchError
+from forecasting.erddap import parse_span
 from forecasting.models.universal.references import REFERENCES
 from scoring.outlook.colours import COAST, LAND
+from scoring.outlook.source import download
 from tests.page.browser import AA, find_chromium, launch
 from tests.scoring.commands import exists, finish, wait_for
 from tests.scoring.grids.sample import opened, save
 from tests.scoring.heatwaves import DAYS, START, with_departure
-from tests.scoring.outlook.sample import COLUMNS, CORNER, EAST, ISLAND, ROWS, WEST, grid, latest, names, outlook, saved
-from tests.servers.erddap import Answer, Erddap, serving
+from tests.scoring.outlook.sample import (
+    COLUMNS,
+    EAST,
+    ISLAND,
+    ROWS,
+    WEST,
+    baseline_file,
+    grid,
+    latest,
+    names,
+    outlook,
+    saved,
+)
+from tests.servers.erddap import GRID_INFO, Answer, Erddap, serving
 from tests.zygote import Popen
 
 HORIZON = 3
@@ -171,18 +184,6 @@ def test_ten_years_of_the_grid_are_its_own_baseline(seas: Path, tmp_path: Path) 
     assert forecast["event_cold_spell_state"].values.tolist() == [[0, 2], [0, 2]]
 
 
-def baseline_file(folder: Path, *names: str) -> Path:
-    """Write a baseline that is half a degree above the climatology of each position, with thresholds 1 °C from it."""
-    lat, lon = CORNER[0] + np.arange(ROWS), CORNER[1] + np.arange(COLUMNS)
-    days = np.datetime64("2016-01-01T12:00:00") + np.arange(366) * np.timedelta64(1, "D")
-    usual = np.moveaxis(evaluate(GlobalClimatology.load().coefficients(lat[:, None], lon), days), -1, 0) + 0.5
-    fields = {"climatology": usual, "threshold": usual + 1, "cold_threshold": usual - 1}
-    axes = {"lat": lat, "lon": lon, "dayofyear": np.arange(1, 367)}
-    dims = ("dayofyear", "lat", "lon")
-    data = xr.Dataset({name: (dims, fields[name], {"units": "Celsius"}) for name in names}, axes)
-    return save(data, folder / "usual.nc")
-
-
 def test_a_file_says_what_is_usual(seas: Path, tmp_path: Path) -> None:
     usual = baseline_file(tmp_path, "climatology", "threshold", "cold_threshold")
     command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--baseline", usual)
@@ -246,6 +247,55 @@ def test_a_box_of_a_dataset_on_a_server_is_downloaded(erddap: Erddap, seas: Path
     # A command for another box does not replace the file that this one may still read.
     assert outlook(address, *command, "--lat=-4:-2", "--lon", "176:183") == 0
     assert len(list((tmp_path / "out" / ".downloads").rglob("year.nc"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "west", "box", "parts"),
+    [
+        ("-179.0, 180.0", 176, "176:183", ("(176):1:(180)", "(-179):1:(-177)")),
+        ("0.0, 359.0", -4, "-4:3", ("(356):1:(359)", "(0):1:(3)")),
+        ("-179.0, 180.0", 176, "-180:180", ("(-179):1:(180)",)),
+    ],
+)
+def test_a_box_across_the_edge_of_the_longitudes_is_downloaded_in_two_parts(
+    erddap: Erddap, tmp_path: Path, limits: str, west: int, box: str, parts: tuple[str, ...]
+) -> None:
+    data = grid()
+    data = data.rename(lat="latitude", lon="longitude").assign_coords(longitude=west + np.arange(8.0))
+    data["longitude"].attrs |= {"units": "degrees_east", "actual_range": [0.0, 1.0]}
+    low, high = map(float, limits.split(","))
+    stored = data.assign_coords(
+        longitude=("longitude", (data["longitude"].values - low) % 360 + low, data["longitude"].attrs)
+    )
+    erddap.files["/erddap/info/line/index.csv"] = Answer(
+        GRID_INFO.replace("0.125, 359.875", limits).replace("1440", "360").replace("0.25", "1.0")
+    )
+    index = "sst[0:1:last][0][(-4):1:(-1)][{}]"
+    sides = np.split(np.arange(8), [int((data["longitude"] <= (high if west > 0 else -1)).sum())])
+    for part, columns in zip(parts, sides, strict=False):
+        content = bytes(stored.isel(longitude=columns).to_netcdf(engine="scipy"))
+        erddap.files[f"/erddap/griddap/line.nc?{index.format(part)}"] = Answer(content)
+    options = ((-4.0, -1.0), parse_span(box)), 90, None, tmp_path, print
+    file = download(f"{erddap.url}/griddap/line.html", *options, quiet=True)
+    assert [asked.rpartition("[")[2] for asked in erddap.asked] == [f"{part}]" for part in parts]
+    assert [file] == list(file.parent.iterdir())
+    if len(parts) == 2:
+        joined = xr.load_dataset(file, engine="scipy")
+        assert "actual_range" not in joined["longitude"].attrs
+        assert joined["longitude"].dims == ("longitude",)
+        np.testing.assert_array_equal(joined["longitude"], west + np.arange(8))
+        np.testing.assert_allclose(joined["sst"], data["sst"])
+
+
+def test_parts_of_other_days_are_not_joined(erddap: Erddap, tmp_path: Path) -> None:
+    erddap.files["/erddap/info/line/index.csv"] = Answer(GRID_INFO.replace("0.125, 359.875", "-179.0, 180.0"))
+    data = grid().rename(lat="latitude", lon="longitude")
+    for part, days in (("(176):1:(180)", slice(0, 59)), ("(-179):1:(-177)", slice(1, 60))):
+        content = bytes(data.isel(time=days).to_netcdf(engine="scipy"))
+        erddap.files[f"/erddap/griddap/line.nc?sst[0:1:last][0][(-4):1:(-1)][{part}]"] = Answer(content)
+    box = ((-4.0, -1.0), (176.0, 183.0))
+    with pytest.raises(FetchError, match="since the dataset has just changed; run the same command again"):
+        download(f"{erddap.url}/griddap/line", box, 90, None, tmp_path, print, quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -402,6 +452,14 @@ def without_units() -> xr.Dataset:
     return data
 
 
+def in_kelvin_as_celsius() -> xr.Dataset:
+    return without_units().assign(sst=without_units()["sst"].assign_attrs(units="Celsius"))
+
+
+def every_six_hours() -> xr.Dataset:
+    return grid().assign_coords(time=grid()["time"].values[0] + np.arange(60) * np.timedelta64(6, "h"))
+
+
 def under_ice() -> xr.Dataset:
     data = grid()
     data["sst"].values[np.isfinite(data["sst"].values)] = -1.8
@@ -420,8 +478,11 @@ def without_calendar() -> xr.Dataset:
         (curvilinear, 2, "its lat has two dimensions, so that the grid is curvilinear"),
         (lambda: grid(np.nan, np.nan), 3, "every value of sst is missing: the grid has no sea cell"),
         (under_ice, 3, "the sea is under ice, and there is nothing to forecast"),
-        (without_units, 2, "set --units to"),
+        (without_units, 2, "variable sst does not state its units; set --units to"),
+        (in_kelvin_as_celsius, 2, "the values look like kelvin: set the units to kelvin with --units"),
+        (every_six_hours, 2, "its step is 6 hours, but an outlook needs daily values; average it with --resample day"),
         (lambda: grid(days=9), 3, "contains 9 steps of one day"),
+        (lambda: grid(days=1), 3, "contains 1 time, but a forecast needs a series of them"),
         (lambda: grid(days=70)[{"time": slice(None, None, 7)}], 2, "its step is one week, but an outlook needs daily"),
     ],
 )  # fmt: skip
@@ -440,10 +501,19 @@ def test_a_grid_that_does_not_do_is_refused_before_the_work_starts(
     assert not (tmp_path / "out").exists() or not names(tmp_path / "out")
 
 
-def test_a_missing_day_is_bridged_and_said(seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_day_is_bridged_and_said_and_longitudes_may_jump_at_the_date_line(
+    folder: Path, seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = grid().isel(time=[*range(30), *range(31, 60)])
-    assert outlook(saved(tmp_path, data), "-o", tmp_path / "o", "--artifacts", seas, "--horizon", 1) == 0
+    wrapped = data.assign_coords(lon=("lon", (data["lon"].values + 180) % 360 - 180, data["lon"].attrs))
+    assert wrapped["lon"].values[4:6].tolist() == [-180, -179]
+    assert outlook(saved(tmp_path, wrapped), "-o", tmp_path / "o", "--artifacts", seas, "--horizon", 1) == 0
     assert "1 of the last 60 steps of one day are missing from the file" in capsys.readouterr().err
+    described, expected = (
+        json.loads((path / "latest" / "outlook.json").read_text()) for path in (tmp_path / "o", folder)
+    )
+    assert (described["bounds"], described["size"]) == (expected["bounds"], expected["size"])
+    assert len(set(described["layers"])) == len(expected["layers"])
 
 
 def test_a_file_in_place_of_the_folder_is_refused(
