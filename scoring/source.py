@@ -166,3 +166,14 @@ def named(path: Path) -> Iterator[None]:
             raise
         kind = type(error) if isinstance(error, FileError) else FileError
         raise kind.of(error, f"{path}: ") from None
+
+
+@contextmanager
+def named_other(path: Path) -> Iterator[None]:
+    """Prefix errors about a file of other forecasts with its path; options of reading are not for it."""
+    try:
+        with named(path):
+            yield
+    except SeriesError as error:
+        remedy = "" if error.remedy is None else "; correct the file: the options of reading are for OBSERVATIONS only"
+        raise FileError(f"{error.message}{remedy}") from None

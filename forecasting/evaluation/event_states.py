@@ -82,10 +82,33 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
     distinct, rows = np.unique(np.stack([position, maximum_monthly_mean]), axis=1, return_inverse=True)
     last = distinct[0].astype(np.int64)
     window = last[:, None] + np.arange(1 - WINDOW_DAYS, 1)
-    hotspots = np.nan_to_num(sst[window] - distinct[1][:, None])
-    levels = alert_levels(hotspots[:, -1:], degree_heating_weeks(hotspots))[:, 0]
-    is_known = np.isfinite(sst[last]) & (window[:, 0] >= first)
-    return np.where(is_known, levels.astype(np.float64), np.nan)[rows.ravel()]
+    levels = _levels(sst[window], distinct[1][:, None])[:, 0]
+    return np.where(window[:, 0] >= first, levels, np.nan)[rows.ravel()]
+
+
+def levels_of_days(sst: Temperatures, maximum_monthly_mean: Temperatures) -> Floats:
+    """Return the alert level of heat stress on each of consecutive days that has 83 days before it.
+
+    Args:
+        sst: what was observed, °C ``(..., days)``, NaN where nothing was.
+        maximum_monthly_mean: as it was issued, °C, of the shape of ``sst`` or ``(..., 1)``.
+
+    Returns:
+        Its index in ``LEVELS``, ``(..., days - 83)``; NaN where it is not known, as in :func:`heat_stress_levels`.
+    """
+    levels = _levels(sst, maximum_monthly_mean)
+    begun = np.logical_or.accumulate(np.isfinite(sst), axis=-1)[..., : levels.shape[-1]]
+    known: Floats = np.where(begun, levels, np.nan)
+    return known
+
+
+def _levels(sst: Temperatures, maximum_monthly_mean: Temperatures) -> Floats:
+    """Return the alert level of each day that has 83 days before it; NaN without a reading on that day."""
+    departures = sst.astype(np.float64) - maximum_monthly_mean
+    hotspots, today = np.nan_to_num(departures), departures[..., WINDOW_DAYS - 1 :]
+    levels = alert_levels(hotspots[..., WINDOW_DAYS - 1 :], degree_heating_weeks(hotspots))
+    known: Floats = np.where(np.isfinite(today), levels.astype(np.float64), np.nan)
+    return known
 
 
 def _positions(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:

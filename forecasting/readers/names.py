@@ -118,6 +118,18 @@ LATITUDES: Final = ("latitude", "lat")
 LONGITUDES: Final = ("longitude", "lon")
 POSITIONS: Final = (*LATITUDES, *LONGITUDES)
 
+REFERENCE_TIMES: Final = ("observed_until", "forecast_reference_time", "reference_time", "reftime", "ref_time",
+                          "init_time", "initial_time", "initialization_time", "initialisation_time", "init",
+                          "analysis_time", "base_time", "run_time", "issue_time", "issued_at", "issued",
+                          "issue_date")  # fmt: skip
+"""Names of the time that a forecast is issued from; that of the last observation precedes that of the issue."""
+LEADS: Final = ("forecast_period", "lead_time", "leadtime", "lead", "lead_days", "lead_day", "lead_hours", "lead_hour",
+                "prediction_timedelta", "forecast_hour", "step")  # fmt: skip
+"""Names of the time from the reference time to the valid time."""
+VALID_TIMES: Final = ("valid_time", "valid", "valid_at", "valid_date", "target_time", "time", "date", "datetime",
+                      "timestamp")  # fmt: skip
+"""Names of the time that a forecast is for."""
+
 
 SCALES: Final = "celsius, kelvin or fahrenheit"
 

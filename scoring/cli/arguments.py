@@ -22,6 +22,7 @@ from forecasting.console import (
 )
 from forecasting.erddap import parse_span
 from forecasting.series.timestep import TimeStep
+from scoring.source import bare_name
 
 SCORE: Final = Program("score")
 OUTLOOK: Final = Program("outlook")
@@ -161,6 +162,11 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "observations", type=Path, nargs="+", metavar="OBSERVATIONS",
         help="tables with the same stations, in any form that 'sst score' reads; of outlooks, the grid that came",
+    )  # fmt: skip
+    parser.add_argument(
+        "--other", type=_other, action="append", default=[], dest="others", metavar="[NAME=]FILE",
+        help="forecasts of others, to score beside these where both have one: of stations, a table; of outlooks, "
+        "NetCDF or Zarr, a folder or a pattern; can be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--lead", type=_leads, dest="leads", metavar="LIST", help="leads, such as 1 or 1,3,7 (default: all)"
@@ -310,6 +316,17 @@ def _region(text: str) -> tuple[str, float, float, float, float]:
             f"expected NAME=south,north,west,east in degrees, such as med=30,46,-6,36, not {text!r}"
         )
     return name, south, north, west, east
+
+
+def _other(text: str) -> tuple[str, Path]:
+    """Return the name of other forecasts, by default that of the file, and their path."""
+    given = re.fullmatch(r"([A-Za-z]\w*)=(.+)", text)
+    if given is not None:
+        return given[1], Path(given[2])
+    name = re.sub(r"\W+", "_", bare_name(Path(text))).strip("_")
+    if not re.match("[A-Za-z]", name):
+        raise argparse.ArgumentTypeError(f"expected NAME=FILE, such as theirs=forecasts.nc, not {text!r}")
+    return name, Path(text)
 
 
 def _leads(text: str) -> tuple[int, ...]:

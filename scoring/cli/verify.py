@@ -1,7 +1,9 @@
 """``sst verify``: from its options to its scores as a table, as CSV or as JSON."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ import pandas as pd
 
 from forecasting.console import aligned, csv_text
 from forecasting.errors import FileError, SeriesError
+from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.options import ReadingOptions
 from forecasting.scores.events import BIN_EDGES, PERSISTENCE
 from forecasting.series.times import parse_time
@@ -22,19 +25,16 @@ from scoring.archive.verification import AS_ISSUED, Group, Verification, verify_
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.events import EventVerification
-from scoring.outlook.aligned import aligned_grid
+from scoring.outlook.aligned import Axes, aligned_grid
 from scoring.outlook.folder import DESCRIPTION, OutlookFolder
-from scoring.outlook.verification import (
-    ZONES,
-    OutlookVerification,
-    Region,
-    RegionVerification,
-    opened_outlook,
-    verify_outlooks,
-)
+from scoring.outlook.issued import issued_outlooks
+from scoring.outlook.others import OtherGrid
+from scoring.outlook.verification import ZONES, OutlookVerification, Region, RegionVerification, verify_outlooks
 from scoring.source import find_source, is_grid, named
+from scoring.tables.output import BASELINES
 
 _DAY: Final = "YYYY-MM-DD"
+_OURS: Final = "best"
 _ERRORS: Final = ("mae", "rmse", "bias", "crps")
 _HEADINGS: Final = {"mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS"}
 
@@ -67,27 +67,29 @@ def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
         given = "--by" if options.by is not None else "--resample"
         raise ScoringError(f"{given} is for an archive, but {options.archive} is a folder of outlooks")
     begin, end = _time(options.begin, "--from"), _time(options.end, "--to", last=True)
-    files = [
-        file
-        for file in OutlookFolder(options.archive).newest_of_days()
-        if (begin is None or _issued(file) >= begin) and (end is None or _issued(file) <= end)
-    ]
-    if not files:
-        raise NothingToForecastError(f"nothing could be verified: {options.archive} has no outlooks from this period")
-    regions = [Region(*given) for given in options.regions] or ZONES
     source = find_source(options.observations, grid=True)
     reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING_TABLES})
-    with opened_outlook(files[-1]) as newest:
-        cells = newest.axes
-    for region in regions if options.regions else ():
-        if not region.holds(cells).any():
-            raise ScoringError(f"--region {region.name}: the outlooks have no cell in it")
-    with named(source.path):
-        if not is_grid(source.files[0]):
-            raise FileError("is not NetCDF or Zarr; outlooks are verified by a grid")
-        with aligned_grid(source.files, reading, cells) as observed:
-            scores = verify_outlooks(files, observed, cells, regions, options.leads, mapped=options.maps is not None)
-            last, missed = observed.days()[-1], cells.size[0] * cells.size[1] - observed.cells
+    with ExitStack() as stack:
+        outlooks = stack.enter_context(issued_outlooks())
+        files = [
+            file
+            for file in OutlookFolder(options.archive).newest_of_days()
+            if (begin is None or outlooks[file].reference >= begin) and (end is None or outlooks[file].reference <= end)
+        ]
+        if not files:
+            raise NothingToForecastError(
+                f"nothing could be verified: {options.archive} has no outlooks from this period"
+            )
+        cells = outlooks[files[-1]].axes
+        regions = _regions(options, cells)
+        others = [stack.enter_context(OtherGrid(name, path, cells)) for name, path in _others(options)]
+        with named(source.path):
+            if not is_grid(source.files[0]):
+                raise FileError("is not NetCDF or Zarr; outlooks are verified by a grid")
+            observed = stack.enter_context(aligned_grid(source.files, reading, cells))
+            mapped = options.maps is not None
+            scores = verify_outlooks(outlooks, files, observed, regions, options.leads, others, mapped=mapped)
+    last, missed = observed.days()[-1], cells.size[0] * cells.size[1] - observed.cells
     if missed:
         VERIFY.say(f"{source.path} has no values for {counted(missed, 'cell')} of the outlooks")
     verification = scores.verification()
@@ -99,15 +101,37 @@ def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
         raise NothingToForecastError(
             f"nothing could be verified: {source.path} ends on {last}, and has no value on a valid day of the outlooks"
         )
+    for other in others:
+        missed = f", has no values for {counted(other.missed, 'cell')} of the outlooks" if other.missed else ""
+        coarse = "" if other.is_same else ", has other cells: each of the outlooks' takes the one that it is in"
+        VERIFY.say(f"{other.name}: {scores.compared[other.name]:,} forecasts of cells in common{missed}{coarse}")
     if options.maps is not None:
         scores.maps().to_netcdf(options.maps, engine="h5netcdf")
     return verification
 
 
-def _issued(file: Path) -> np.datetime64:
-    """Return the day of an outlook, which its folder is named after."""
-    with opened_outlook(file) as outlook:
-        return np.datetime64(outlook.days[0] - 1, "s")
+def _regions(options: argparse.Namespace, cells: Axes) -> Sequence[Region]:
+    regions = [Region(*given) for given in options.regions]
+    for region in regions:
+        if not region.holds(cells).any():
+            raise ScoringError(f"--region {region.name}: the outlooks have no cell in it")
+    return regions or ZONES
+
+
+def _others(options: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Return names and paths of the other forecasts.
+
+    Raises:
+        ScoringError: if a name is taken.
+    """
+    names = Counter(name for name, _ in options.others)
+    for name, path in options.others:
+        if name in (_OURS, *REFERENCES, *BASELINES):
+            raise ScoringError(f"--other {path}: {name} is the name of our own forecasts; name it NAME={path}")
+        if names[name] > 1:
+            raise ScoringError(f"--other {path}: several forecasts are called {name}; name each, as in NAME={path}")
+    others: list[tuple[str, Path]] = options.others
+    return others
 
 
 def _verify(options: argparse.Namespace) -> Verification:

@@ -1,11 +1,11 @@
 """Grids read on the cells of an outlook: by latitude and longitude, whatever their order."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,42 @@ from forecasting.readers.grid.fields import Field
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.times import DAY, Floats, Times
 from scoring.grids.field import open_files
-from scoring.grids.input import positions_of
-from scoring.outlook.grid import axes_of
+from scoring.outlook.grid import regular_axes
 
 Values = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 SAME_DEGREES: Final = 1e-3
-_DAYS_KEPT: Final = 64
-"""Days of a grid that are kept: those around the leads of an outlook."""
+
+
+class OpenFiles(Generic[T]):
+    """Files that stay open while they are used; of too many, the one that was not used for the longest time is closed.
+
+    Args:
+        opened: opens a file.
+        most: how many are open at once.
+    """
+
+    def __init__(self, opened: Callable[[Path], AbstractContextManager[T]], most: int) -> None:
+        self._opened, self._most = opened, most
+        self._open: OrderedDict[Path, tuple[AbstractContextManager[T], T]] = OrderedDict()
+
+    def __getitem__(self, path: Path) -> T:
+        """Return an open file."""
+        if path not in self._open:
+            context = self._opened(path)
+            self._open[path] = context, context.__enter__()
+            if len(self._open) > self._most:
+                _, (oldest, _) = self._open.popitem(last=False)
+                oldest.__exit__(None, None, None)
+        self._open.move_to_end(path)
+        return self._open[path][1]
+
+    def close(self) -> None:
+        """Close all of them."""
+        while self._open:
+            _, (context, _) = self._open.popitem()
+            context.__exit__(None, None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +74,39 @@ class Axes:
         Raises:
             FileError: if it has none.
         """
-        dims, places = axes_of(field), positions_of(field)
-        if dims is None or places is None:
+        axes = regular_axes(field)
+        if axes is None:
             raise FileError(f"its dimensions {', '.join(field.dims)} are not one of latitude and one of longitude")
-        grid = places.astype(np.float64).reshape(*field.shape, 2)
-        if dims != field.dims:
-            grid = grid.swapaxes(0, 1)
-        return cls(dims, grid[:, 0, 0], grid[0, :, 1])
+        return cls(*axes)
 
     @property
     def size(self) -> tuple[int, int]:
         """Number of rows and columns."""
         return len(self.lat), len(self.lon)
 
-    def places_in(self, other: "Axes") -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def are(self, other: "Axes") -> bool:
+        """Return whether the cells of another grid are the same, in the same order."""
+        return self.size == other.size and all(
+            np.allclose(ours, theirs, rtol=0, atol=SAME_DEGREES)
+            for ours, theirs in ((self.lat, other.lat), (self.lon, other.lon))
+        )
+
+    def places_in(self, other: "Axes", *, nearest: bool = False) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Return the row and the column in ``other`` of each of these; −1 where it has none.
+
+        Args:
+            other: another grid.
+            nearest: whether a cell of ``other`` has all cells whose centre is inside it, and not only its own centre.
 
         Raises:
             FileError: if they have no cell in common.
         """
         north = np.abs(self.lat[:, None] - other.lat)
         east = np.abs((self.lon[:, None] - other.lon + 180) % 360 - 180)
-        rows, columns = (np.where(gap.min(axis=1) <= SAME_DEGREES, gap.argmin(axis=1), -1) for gap in (north, east))
+        rows, columns = (
+            np.where(gap.min(axis=1) <= SAME_DEGREES + (_step(axis) / 2 if nearest else 0), gap.argmin(axis=1), -1)
+            for gap, axis in ((north, other.lat), (east, other.lon))
+        )
         if (rows < 0).all() or (columns < 0).all():
             raise FileError(
                 f"has no cell of the outlook: its latitudes are {_range(other.lat)} and its longitudes "
@@ -77,14 +116,18 @@ class Axes:
         return rows, columns
 
 
+def _step(axis: Floats) -> float:
+    return float(np.median(np.abs(np.diff(axis)))) if len(axis) > 1 else 0.0
+
+
 def _range(axis: Floats) -> str:
-    step = f" every {np.median(np.abs(np.diff(axis))):.4g}" if len(axis) > 1 else ""
+    step = f" every {_step(axis):.4g}" if len(axis) > 1 else ""
     return f"{axis.min():.4g} to {axis.max():.4g}{step}"
 
 
-@dataclass(eq=False)
-class AlignedGrid:
-    """A daily grid of observations, read on the cells of an outlook.
+@dataclass(frozen=True, eq=False)
+class PlacedField:
+    """A grid whose values are read on the cells of an outlook.
 
     Attributes:
         rows: its row for each row of the outlook, −1 where it has none.
@@ -95,13 +138,49 @@ class AlignedGrid:
     axes: Axes
     rows: npt.NDArray[np.intp]
     columns: npt.NDArray[np.intp]
-    _at: dict[int, int]
-    _kept: "OrderedDict[int, Values]" = field(default_factory=OrderedDict)
+
+    @classmethod
+    def of(cls, grid: Field, cells: Axes, *, nearest: bool = False) -> "PlacedField":
+        """Place a grid; see :meth:`Axes.places_in`.
+
+        Raises:
+            FileError: if it has none of the cells.
+        """
+        axes = Axes.of(grid)
+        return cls(grid, axes, *cells.places_in(axes, nearest=nearest))
 
     @property
     def cells(self) -> int:
         """Number of cells of the outlook that the grid has."""
         return int((self.rows >= 0).sum() * (self.columns >= 0).sum())
+
+    def at(self, step: int) -> Values:
+        """Return the values at a time of the grid, °C ``(rows, columns)`` of the outlook, NaN where there are none."""
+        on_cells = np.full((len(self.rows), len(self.columns)), np.nan, dtype=np.float32)
+        values = self.grid.celsius(slice(step, step + 1)).reshape(self.grid.shape)
+        values = values if self.axes.dims == self.grid.dims else values.T
+        inside = np.ix_(self.rows >= 0, self.columns >= 0)
+        on_cells[inside] = values[np.ix_(self.rows[self.rows >= 0], self.columns[self.columns >= 0])]
+        return on_cells
+
+
+@dataclass(eq=False)
+class AlignedGrid:
+    """A daily grid of observations, read on the cells of an outlook.
+
+    Attributes:
+        kept: how many days are kept after they were read: at least those around the leads of an outlook.
+    """
+
+    placed: PlacedField
+    kept: int = 1
+    _at: dict[int, int] = field(default_factory=dict)
+    _values: "OrderedDict[int, Values]" = field(default_factory=OrderedDict)
+
+    @property
+    def cells(self) -> int:
+        """Number of cells of the outlook that the grid has."""
+        return self.placed.cells
 
     def days(self) -> Times:
         """Return the days of the grid, ascending."""
@@ -110,21 +189,17 @@ class AlignedGrid:
     def on(self, day: np.datetime64) -> Values:
         """Return what was observed on a day, °C ``(rows, columns)`` of the outlook, NaN where nothing was."""
         number = int(day.astype("datetime64[D]").astype(np.int64))
-        if number not in self._kept:
-            self._kept[number] = self._read(number)
-            if len(self._kept) > _DAYS_KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[number]
+        if number not in self._at:
+            return np.full((len(self.placed.rows), len(self.placed.columns)), np.nan, dtype=np.float32)
+        if number not in self._values:
+            self._values[number] = self.placed.at(self._at[number])
+            if len(self._values) > self.kept:
+                self._values.popitem(last=False)
+        return self._values[number]
 
-    def _read(self, day: int) -> Values:
-        on_cells = np.full((len(self.rows), len(self.columns)), np.nan, dtype=np.float32)
-        at = self._at.get(day)
-        if at is not None:
-            values = self.grid.celsius(slice(at, at + 1)).reshape(self.grid.shape)
-            values = values if self.axes.dims == self.grid.dims else values.T
-            inside = np.ix_(self.rows >= 0, self.columns >= 0)
-            on_cells[inside] = values[np.ix_(self.rows[self.rows >= 0], self.columns[self.columns >= 0])]
-        return on_cells
+    def between(self, days: Times, rows: slice) -> Values:
+        """Return what was observed on some days in some rows of the outlook, °C ``(rows, columns, days)``."""
+        return np.stack([self.on(day)[rows] for day in days], axis=-1)
 
 
 @contextmanager
@@ -135,10 +210,7 @@ def aligned_grid(files: tuple[Path, ...], reading: ReadingOptions, cells: Axes) 
         FileError: if it cannot be read, is not daily, or has none of the cells.
     """
     with open_files(files, reading) as observed:
-        times = observed.times
-        days = times.astype("datetime64[D]").astype(np.int64)
-        if len(set(days.tolist())) < len(days):
+        days = observed.times.astype("datetime64[D]").astype(np.int64).tolist()
+        if len(set(days)) < len(days):
             raise FileError(f"has several times a day, but an outlook is of days ({DAY // 3600} hours); average it")
-        axes = Axes.of(observed)
-        rows, columns = cells.places_in(axes)
-        yield AlignedGrid(observed, axes, rows, columns, {day: i for i, day in enumerate(days.tolist())})
+        yield AlignedGrid(PlacedField.of(observed, cells), _at={day: i for i, day in enumerate(days)})

@@ -16,7 +16,7 @@ from forecasting.events.baseline import POSITION, Period
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent
 from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.grid.fields import Field
-from forecasting.series.times import DAY
+from forecasting.series.times import DAY, Floats
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import from_celsius, outside_sea_range, range_error
 from scoring.errors import NothingToForecastError, in_one_line
@@ -193,14 +193,20 @@ class OutlookInput(GridInput):
 
 def axes_of(field: Field) -> tuple[str, str] | None:
     """Return the dimensions of latitude and longitude; None if the grid is not regular."""
+    axes = regular_axes(field)
+    return None if axes is None else axes[0]
+
+
+def regular_axes(field: Field) -> tuple[tuple[str, str], Floats, Floats] | None:
+    """Return the dimensions of latitude and longitude, and their degrees; None if the grid is not regular."""
     places = positions_of(field)
     if places is None or len(field.dims) != 2:
         return None
-    grid = places.reshape(*field.shape, 2)
-    if np.ptp(grid[..., 0], axis=1).max() == 0 and np.ptp(grid[..., 1], axis=0).max() == 0:
-        return field.dims[0], field.dims[1]
-    if np.ptp(grid[..., 0], axis=0).max() == 0 and np.ptp(grid[..., 1], axis=1).max() == 0:
-        return field.dims[1], field.dims[0]
+    first, second = field.dims
+    grid = places.astype(np.float64).reshape(*field.shape, 2)
+    for dims, turned in (((first, second), grid), ((second, first), grid.swapaxes(0, 1))):
+        if np.ptp(turned[..., 0], axis=1).max() == 0 and np.ptp(turned[..., 1], axis=0).max() == 0:
+            return dims, turned[:, 0, 0], turned[0, :, 1]
     return None
 
 

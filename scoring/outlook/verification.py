@@ -1,11 +1,9 @@
 """Verification of outlooks: what they said of each cell, against the grid that came; one outlook at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +11,11 @@ import xarray as xr
 from pydantic import BaseModel
 
 from forecasting.errors import FileError
-from forecasting.evaluation.event_states import states_of_days
+from forecasting.evaluation.event_states import levels_of_days, states_of_days
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE
+from forecasting.events.heat_stress import WINDOW_DAYS
+from forecasting.events.outcomes import AlertLevel
 from forecasting.models.universal.references import REFERENCES
-from forecasting.readers.grid.fields import Field
-from forecasting.readers.options import ReadingOptions
 from forecasting.scores.events import verify_states
 from forecasting.scores.verification import (
     Intervals,
@@ -27,19 +25,20 @@ from forecasting.scores.verification import (
     quantiles_of,
 )
 from forecasting.series.times import Bools, Floats, Times
-from scoring.events import STATES, EventVerification
-from scoring.grids.field import open_files
-from scoring.outlook.aligned import SAME_DEGREES, AlignedGrid, Axes, Values
-from scoring.outlook.grid import COLD_SPELL, HEATWAVE
-from scoring.source import named
+from scoring.errors import ScoringError
+from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES, EventVerification
+from scoring.outlook.aligned import AlignedGrid, Axes, OpenFiles, Values
+from scoring.outlook.grid import COLD_SPELL, HEAT_STRESS, HEATWAVE
+from scoring.outlook.issued import IssuedOutlook, Thresholds
+from scoring.outlook.others import OtherGrid
 
 OCEAN: Final = "ocean"
 _SIGNS: Final = {HEATWAVE: 1.0, COLD_SPELL: -1.0}
 _ACTIVE: Final = len(STATES) - 1
 _TROPIC, _CIRCLE = 23.5, 66.5
 _HUNDREDTHS: Final = 101
-_THRESHOLDS_KEPT: Final = 64
-_ROWS_AT_ONCE: Final = 64
+_ROWS_AT_ONCE: Final = 16
+_OF_HEAT_STRESS: Final = {f"event_{HEAT_STRESS}_{name}" for name in ("mmm", "alert", *LEVEL_PROBABILITIES.values())}
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class RegionVerification(BaseModel, frozen=True):
     """Scores of the forecasts of a region, weighted by the area of cells.
 
     Attributes:
-        events: scores of the probabilities of heatwaves and cold spells, by event and lead.
+        events: scores of the probabilities of heatwaves, cold spells and heat stress, by event and lead.
     """
 
     region: str
@@ -94,7 +93,7 @@ class OutlookVerification(BaseModel, frozen=True):
         outlooks: number of outlooks.
         verified_outlooks: number of those with a forecast that could be verified.
         issued: number of forecasts, each cell and lead counted.
-        verified: those of them that have an observation, and all references.
+        verified: those of them that have an observation, and all references of their outlook.
     """
 
     outlooks: int
@@ -104,74 +103,6 @@ class OutlookVerification(BaseModel, frozen=True):
     regions: tuple[RegionVerification, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class IssuedOutlook:
-    """The file of one outlook, open for reading."""
-
-    field: Field
-    axes: Axes
-
-    @property
-    def days(self) -> Times:
-        """The valid day of each lead."""
-        return self.field.times.astype("datetime64[D]")
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the variables."""
-        return [str(name) for name in self.field.data.data_vars]
-
-    @cached_property
-    def levels(self) -> tuple[int, ...]:
-        """The levels of the intervals, in percent."""
-        return tuple(sorted(int(name[6:]) for name in self.names if name.startswith("lower_") and name[6:].isdigit()))
-
-    def values(self, name: str, lead: int | None) -> npt.NDArray[Any]:
-        """Return a variable at a lead, or one that has none, ``(rows, columns)``."""
-        data = self.field.data[name]
-        at = data if lead is None else data.isel({self.field.along: lead - 1})
-        values: npt.NDArray[Any] = at.transpose(*self.axes.dims).values
-        return values
-
-
-@contextmanager
-def opened_outlook(file: Path) -> Iterator[IssuedOutlook]:
-    """Open the file of an outlook.
-
-    Raises:
-        FileError: if it cannot be read, or has no forecasts.
-    """
-    with named(file):
-        options = ReadingOptions(value_column="sst", flags="none", units="celsius")
-        with open_files((file,), options) as field:
-            yield IssuedOutlook(field, Axes.of(field))
-
-
-class Thresholds:
-    """The thresholds that outlooks were issued with; of several for one day, the one issued last counts.
-
-    Args:
-        at: the file and the lead of each day.
-    """
-
-    def __init__(self, at: Mapping[np.datetime64, tuple[Path, int]]) -> None:
-        self._at = at
-        self._kept = lru_cache(maxsize=_THRESHOLDS_KEPT)(self._read)
-
-    def of(self, event: str, day: np.datetime64, size: tuple[int, int]) -> Values:
-        """Return the thresholds of a day, °C ``(rows, columns)``, NaN where there is none."""
-        found = self._kept(event, day)
-        return np.full(size, np.nan, dtype=np.float32) if found is None else found
-
-    def _read(self, event: str, day: np.datetime64) -> Values | None:
-        file, lead = self._at.get(day, (None, 0))
-        if file is None:
-            return None
-        name = f"event_{event}_threshold"
-        with opened_outlook(file) as issued:
-            return issued.values(name, lead).astype(np.float32) if name in issued.names else None
-
-
 class OutlookScores:
     """Sums over the cells of outlooks, from which all scores follow.
 
@@ -179,17 +110,30 @@ class OutlookScores:
         cells: the grid of the outlooks.
         regions: to score besides the whole ocean.
         references: to compare with.
+        others: other people's forecasts to compare with.
         mapped: whether to keep the errors of each cell.
+
+    Attributes:
+        compared: number of forecasts that were compared with those of others, by their name.
     """
 
-    def __init__(self, cells: Axes, regions: Sequence[Region], references: Sequence[str], *, mapped: bool) -> None:
-        self.cells, self.references, self.mapped = cells, tuple(references), mapped
+    def __init__(
+        self,
+        cells: Axes,
+        regions: Sequence[Region],
+        references: Sequence[str],
+        others: Sequence[OtherGrid] = (),
+        *,
+        mapped: bool,
+    ) -> None:
+        self.cells, self.references, self.others, self.mapped = cells, tuple(references), tuple(others), mapped
         self._inside = {OCEAN: np.full(cells.size, True)} | {region.name: region.holds(cells) for region in regions}
         self._area = np.broadcast_to(np.cos(np.deg2rad(cells.lat))[:, None], cells.size).astype(np.float64)
         self._sums: dict[tuple[str, int], LeadSums] = {}
-        self._cases: dict[tuple[str, str, int], list[npt.NDArray[np.float64]]] = {}
+        self._cases: dict[tuple[str, _Event, int], list[npt.NDArray[np.float64]]] = {}
         self._squares: dict[int, npt.NDArray[np.float32]] = {}
         self.issued = self.verified = self.outlooks = self.verified_outlooks = 0
+        self.compared = dict.fromkeys((other.name for other in others), 0)
 
     def add(self, issued: IssuedOutlook, observed: AlignedGrid, thresholds: Thresholds, leads: Sequence[int]) -> None:
         """Add an outlook at some leads."""
@@ -201,19 +145,23 @@ class OutlookScores:
         self.verified_outlooks += self.verified > before
         for event, sign in _SIGNS.items():
             if {f"event_{event}_{name}" for name in ("probability", "threshold", "state")} <= {*issued.names}:
-                self._add_event(issued, event, sign, observed, thresholds, present)
+                self._add_marine(issued, event, sign, observed, thresholds, present)
+        if {*issued.names} >= _OF_HEAT_STRESS:
+            self._add_heat_stress(issued, observed, present)
 
     def _add_lead(self, issued: IssuedOutlook, lead: int, observed: Values) -> None:
         sst = issued.values("sst", lead)
         references = {name: issued.values(name, lead) for name in self.references if name in issued.names}
-        pairs = np.isfinite(observed) & np.isfinite(sst)
-        for values in references.values():
-            pairs &= np.isfinite(values)
-        if len(references) < len(self.references):
-            pairs[:] = False
+        pairs = np.logical_and.reduce([np.isfinite(each) for each in (observed, sst, *references.values())])
         self.issued, self.verified = self.issued + int(np.isfinite(sst).sum()), self.verified + int(pairs.sum())
         if not pairs.any():
             return
+        # An older outlook may lack a reference.
+        missing = np.full(self.cells.size, np.nan)
+        baselines = {name: references.get(name, missing) for name in self.references}
+        for other in self.others:
+            baselines[other.name] = other.on(issued.reference, lead)
+            self.compared[other.name] += int((pairs & np.isfinite(baselines[other.name])).sum())
         bounds = {
             level: (issued.values(f"lower_{level}", lead), issued.values(f"upper_{level}", lead))
             for level in issued.levels
@@ -225,17 +173,24 @@ class OutlookScores:
             self._sums.setdefault((region, lead), LeadSums()).add(
                 _at(observed, at),
                 predicted,
-                {name: _at(values, at) for name, values in references.items()},
+                {name: _at(values, at) for name, values in baselines.items()},
                 intervals={"issued": intervals},
                 quantiles=quantiles_of(predicted, intervals),
                 weights=self._area[at],
             )
         if self.mapped:
-            errors = [np.where(pairs, values - observed, 0) ** 2 for values in (sst, *references.values())]
-            stacked = np.stack([pairs, *errors]).astype(np.float32)
-            self._squares[lead] = self._squares.get(lead, np.zeros_like(stacked)) + stacked
+            self._map(lead, pairs, (sst - observed) ** 2, [(each - observed) ** 2 for each in baselines.values()])
 
-    def _add_event(
+    def _map(self, lead: int, pairs: Bools, ours: Values, baselines: Sequence[npt.NDArray[Any]]) -> None:
+        """Add squared errors of cells: all of ours, then for each baseline those where both have one, and its own."""
+        sums = [pairs, np.where(pairs, ours, 0)]
+        for theirs in baselines:
+            both = pairs & np.isfinite(theirs)
+            sums += [np.where(both, ours, 0), np.where(both, theirs, 0)]
+        stacked = np.stack(sums).astype(np.float32)
+        self._squares[lead] = self._squares.get(lead, np.zeros_like(stacked)) + stacked
+
+    def _add_marine(
         self,
         issued: IssuedOutlook,
         event: str,
@@ -244,29 +199,67 @@ class OutlookScores:
         thresholds: Thresholds,
         leads: Sequence[int],
     ) -> None:
-        first, last = issued.days[0] - DAYS_BEFORE, issued.days[-1] + DAYS_AFTER
-        days = np.arange(first, last + 1)
-        sst = np.stack([observed.on(day) for day in days], axis=-1)
-        limit = np.stack([thresholds.of(event, day, self.cells.size) for day in days], axis=-1)
+        days = np.arange(issued.days[0] - DAYS_BEFORE, issued.days[-1] + DAYS_AFTER + 1)
+        limits = [thresholds.of(event, day, self.cells.size) for day in days]
         ahead = slice(DAYS_BEFORE, DAYS_BEFORE + len(issued.days))
-        blocks = (slice(i, i + _ROWS_AT_ONCE) for i in range(0, self.cells.size[0], _ROWS_AT_ONCE))
-        happened = np.concatenate([states_of_days(sst[rows], limit[rows], sign)[..., ahead] for rows in blocks])
+        happened = np.concatenate(
+            [
+                states_of_days(observed.between(days, rows), np.stack([each[rows] for each in limits], axis=-1), sign)[
+                    ..., ahead
+                ]
+                for rows in self._blocks()
+            ]
+        )
         state = issued.values(f"event_{event}_state", None)
         for lead in leads:
             probability = issued.values(f"event_{event}_probability", lead)
             came = happened[..., lead - 1]
-            known = np.isfinite(came) & np.isfinite(probability) & np.isfinite(state) & (state >= 0)
-            hundredths = np.round(100 * np.where(known, probability, 0)).astype(np.int64)
-            codes = 4 * hundredths + 2 * (np.where(known, came, 0) == 1) + (state == _ACTIVE)
-            for region, inside in self._inside.items():
-                at = known & inside
-                if at.any():
-                    area = self._area[at]
-                    cases = np.bincount(codes[at], area * (len(area) / area.sum()), 4 * _HUNDREDTHS)
-                    some = np.flatnonzero(cases)
-                    number = np.full(len(some), issued.days[0].astype(np.int64))
-                    rows = np.stack([number, some // 4 / 100, some // 2 % 2, some % 2, cases[some]])
-                    self._cases.setdefault((region, event, lead), []).append(rows)
+            known = np.isfinite(state) & (state >= 0)
+            self._add_cases(
+                _Event(event), lead, issued.days[0], probability, came, np.where(known, state == _ACTIVE, np.nan)
+            )
+
+    def _add_heat_stress(self, issued: IssuedOutlook, observed: AlignedGrid, leads: Sequence[int]) -> None:
+        days = np.arange(issued.days[0] - (WINDOW_DAYS - 1), issued.days[-1] + 1)
+        usual = issued.values(f"event_{HEAT_STRESS}_mmm", None)
+        happened = np.concatenate(
+            [levels_of_days(observed.between(days, rows), usual[rows][..., None]) for rows in self._blocks()]
+        )
+        alert = issued.values(f"event_{HEAT_STRESS}_alert", None)
+        for level, column in LEVEL_PROBABILITIES.items():
+            least = ALERT_LEVELS.index(level)
+            before = np.where(np.isfinite(alert) & (alert >= 0), alert >= least, np.nan)
+            for lead in leads:
+                came = happened[..., lead - 1]
+                came = np.where(np.isfinite(came), came >= least, np.nan)
+                probability = issued.values(f"event_{HEAT_STRESS}_{column}", lead)
+                self._add_cases(_Event(HEAT_STRESS, level), lead, issued.days[0], probability, came, before)
+
+    def _blocks(self) -> Iterator[slice]:
+        return (slice(i, i + _ROWS_AT_ONCE) for i in range(0, self.cells.size[0], _ROWS_AT_ONCE))
+
+    def _add_cases(
+        self,
+        event: "_Event",
+        lead: int,
+        first: np.datetime64,
+        probability: npt.NDArray[Any],
+        came: Floats,
+        before: Floats,
+    ) -> None:
+        """Add what came of a probability in each cell, and whether the event was on before: 1, 0 or NaN."""
+        known = np.isfinite(came) & np.isfinite(probability) & np.isfinite(before)
+        hundredths = np.round(100 * np.where(known, probability, 0)).astype(np.int64)
+        codes = 4 * hundredths + 2 * (np.where(known, came, 0) == 1) + (before == 1)
+        for region, inside in self._inside.items():
+            at = known & inside
+            if at.any():
+                area = self._area[at]
+                cases = np.bincount(codes[at], area * (len(area) / area.sum()), 4 * _HUNDREDTHS)
+                some = np.flatnonzero(cases)
+                number = np.full(len(some), first.astype(np.int64))
+                rows = np.stack([number, some // 4 / 100, some // 2 % 2, some % 2, cases[some]])
+                self._cases.setdefault((region, event, lead), []).append(rows)
 
     def verification(self) -> OutlookVerification:
         """Return the scores of all outlooks."""
@@ -285,29 +278,37 @@ class OutlookScores:
         )
 
     def _events(self, region: str) -> Iterator[EventVerification]:
-        for name, event, lead in sorted(self._cases):
+        for name, event, lead in sorted(self._cases, key=lambda key: (key[0], key[1].order, key[2])):
             if name == region:
                 days, probability, happened, before, weights = np.concatenate(self._cases[name, event, lead], axis=1)
                 until = days.astype(np.int64).astype("datetime64[D]")
                 score = verify_states(lead, happened, probability, before, until, weights)
                 if score is not None:
-                    yield EventVerification(event=event, lead=lead, score=score)
+                    yield EventVerification(event=event.name, level=event.level, lead=lead, score=score)
 
     def maps(self) -> xr.Dataset:
-        """Return the RMSE of each cell, °C, and the skill over its best reference, by lead."""
+        """Return the RMSE of each cell, °C, the skill over its best reference and over each of the others, by lead."""
         leads = sorted(self._squares)
+        sums = np.stack([self._squares[lead] for lead in leads])
         with np.errstate(divide="ignore", invalid="ignore"):
-            sums = np.stack([self._squares[lead] for lead in leads])
-            rmse = np.sqrt(sums[:, 1:] / sums[:, :1])
-            skill = 1 - rmse[:, 0] / rmse[:, 1:].min(axis=1) if self.references else np.full_like(rmse[:, 0], np.nan)
+            rmse = np.sqrt(sums[:, 1] / sums[:, 0])
+            skills = 1 - np.sqrt(sums[:, 2::2] / sums[:, 3::2])
+        count = len(self.references)
+        best = np.fmin.reduce(skills[:, :count], axis=1) if count else np.full_like(rmse, np.nan)
         dims = ("lead", "lat", "lon")
         degrees = {"units": "degree_Celsius", "units_metadata": "temperature: difference"}
-        best = "1 - RMSE / that of the best of " + ", ".join(self.references)
+        over = "1 - RMSE / that of "
+        found = {"skill": (best, f"{over}the best of {', '.join(self.references)}")}
+        for i, other in enumerate(self.others, count):
+            found[f"skill_{other.name}"] = skills[:, i], f"{over}{other.name}, of the days that both have"
         return xr.Dataset(
             {
                 "n": (dims, sums[:, 0].astype(np.int32), {"long_name": "number of verified outlooks", "units": "1"}),
-                "rmse": (dims, rmse[:, 0], {"long_name": "root mean square error of the forecast", **degrees}),
-                "skill": (dims, np.where(np.isfinite(skill), skill, np.nan), {"long_name": best, "units": "1"}),
+                "rmse": (dims, rmse, {"long_name": "root mean square error of the forecast", **degrees}),
+            }
+            | {
+                name: (dims, np.where(np.isfinite(values), values, np.nan), {"long_name": title, "units": "1"})
+                for name, (values, title) in found.items()
             },
             {
                 "lead": ("lead", leads, {"long_name": "days after the last observation", "units": "day"}),
@@ -316,6 +317,18 @@ class OutlookScores:
             },
             {"Conventions": "CF-1.11", "title": "Scores of outlooks of the sea surface temperature"},
         )
+
+
+class _Event(NamedTuple):
+    """An event that is scored: a marine event, or heat stress at a level and above."""
+
+    name: str
+    level: AlertLevel | None = None
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """Where it comes among others."""
+        return self.name, 0 if self.level is None else ALERT_LEVELS.index(self.level)
 
 
 def _at(values: npt.NDArray[Any], at: Bools) -> Floats:
@@ -332,45 +345,53 @@ def references_of(issued: IssuedOutlook) -> tuple[str, ...]:
 
 
 def verify_outlooks(
+    outlooks: OpenFiles[IssuedOutlook],
     files: Sequence[Path],
     observed: AlignedGrid,
-    cells: Axes,
     regions: Sequence[Region],
     leads: Sequence[int] | None,
+    others: Sequence[OtherGrid] = (),
     *,
     mapped: bool,
 ) -> OutlookScores:
     """Score outlooks against the grid that came; references are those of the last one.
 
     Args:
+        outlooks: open files.
         files: of the outlooks, in the order of their days.
         observed: the grid, on the cells of the last outlook.
-        cells: of the last outlook.
         regions: to score besides the whole ocean.
         leads: to score; None for all.
+        others: other people's forecasts, on the same cells.
         mapped: whether to keep the errors of each cell.
 
     Raises:
         FileError: if a file cannot be read, or has another grid.
+        ScoringError: if others have no forecast of the same day and lead.
     """
-    at: dict[np.datetime64, tuple[Path, int]] = {}
+    cells = outlooks[files[-1]].axes
+    days = []
     longest = 0
     for file in files:
-        with opened_outlook(file) as issued:
-            same = issued.axes.size == cells.size and all(
-                np.allclose(ours, theirs, rtol=0, atol=SAME_DEGREES)
-                for ours, theirs in ((cells.lat, issued.axes.lat), (cells.lon, issued.axes.lon))
-            )
-            if not same:
-                raise FileError(f"{file}: has another grid than {files[-1]}; verify each in a folder of its own")
-            longest = max(longest, len(issued.days))
-            at |= {day: (file, lead) for lead, day in enumerate(issued.days, 1)}
-    with opened_outlook(files[-1]) as newest:
-        references = references_of(newest)
-    scores = OutlookScores(cells, regions, references, mapped=mapped)
-    thresholds = Thresholds(at)
+        if not outlooks[file].axes.are(cells):
+            raise FileError(f"{file}: has another grid than {files[-1]}; verify each in a folder of its own")
+        longest = max(longest, len(outlooks[file].days))
+        days.append(outlooks[file].reference)
     chosen = [lead for lead in range(1, longest + 1) if leads is None or lead in leads]
+    for other in others:
+        if not any(other.has(day, lead) for day in days for lead in chosen):
+            raise ScoringError(
+                f"{other.path}: has no forecast from the same day at the same lead: its reference days are "
+                f"{_span(other.days)} and its leads {_span(other.leads)}, but the outlooks' are {_span(days)} and "
+                f"{_span(chosen)}; a reference day is that of the last observation"
+            )
+    observed.kept = WINDOW_DAYS + longest + DAYS_AFTER
+    scores = OutlookScores(cells, regions, references_of(outlooks[files[-1]]), others, mapped=mapped)
+    thresholds = Thresholds(outlooks, files)
     for file in files:
-        with opened_outlook(file) as issued:
-            scores.add(issued, observed, thresholds, chosen)
+        scores.add(outlooks[file], observed, thresholds, chosen)
     return scores
+
+
+def _span(values: Sequence[Any] | Times) -> str:
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
