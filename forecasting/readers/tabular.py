@@ -84,7 +84,7 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
     named = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
     foreign = {name: warning for name in named.values() for warning in _foreign_flags(table, name)}
     flags = {value: name for value, name in named.items() if name not in foreign}
-    units = {value: _units(table, value, options)[0] for value in values}
+    units = {value: units_of(table, value, options)[0] for value in values}
     without = [value for value in values if options.units is None and unit_of_column(table, value) is None]
     units_column = next((column for column in map(table.units_column, without) if column is not None), None)
     time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
@@ -133,7 +133,7 @@ def _stations_of_column(
     flags = None if flag_name is None else _flag_numbers(table, flag_name)
     quality = None if flag_name is not None else _unused_quality(table, choice.value, options)
     unused = () if flag_name or quality or options.flags else _note_unused_flags(table, choice.value)
-    units, units_from, doubts = _units(table, choice.value, options)
+    units, units_from, doubts = units_of(table, choice.value, options)
     weather, names, unknown = _weather(table, choice.value, units, options)
     doubts = (*doubts, *unknown)
     lines = table.cells.index.to_numpy()
@@ -258,7 +258,7 @@ def _flag_numbers(table: Table, name: str) -> Floats:
         raise FileError(error.message, index=error.index, remedy=remedy) from None
 
 
-def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
+def units_of(table: Table, value: str, options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
     """Return the units of a column, their source, and a warning if they contradict the file."""
     unit = unit_of_column(table, value)
     if options.units is not None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,10 +21,12 @@ from forecasting.scores.verification import (
     verify_lead,
 )
 from forecasting.series.times import SECONDS, Floats, Times
+from forecasting.wording import listed
 from scoring.archive.archive import SIDE, THRESHOLD
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.errors import kind_of
+from scoring.archive.others import OtherStations
+from scoring.errors import ScoringError, kind_of
 from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES, EventVerification
 from scoring.tables.output import BASELINES, PREFIX
 
@@ -145,6 +147,9 @@ def _values(rows: pd.DataFrame, name: str) -> Floats:
 AS_ISSUED: Final = "issued"
 """The kind of the intervals in an archive."""
 
+_OTHER: Final = "other_"
+"""Before the name of other forecasts in their column."""
+
 _LOWER: Final = re.compile(r"lower_(\d+)")
 
 
@@ -191,13 +196,19 @@ class Verification(BaseModel, frozen=True):
 
 
 def verify_archive(
-    forecasts: IssuedForecasts, observations: Observations, leads: Sequence[int], *, by_month: bool
+    forecasts: IssuedForecasts,
+    observations: Observations,
+    leads: Sequence[int],
+    others: Sequence[OtherStations] = (),
+    *,
+    by_month: bool,
 ) -> Verification:
-    """Score the forecasts at each of ``leads``; baselines are those that were issued with them.
+    """Score the forecasts at each of ``leads``; baselines are those that were issued with them, and ``others``.
 
     Raises:
-        ForecastError: if the archive cannot be read.
+        ForecastError: if the archive cannot be read, or others have no forecast of the same time and lead.
     """
+    common = np.zeros(len(others), dtype=np.int64)
     issued = verified = replayed = 0
     forecast_stations: set[str] = set()
     verified_stations: set[str] = set()
@@ -206,6 +217,8 @@ def verify_archive(
     for lead in leads:
         frame = forecasts.at(lead)
         frame["observed"] = observations.at(frame)
+        frame = frame.assign(**{_OTHER + other.name: other.at(frame) for other in others})
+        common += [int(frame[_OTHER + other.name].notna().sum()) for other in others]
         known = frame[frame["observed"].notna()]
         issued, verified, replayed = issued + len(frame), verified + len(known), replayed + int(known["replayed"].sum())
         forecast_stations |= {*frame["station"].unique()}
@@ -215,7 +228,11 @@ def verify_archive(
         for _, rows in known.groupby(["asked", "step"]):
             pairs, baselines = _comparable(rows)
             for key, part in _grouped(pairs, by_month=by_month):
-                groups.setdefault(key, []).append(_scores(lead, key[0], part, baselines))
+                columns = {name: PREFIX + name for name in baselines} | {
+                    each.name: _OTHER + each.name for each in others
+                }
+                groups.setdefault(key, []).append(_scores(lead, key[0], part, columns))
+    _require_common(others, common.tolist(), forecasts, leads)
     for event, cases in with_states(forecasts, observations).items():
         for key, rows in _grouped(cases, by_month=by_month):
             for lead in leads:
@@ -232,6 +249,22 @@ def verify_archive(
         missing=_missing(forecast_stations, observations),
         absent=tuple(sorted(forecast_stations - observations.stations())),
         groups=tuple(parts),
+    )
+
+
+def _require_common(
+    others: Sequence[OtherStations], common: Sequence[int], forecasts: IssuedForecasts, leads: Sequence[int]
+) -> None:
+    """Refuse other forecasts that have none in common with ours."""
+    other = next((other for other, count in zip(others, common, strict=True) if not count), None)
+    if other is None:
+        return
+    ours = forecasts.at(leads[0])
+    raise ScoringError(
+        f"{other.path}: has no forecast of the same station from the same time at the same lead: its forecasts are "
+        f"{other.describe(str(ours['step'].iloc[0]))}, but ours are from {forecasts.period()}, {leads[0]} to "
+        f"{leads[-1]} steps ahead, for {listed(sorted(ours['station'].unique()), 5)}; the reference time is that of "
+        "the last observation"
     )
 
 
@@ -260,9 +293,9 @@ def _comparable(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return rows[common.counts], common.baselines
 
 
-def _scores(lead: int, model: str, rows: pd.DataFrame, names: Sequence[str]) -> LeadVerification:
+def _scores(lead: int, model: str, rows: pd.DataFrame, columns: Mapping[str, str]) -> LeadVerification:
     predicted, intervals = _values(rows, "sst"), _intervals(rows)
-    baselines = {name: _values(rows, PREFIX + name) for name in names}
+    baselines = {name: _values(rows, column) for name, column in columns.items()}
     return verify_lead(
         lead,
         _values(rows, "observed"),

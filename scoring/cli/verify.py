@@ -21,6 +21,7 @@ from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
+from scoring.archive.others import OtherStations
 from scoring.archive.verification import AS_ISSUED, Group, Verification, verify_archive
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
@@ -102,9 +103,9 @@ def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
             f"nothing could be verified: {source.path} ends on {last}, and has no value on a valid day of the outlooks"
         )
     for other in others:
-        missed = f", has no values for {counted(other.missed, 'cell')} of the outlooks" if other.missed else ""
+        absent = f", has no values for {counted(other.missed, 'cell')} of the outlooks" if other.missed else ""
         coarse = "" if other.is_same else ", has other cells: each of the outlooks' takes the one that it is in"
-        VERIFY.say(f"{other.name}: {scores.compared[other.name]:,} forecasts of cells in common{missed}{coarse}")
+        VERIFY.say(f"{other.name}: {scores.compared[other.name]:,} forecasts of cells in common{absent}{coarse}")
     if options.maps is not None:
         scores.maps().to_netcdf(options.maps, engine="h5netcdf")
     return verification
@@ -153,7 +154,8 @@ def _verify(options: argparse.Namespace) -> Verification:
             f"{name}: degree heating weeks are verified by the probabilities of their alert levels, which an earlier "
             "version did not store; new runs store them"
         )
-    verification = verify_archive(forecasts, observations, leads, by_month=options.by == "month")
+    others = [OtherStations.read(name, path) for name, path in _others(options)]
+    verification = verify_archive(forecasts, observations, leads, others, by_month=options.by == "month")
     _tell(verification)
     if not verification.verified:
         raise NothingToForecastError(f"nothing could be verified: {_why(verification, observations)}")

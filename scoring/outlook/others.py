@@ -129,22 +129,21 @@ def _times(data: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:
             "does not say from when its forecasts are: it needs forecast_reference_time and forecast_period (or "
             "init_time and lead_time, or reftime and step), or a reference time beside the valid times"
         )
+    bare = {key: each.drop_vars(each.coords) for key, each in found.items()}
     if "forecast_period" not in found:
-        return xr.broadcast(
-            *(found[each].drop_vars(found[each].coords) for each in ("forecast_reference_time", "time"))
-        )
-    lead = _durations(found["forecast_period"])
+        reference, valid = xr.broadcast(bare["forecast_reference_time"], bare["time"])
+        return reference, valid
+    lead = _durations(bare["forecast_period"])
     if "forecast_reference_time" in found:
-        reference = found["forecast_reference_time"]
-        reference, lead = xr.broadcast(reference.drop_vars(reference.coords), lead)
+        reference, lead = xr.broadcast(bare["forecast_reference_time"], lead)
         return reference, reference + lead
-    valid = found["time"]
+    valid = bare["time"]
     if lead.ndim and valid.ndim and not {*lead.dims} <= {*valid.dims}:
         raise FileError(
             f"variable {valid.name} may be the reference time of each lead, or a valid time: give it the standard_name "
             "forecast_reference_time or time"
         )
-    valid, lead = xr.broadcast(valid.drop_vars(valid.coords), lead)
+    valid, lead = xr.broadcast(valid, lead)
     return valid - lead, valid
 
 
@@ -159,7 +158,7 @@ def _durations(lead: xr.DataArray) -> xr.DataArray:
         if seconds is None:
             raise FileError(f"variable {lead.name} does not state a unit of time; give it units such as hours or days")
         lead = lead.copy(data=np.round(lead.values.astype(np.float64) * seconds).astype("timedelta64[s]"))
-    return lead.drop_vars(lead.coords)
+    return lead
 
 
 class OtherGrid:
@@ -259,8 +258,8 @@ def _cases_of(other: OtherFile, file: Path) -> Iterator[tuple[tuple[int, int], C
     """
     days, valid = (times.astype("datetime64[D]").astype(np.int64) for times in (other.reference, other.valid))
     seen: dict[tuple[Any, int], Any] = {}
-    for run, step in np.ndindex(*days.shape):
-        reference, at = other.reference[run, step], other.valid[run, step]
+    for (run, step), reference in np.ndenumerate(other.reference):
+        at = other.valid[run, step]
         if np.isnat(reference) or np.isnat(at):
             continue
         if seen.setdefault((reference, int(valid[run, step])), at) != at:

@@ -201,14 +201,14 @@ def _head(names: Sequence[str], batches: Iterator[pa.RecordBatch]) -> pd.DataFra
     count = 0
     for batch in batches:
         for name, column in zip(names, batch.columns, strict=True):
-            texts[name] += _texts(column)
+            texts[name] += texts_of(column)
         count += batch.num_rows
         if count >= _HEAD:
             break
     return pd.DataFrame(texts, dtype=str)
 
 
-def _texts(column: pa.Array) -> list[str]:
+def texts_of(column: pa.Array) -> list[str]:
     """Return cells as they would be written in a CSV file."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False)
