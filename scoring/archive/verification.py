@@ -218,7 +218,7 @@ def verify_archive(
         frame = forecasts.at(lead)
         frame["observed"] = observations.at(frame)
         frame = frame.assign(**{_OTHER + other.name: other.at(frame) for other in others})
-        common += [int(frame[_OTHER + other.name].notna().sum()) for other in others]
+        common += frame[[_OTHER + other.name for other in others]].notna().sum().to_numpy(dtype=np.int64)
         known = frame[frame["observed"].notna()]
         issued, verified, replayed = issued + len(frame), verified + len(known), replayed + int(known["replayed"].sum())
         forecast_stations |= {*frame["station"].unique()}

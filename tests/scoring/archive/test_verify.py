@@ -1,6 +1,7 @@
 """``sst verify``: the forecasts in an archive, against later observations; recomputed here by plain pandas."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,140 @@ def test_probabilities_of_events_are_compared_with_what_happened(
     *_, heading, _, warm = capsys.readouterr().out.splitlines()
     assert heading.split()[:5] == ["lead", "event", "n", "happened", "Brier"]
     assert warm.split()[:3] == ["1", "warm", "6"]
+
+
+def damped(folder: Path) -> pd.DataFrame:
+    """Return the damped anomalies of the archive as the forecasts of others."""
+    rows = read(folder / "archive.parquet")
+    table = pd.DataFrame({"station": rows["station"], "issued": rows["observed_until"], "valid_time": rows["time"]})
+    return table.assign(sst=rows["baseline_damped"], lead=rows["lead"])
+
+
+def kelvin(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="lead").assign(sst=table["sst"] + 273.15).rename(columns={"sst": "sst (K)"})
+
+
+def leads_in_steps(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="valid_time").rename(columns={"issued": "init_time", "station": "id", "sst": "forecast"})
+
+
+def leads_in_hours(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="valid_time").assign(lead=24 * table["lead"]).rename(columns={"lead": "lead (hours)"})
+
+
+def by_valid_time(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="issued").rename(columns={"valid_time": "time"})
+
+
+def later_in_the_day(table: pd.DataFrame) -> pd.DataFrame:
+    moved = {name: table[name] + pd.Timedelta(hours=h) for name, h in (("issued", 6), ("valid_time", 12))}
+    return table.drop(columns="lead").assign(**moved).sample(frac=1, random_state=1)
+
+
+def after_an_earlier_run(table: pd.DataFrame) -> pd.DataFrame:
+    later = table.assign(issued=table["issued"] + pd.Timedelta(hours=12))
+    return pd.concat([later, table.assign(sst=table["sst"] + 3)]).drop(columns="lead")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "form", [kelvin, leads_in_steps, leads_in_hours, by_valid_time, later_in_the_day, after_an_earlier_run]
+)
+def test_forecasts_of_others_are_scored_beside_ours(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    form: Callable[[pd.DataFrame], pd.DataFrame],
+    suffix: str,
+) -> None:
+    table = form(damped(folder))
+    path = tmp_path / f"theirs.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path, index=False)
+    assert_damped(scores_of(folder, capsys, "--other", path), scores_of(folder, capsys))
+
+
+def assert_damped(scores: pd.DataFrame, alone: pd.DataFrame, name: str = "theirs") -> None:
+    """Check that others have the scores of the damped anomalies which they are, and that ours are as without them."""
+    columns = ["lead", "n", "mae", "rmse", "bias"]
+    theirs, ours = (scores.loc[scores["model"] == model, columns].to_numpy() for model in (name, "damped"))
+    np.testing.assert_allclose(theirs, ours, atol=2e-6)
+    best = scores[scores["model"] == "best"]
+    np.testing.assert_allclose(best[f"skill_{name}"], best["skill_damped"], atol=1e-5)
+    same = scores[scores["model"] != name].drop(columns=f"skill_{name}").reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, alone)
+
+
+def test_another_archive_is_a_table_of_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = scores_of(folder, capsys, "--other", f"same={folder / 'archive.parquet'}")
+    ours, same = (scores.loc[scores["model"] == name, ["n", "rmse"]].to_numpy() for name in ("best", "same"))
+    np.testing.assert_allclose(same, ours)
+    assert scores.loc[scores["model"] == "best", "skill_same"].tolist() == [0, 0, 0]
+
+
+def test_others_are_compared_where_both_have_a_forecast(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = damped(folder)
+    table = table[(table["station"] == "S1") & (table["lead"] > 1)]
+    table.to_csv(tmp_path / "theirs.csv", index=False)
+    scores, rows = scores_of(folder, capsys, "--other", tmp_path / "theirs.csv"), joined(folder)
+    theirs = scores[scores["model"] == "theirs"]
+    assert theirs["lead"].tolist() == [2, 3]
+    for lead, row in theirs.set_index("lead").iterrows():
+        part = rows[(rows["lead"] == lead) & (rows["station"] == "S1")]
+        error, ours = part["baseline_damped"] - part["observed"], part["sst"] - part["observed"]
+        assert (row["n"], row["bias"]) == (len(part), pytest.approx(error.mean(), abs=1e-6))
+        (best,) = scores[(scores["lead"] == lead) & (scores["model"] == "best")].to_dict("records")
+        assert best["n"] == 2 * len(part)
+        skill = 1 - np.sqrt((ours**2).mean() / (error**2).mean())
+        assert best["skill_theirs"] == pytest.approx(skill, abs=1e-5)
+
+
+def without_reference(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=["issued", "lead"])
+
+
+def of_another_month(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="valid_time").assign(issued=table["issued"] + pd.Timedelta(days=60))
+
+
+def of_another_station(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(station="buoy")
+
+
+def of_hours(table: pd.DataFrame) -> pd.DataFrame:
+    later = table.assign(valid_time=table["valid_time"] + pd.Timedelta(hours=6))
+    return pd.concat([table, later]).drop(columns="lead")
+
+
+def without_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(sst="warm")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (without_reference, "it needs two of the columns reference_time (or issued, init_time), valid_time (or time)"),
+        (of_another_month, "1 to 3 steps of one day ahead, for S0, S1, but ours are from 2023-01-30T00:00:00Z to"),
+        (of_another_station, "ahead, for buoy, but ours are"),
+        (of_hours, "station S0 has several forecasts from 2023-01-30T00:00:00Z within one day"),
+        (without_numbers, "is not a number"),
+    ],
+)
+def test_others_that_cannot_be_compared_are_refused(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    sentence: str,
+) -> None:
+    path = tmp_path / "theirs.csv"
+    change(damped(folder)).to_csv(path, index=False)
+    capsys.readouterr()
+    assert verify(folder / "archive.parquet", folder / "observations.csv", "--other", path) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.splitlines()[-1].startswith(f"sst verify: {path}: ")
 
 
 def test_observations_that_do_not_fit_are_explained_with_status_3(

@@ -15,6 +15,9 @@ ROWS, COLUMNS, DAYS = 4, 8, 60
 CORNER = (-4.0, 176.0)
 ISLAND = 3
 """Its column."""
+MORNINGS = (50, 51, 52)
+"""Days of the grid that outlooks to verify were made from."""
+LEADS = 3
 WEST, EAST = slice(0, ISLAND), slice(ISLAND + 1, COLUMNS)
 
 

@@ -14,22 +14,9 @@ import xarray as xr
 
 import sst
 from tests.scoring.grids.sample import opened
-from tests.scoring.outlook.sample import COLUMNS, DAYS, ISLAND, ROWS, WEST, grid, outlook, saved
+from tests.scoring.outlook.sample import COLUMNS, DAYS, ISLAND, LEADS, MORNINGS, ROWS, WEST, grid, saved
 
-MORNINGS = (50, 51, 52)
-LEADS = 3
 REFERENCES = ("persistence", "climatology", "damped", "linear", "usual_change")
-
-
-@pytest.fixture(scope="module")
-def folder(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Outlooks of three mornings, and all days as ``came.nc``."""
-    path = tmp_path_factory.mktemp("verify-outlooks")
-    for days in MORNINGS:
-        given = saved(path, grid().isel(time=slice(0, days)))
-        assert outlook(given, "-o", path / "out", "--artifacts", seas, "--horizon", LEADS, "--quiet") == 0
-    saved(path, name="came.nc")
-    return path
 
 
 def verify(*arguments: object) -> int:
@@ -104,6 +91,77 @@ def test_heatwaves_are_scored_by_what_came(folder: Path, capsys: pytest.CaptureF
     hot = np.where(np.arange(COLUMNS) < ISLAND, 1.0, 0.0)
     brier = mean_of(((said - hot) ** 2).where(said["lon"] != said["lon"][ISLAND]))
     assert heat["brier"] == pytest.approx(brier, abs=1e-4)
+
+
+def with_earlier_days(folder: Path, days: int, mmm: Any) -> xr.Dataset:
+    """Return what came, with cool days before: the first row cools in the end, and the second was cool until then."""
+    came = opened(folder / "came.nc")
+    sst = came["sst"].values
+    sst[50:, 0] = mmm[0] - 1
+    sst[:50, 1] = mmm[1] - 1
+    earlier = came.isel(time=slice(0, days)).copy(deep=True)
+    earlier["sst"][:] = np.where(np.isfinite(mmm), mmm - 1, np.nan)
+    earlier["time"] = came["time"].values[0] + np.arange(-days, 0) * np.timedelta64(1, "D")
+    joined = xr.concat([earlier, came], "time", data_vars="minimal")
+    joined["sst"].attrs = came["sst"].attrs
+    return joined
+
+
+def test_heat_stress_is_scored_by_the_weeks_that_came(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outlooks, _ = loaded(folder)
+    mmm = outlooks[0]["event_heat_stress_mmm"].values
+    before = 33
+    came = with_earlier_days(folder, before, mmm)
+    found = scores(capsys, folder / "out", saved(tmp_path, came, "long.nc"))["regions"]["ocean"]["events"]
+    stress = {(each["level"], each["lead"]): each["score"] for each in found if each["event"] == "heat_stress"}
+    assert [*stress] == [(level, lead) for level in ("Warning", "Alert Level 1") for lead in range(1, LEADS + 1)]
+    for (level, lead), score in stress.items():
+        errors, happened = [], []
+        for day, issued in zip(MORNINGS, outlooks, strict=True):
+            last = before + day + lead - 1
+            hot = came["sst"].values[last - 83 : last + 1].astype(np.float64) - issued["event_heat_stress_mmm"].values
+            weeks = np.where(hot >= 1, hot, 0).sum(axis=0) / 7
+            on = (hot[-1] >= 1) & (weeks >= (0 if level == "Warning" else 4))
+            name = {"Warning": "probability_warning", "Alert Level 1": "probability_alert_1"}[level]
+            sea = xr.DataArray(hot[-1], dims=("lat", "lon")).notnull().values
+            errors.append(np.where(sea, (issued[f"event_heat_stress_{name}"].values[lead - 1] - on) ** 2, np.nan))
+            happened.append(np.where(sea, on, np.nan))
+        assert score["n"] == 3 * ROWS * (COLUMNS - 1)
+        axes = {"lat": outlooks[0]["lat"].values, "lon": outlooks[0]["lon"].values}
+        for key, values, within in (("brier", errors, 1e-3), ("frequency", happened, 1e-5)):
+            expected = mean_of(xr.DataArray(np.stack(values), axes, ("case", "lat", "lon")))
+            assert score[key] == pytest.approx(expected, abs=within)
+    assert stress["Warning", 1]["frequency"] > stress["Alert Level 1", 1]["frequency"] > 0
+    late = saved(tmp_path, came.isel(time=slice(1, None)), "late.nc")
+    found = scores(capsys, folder / "out", late)["regions"]["ocean"]["events"]
+    counts = [each["score"]["n"] for each in found if each["level"] == "Warning"]
+    assert counts == [2 * ROWS * (COLUMNS - 1), *[3 * ROWS * (COLUMNS - 1)] * 2]
+
+
+def test_an_outlook_that_lacks_a_reference_is_scored_without_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "out", tmp_path / "out", symlinks=True)
+    file = tmp_path / "out" / "2024-02-19" / "outlook.nc"
+    data = opened(file).drop_vars("linear")
+    file.unlink()
+    data.to_netcdf(file, engine="h5netcdf")
+    found = scores(capsys, tmp_path / "out", folder / "came.nc", "--maps", tmp_path / "maps.nc")
+    assert found["verified"] == found["issued"]
+    cells = ROWS * (COLUMNS - 1)
+    for lead, whole in zip(
+        found["regions"]["ocean"]["leads"],
+        scores(capsys, folder / "out", folder / "came.nc")["regions"]["ocean"]["leads"],
+        strict=True,
+    ):
+        assert {each["model"]: each["n"] for each in lead["models"]} == {
+            "best": 3 * cells, **dict.fromkeys(REFERENCES, 3 * cells), "linear": 2 * cells
+        }  # fmt: skip
+        same = [each for each in whole["models"] if each["model"] not in ("best", "linear")]
+        assert [each for each in lead["models"] if each["model"] not in ("best", "linear")] == same
+    assert opened(tmp_path / "maps.nc")["n"].values.max() == 3
 
 
 def test_maps_have_the_errors_of_each_cell(folder: Path, tmp_path: Path) -> None:
