@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.page.browser import box_of
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop
 from tests.serving import serve
 
@@ -79,8 +79,9 @@ def sheets(page: Page) -> int:
     return page.pdf(format="A4").count(b"/Type /Page\n")
 
 
-def test_a_sea_prints_on_two_pages(printed: Page) -> None:
-    assert sheets(printed) == 2
+@pytest.mark.parametrize("name", ["nino12", "neracoos-b01"])
+def test_a_sea_prints_on_two_pages(shown: Shown, name: str) -> None:
+    assert sheets(shown(f"place/sea/{name}").page) == 2
 
 
 def test_a_file_prints_on_two_pages_whose_cards_do_not_overlap(visitor: Visitor) -> None:
