@@ -101,8 +101,12 @@ def test_a_station_with_readings_and_alerts_prints_on_two_pages(visitor: Visitor
     readings = daily(120).splitlines()[1:]
     with serve(Settings(artifacts=ROOT / "artifacts", store=store)) as client:
         client.put("/stations/pier", json=settings | {"events": events}).raise_for_status()
-        body = {"start": readings[0].split(",")[0], "values": [float(row.split(",")[1]) for row in readings]}
-        client.post("/stations/pier/observations", json=body).raise_for_status()
+        # The last ones one by one, so that there are forecasts that came true.
+        for part in (readings[:-8], *([reading] for reading in readings[-8:])):
+            values = [float(reading.split(",")[1]) for reading in part]
+            body = {"start": part[0].split(",")[0], "values": values}
+            client.post("/stations/pier/observations", json=body).raise_for_status()
         page = visitor(str(client.base_url).rstrip("/")).open("place/station/pier")
         expect(page.get_by_role("table", name="Readings")).to_be_visible()
+        expect(page.locator(".accuracy")).to_contain_text("forecasts can be checked")
         assert sheets(page) == 2
