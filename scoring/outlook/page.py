@@ -19,14 +19,37 @@ fieldset label { display: inline-block; margin-right: 1rem; padding: .25rem 0 }
 .lead { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center }
 .lead input { flex: 1 1 16rem; min-width: 10rem; min-height: 2rem }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px }
-img { max-width: 100%; height: auto; background: #fcfcfc; border: 1px solid var(--line) }
+img { max-width: 100%; max-height: 85vh; background: #fcfcfc; border: 1px solid var(--line) }
 a { color: var(--link) }
+#legend { display: flex; flex-wrap: wrap; gap: .25rem .75rem; padding: 0; margin: .5rem 0; list-style: none }
+#legend::before { content: attr(data-unit) }
+#legend i { display: inline-block; width: 1.25em; height: 1em; margin-right: .35em; border: 1px solid var(--line);
+  vertical-align: -.1em }
 """
 
 _SCRIPT: Final = """
 const outlook = JSON.parse(document.getElementById("outlook").textContent);
 const slider = document.getElementById("lead"), day = document.getElementById("day");
 const map = document.getElementById("map"), text = document.getElementById("text");
+const legend = document.getElementById("legend");
+function span(scale, i) {
+  if (scale.of_categories) return scale.labels[i];
+  const edges = scale.edges, percent = scale.unit === "probability", text = (edge) =>
+    percent ? Math.round(edge * 100) + " %" : String(edge).replace("-", "−");
+  if (i === 0) return "below " + text(edges[0]);
+  return i === edges.length ? text(edges[i - 1]) + " or more" : text(edges[i - 1]) + " to " + text(edges[i]);
+}
+function explain(scale) {
+  const items = scale.colours.map((colour, i) => [colour, span(scale, i)]);
+  legend.replaceChildren(...items.map(([colour, words]) => {
+    const item = document.createElement("li"), swatch = document.createElement("i");
+    swatch.style.background = "rgb(" + colour + ")";
+    item.append(swatch, words);
+    return item;
+  }));
+  legend.dataset.unit = scale.unit;
+  legend.setAttribute("aria-label", "Colours: " + scale.unit);
+}
 function show() {
   const name = document.querySelector("input[name=layer]:checked").value;
   const picture = outlook.layers[name][slider.value - 1], when = outlook.days[slider.value - 1];
@@ -35,6 +58,7 @@ function show() {
   map.src = picture.file;
   map.alt = outlook.titles[name] + ", " + when + ". " + picture.text;
   text.textContent = picture.text;
+  explain(outlook.scales[name]);
   for (const other of outlook.layers[name]) new Image().src = other.file;
 }
 document.querySelectorAll("input").forEach((input) => input.addEventListener("input", show));
@@ -87,6 +111,7 @@ def page(title: str, caption: list[str], file: str, pictures: Pictures) -> str:
 </div>
 <p id="text" aria-live="polite">{escape(start.text)}</p>
 <img id="map" src="{start.file}" alt="{escape(f"{pictures.titles[first]}, {pictures.days[0]}. {start.text}")}">
+<ul id="legend"></ul>
 {about}<p><a href="{escape(file)}">{escape(file)}</a> has the forecasts.</p>
 <noscript><ul>
 {links}</ul></noscript>

@@ -51,8 +51,8 @@ class Seen:
         warmest, coldest = (np.unravel_index(int(pick(values)), values.shape) for pick in (np.nanargmax, np.nanargmin))
         return (
             f"On average, the sea is {abs(mean):.1f} °C {side}; {_share(weights[filled > 0].sum())} of it is warmer. "
-            f"The greatest differences are {values[warmest]:+.1f} °C near {self._place(warmest)} and "
-            f"{values[coldest]:+.1f} °C near {self._place(coldest)}."
+            f"The greatest differences are {_signed(values[warmest])} °C near {self._place(warmest)} and "
+            f"{_signed(values[coldest])} °C near {self._place(coldest)}."
         )
 
     def _of_categories(self, filled: Values, weights: Floats) -> str:
@@ -80,6 +80,11 @@ class Seen:
         """Return the position of a cell, such as 38° N 150° E."""
         north, east = float(self.lat[cell[0]]), (float(self.lon[cell[1]]) + 180) % 360 - 180
         return f"{abs(north):.0f}° {'N' if north >= 0 else 'S'} {abs(east):.0f}° {'E' if east >= 0 else 'W'}"
+
+
+def _signed(difference: float) -> str:
+    """Return a difference with a sign, such as −1.1."""
+    return f"{difference:+.1f}".replace("-", "−")
 
 
 def _share(share: float) -> str:

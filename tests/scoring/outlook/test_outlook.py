@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from forecasting.downloads import FetchError
 from forecasting.erddap import parse_span
 from forecasting.models.universal.references import REFERENCES
-from scoring.outlook.colours import COAST, LAND
+from scoring.outlook.colours import ANOMALIES, CATEGORIES, COAST, LAND, PROBABILITIES
 from scoring.outlook.source import download
 from tests.page.browser import AA, find_chromium, launch
 from tests.scoring.commands import exists, finish, wait_for
@@ -133,6 +133,34 @@ def test_a_warm_cell_is_red_a_cool_one_is_blue_and_land_is_land(folder: Path) ->
     red, _, blue = pixel(COLUMNS - 1)
     assert blue > red + 40
     assert pixel(ISLAND) not in (LAND, COAST)  # small islands are not in the mask: no forecast
+
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+"""Linear RGB that people without green receptors see (Machado et al. 2009)."""
+
+
+def seen(colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Return linear RGB without green receptors, ``(n, 3)``."""
+    parts = np.asarray(colours) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return np.clip(linear @ DEUTERANOPIA.T, 0, 1)
+
+
+def test_each_step_of_a_scale_is_lighter_or_darker_and_warm_is_not_cool_to_the_colour_blind() -> None:
+    half = len(ANOMALIES.colours) // 2
+    for colours in (
+        CATEGORIES.colours,
+        PROBABILITIES.colours,
+        ANOMALIES.colours[half:],
+        ANOMALIES.colours[half - 1 :: -1],
+    ):
+        lightness = seen(colours) @ (0.2126, 0.7152, 0.0722)
+        assert (np.diff(lightness) < 0).all()
+    cool, warm = seen(ANOMALIES.colours[half - 1 :: -1]), seen(ANOMALIES.colours[half:])
+    assert (cool[:, 2] > cool[:, 0]).all()
+    assert (warm[:, 0] > warm[:, 2]).all()
 
 
 def test_the_same_grid_is_not_forecast_twice_and_other_data_get_a_folder_of_their_own(
@@ -332,10 +360,14 @@ def test_the_page_shows_each_map_with_its_words_by_keyboard_and_from_a_file(fold
         page.get_by_label("Day").focus()
         page.keyboard.press("ArrowRight")
         assert page.locator("#day").inner_text() == "2024-03-02, day 2"
+        degrees = page.locator("#legend li").all_inner_texts()
+        assert (len(degrees), degrees[1]) == (18, "−4 to −3.5")
         page.get_by_label("Marine heatwaves, probability").check()
         image = page.locator("#map")
         assert str(image.get_attribute("src")) == "maps/heatwave-probability-2.png"
         assert page.evaluate("document.getElementById('map').decode().then(() => true)")
+        legend = page.get_by_role("list", name="Colours: probability").get_by_role("listitem").all_inner_texts()
+        assert legend[:2] + legend[-1:] == ["below 10 %", "10 % to 20 %", "90 % or more"]
         text = page.locator("#text").inner_text()
         assert text.startswith("A marine heatwave is more likely than not in 43 % of the sea.")
         assert text in str(image.get_attribute("alt"))
