@@ -145,7 +145,8 @@ def seen(colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """Return linear RGB without green receptors, ``(n, 3)``."""
     parts = np.asarray(colours) / 255
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return np.clip(linear @ DEUTERANOPIA.T, 0, 1)
+    without: np.ndarray = np.clip(linear @ DEUTERANOPIA.T, 0, 1)
+    return without
 
 
 def test_each_step_of_a_scale_is_lighter_or_darker_and_warm_is_not_cool_to_the_colour_blind() -> None:
