@@ -84,7 +84,7 @@ def cells_between_evaluated(places: Positions) -> int:
 _DAYS_TOGETHER: Final = 32
 """Days in a chunk of a file from which it is read by cells, not day by day."""
 _DAY_NAMES: Final = ("dayofyear", "doy", "day_of_year", "day")
-_SAME_DEGREES: Final = 1e-3
+SAME_DEGREES: Final = 1e-3
 
 
 def check_baselines(path: Path, field: Field) -> None:
@@ -197,7 +197,7 @@ def _slabs(
 def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
     theirs, ours = np.asarray(given[dim].values), np.asarray(field.value[dim].values)
     is_number = theirs.dtype.kind in "fiu" and ours.dtype.kind in "fiu"
-    same = np.allclose(theirs, ours, rtol=0, atol=_SAME_DEGREES) if is_number else np.array_equal(theirs, ours)
+    same = np.allclose(theirs, ours, rtol=0, atol=SAME_DEGREES) if is_number else np.array_equal(theirs, ours)
     if not same:
         raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it the same way")
 

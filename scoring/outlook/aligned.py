@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,11 @@ from forecasting.readers.grid.fields import Field
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.times import DAY, Floats, Times
 from scoring.grids.field import open_files
+from scoring.grids.input import SAME_DEGREES
 from scoring.outlook.grid import regular_axes
 
 Values = npt.NDArray[np.float32]
 T = TypeVar("T")
-
-SAME_DEGREES: Final = 1e-3
 
 
 class OpenFiles(Generic[T]):

@@ -20,7 +20,8 @@ from forecasting.readers.names import LEADS, REFERENCE_TIMES, VALID_TIMES
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
 from forecasting.series.times import DAY, SECONDS, Floats, Times
-from scoring.outlook.aligned import SAME_DEGREES, Axes, OpenFiles, PlacedField, Values
+from scoring.grids.input import SAME_DEGREES
+from scoring.outlook.aligned import Axes, OpenFiles, PlacedField, Values
 from scoring.source import find_source, named_other
 
 _TIME: Final = "valid time of the forecasts"

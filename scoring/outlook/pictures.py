@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from forecasting.qartod import MISSING
@@ -22,8 +21,6 @@ MAPS: Final = "maps"
 """Folder of the maps in an outlook."""
 RASTERS: Final = "rasters"
 """Folder of the same without title, land, legend and caption, for maps that have their own."""
-
-Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.events.detection import CATEGORIES
 from forecasting.series.times import Floats
-
-Values = npt.NDArray[np.float32]
+from scoring.grids.job import Values
 
 _LIKELY: Final = 0.5
 
