@@ -11,7 +11,7 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, dropped, every_five_days, open_options
 from tests.page.test_data import first_value, series_of
 
-LINE = "(plot, name) => plot.data.find(trace => trace.name === name && trace.mode !== 'markers').y"
+LINE = "(plot, name) => plot.data.find(trace => trace.name === name).y"
 
 
 def forecast(url: str, text: str, **options: Any) -> Any:

@@ -34,7 +34,7 @@ def to_paper(page: Page) -> None:
 
 def test_the_first_sheet_has_the_sentence_and_the_whole_chart_in_legible_text(printed: Page) -> None:
     to_paper(printed)
-    selectors = ("h1", ".card:has(.plot)", ".plot > svg", ".plot .marks path[transform] >> nth=-1")
+    selectors = ("h1", ".card:has(.plot)", ".plot > svg", ".plot .marks circle >> nth=-1")
     heading, card, drawing, last = (box_of(printed.locator(selector)) for selector in selectors)
     assert card["x"] <= drawing["x"]
     assert drawing["x"] + drawing["width"] <= card["x"] + card["width"] <= PAPER["width"]

@@ -69,7 +69,7 @@ function legend(data) {
   const elements = named.flatMap((trace) => {
     const width = ENTRY.sample + ENTRY.character * trace.name.length;
     if (x + width > WIDTH - 2 * MARGIN) [x, row] = [0, row + 1];
-    const key = sample(trace, 0);
+    const key = sample(trace);
     key.setAttribute("x", String(x));
     key.setAttribute("y", String(row * LINE - 9));
     const name = svg("text", { x: x + ENTRY.sample, y: row * LINE }, { "font-size": "13px" }, [trace.name]);

@@ -40,9 +40,9 @@ import { weatherOf, weatherPanel } from "./weather.js";
 export function forecastChart({ name, history, forecasts, references, onReferences, period, onZoom, series = {}, events, past, usualFrom, controls = [] }, signal) {
   let chosen = references;
   let showsYears = savedChoice("earlier-years") !== "hidden";
-  const whole = [history.timestamps[0], /** @type {string} */ (forecasts[0].timestamps.at(-1))];
+  const whole = /** @type {[string, string]} */ ([history.timestamps[0], forecasts[0].timestamps.at(-1)]);
   const range = period ?? recentRange(history, forecasts, events?.history ?? past?.history);
-  const chart = new Chart(`Recent values of ${name} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? /** @type {[string, string]} */ (whole)) });
+  const chart = new Chart(`Recent values of ${name} and the forecast`, signal, { height: "26rem", range, onZoom: (chosen) => onZoom(chosen ?? whole) });
   const overlays = () => [past?.overlay, events?.overlay()].flatMap((overlay) => overlay ?? []);
   chart.draw((visible) => forecastFigure(history, forecasts, chosen, visible, { overlays: overlays(), showsYears, usualFrom }));
   const years = earlierYearsName(history, forecasts, range);

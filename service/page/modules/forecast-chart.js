@@ -35,6 +35,9 @@ import { axisRange, indexRange, pointsToDraw } from "./visible-range.js";
 const HISTORY_PER_LEAD = 1.5;
 const MIN_HISTORY = 8;
 
+/** Longer forecasts are drawn without a dot at each value. */
+export const MAX_DOTS = 40;
+
 /** The opacity of the narrowest band of a single model, and of others. */
 const NARROWEST_OPACITY = 0.26;
 const BAND_OPACITY = 0.14;
@@ -115,9 +118,8 @@ function forecastLine(forecast, origin, single, better) {
   const kind = kindOf(forecast.model);
   const { timestamps, sst } = forecast;
   const trace = lineTrace(kind, [origin.x, ...timestamps], [origin.y, ...sst], {
-    mode: single && sst.length < 40 ? "lines+markers" : "lines",
+    dots: single && sst.length < MAX_DOTS,
     read: (/** @type {number} */ i) => (i ? valueInWords(forecast, i - 1, better) : ""),
-    marker: { size: [0, ...sst.map(() => 6)], color: colour(colourOf(kind)) },
   });
   // Dashes tell several models apart; a single line needs none.
   return { ...trace, line: { ...trace.line, width: 2.25, ...(single ? { dash: "solid" } : {}) } };

@@ -7,13 +7,12 @@ import { toggleGroup } from "./controls.js";
 import { difference, inUnit, temperature } from "./degrees.js";
 import { fill, h, uniqueId } from "./dom.js";
 import { legendOf } from "./forecast-card.js";
-import { forecastFigure } from "./forecast-chart.js";
+import { forecastFigure, MAX_DOTS } from "./forecast-chart.js";
 import { isNetwork, kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
 import { svg } from "./svg.js";
 import { errorNotice, latestOnly, runTask } from "./task.js";
-import { colour } from "./theme.js";
 import { formatSteps, formatTime } from "./times.js";
 import { lineTrace } from "./traces.js";
 
@@ -167,8 +166,7 @@ class Hindcast {
 function whatCame({ origin, timestamps, observed }, history, around) {
   const line = lineTrace("observed", [origin, ...timestamps], [history.values.at(-1) ?? null, ...observed], {
     name: "Observed then",
-    mode: observed.length < 40 ? "lines+markers" : "lines",
-    marker: { size: [0, ...observed.map(() => 5)], color: colour("observed") },
+    dots: observed.length < MAX_DOTS,
     read: (/** @type {number} */ i) => (i ? temperature(observed[i - 1], 2) : ""),
   });
   return { below: () => [line], columns: () => [around.values] };

@@ -1,5 +1,5 @@
 // @ts-check
-/** What draws a trace: its line, its area and its markers. */
+/** What draws a trace: its line, its area and its dots. */
 
 import { dashArray, svg } from "./svg.js";
 
@@ -10,46 +10,24 @@ import { dashArray, svg } from "./svg.js";
  * @property {number[] | Float64Array} py
  */
 
-/** @type {Record<string, (r: number) => string>} outlines around 0, 0 for half the size of a marker */
-const SYMBOLS = {
-  circle: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`,
-  "triangle-up": (r) => `M0 ${-r * 1.15}L${r * 1.15} ${r * 0.85}H${-r * 1.15}Z`,
-  "x-thin": (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
-};
+/** Pixels. */
+const DOT_RADIUS = 3;
 
 /** Pixels beyond the panels that are still drawn above and below them. */
 export const OVERHANG = 6;
 
 /**
- * The elements of a trace, from back to front. Lines and areas end at the edge; markers at the edge are drawn whole.
+ * The elements of a trace, from back to front. Lines and areas end at the edge; dots at the edge are drawn whole.
  * @param {Points} points @param {Points | undefined} previous trace, to which "tonexty" fills
  * @param {{clip: string, box: import("./plot.js").Box}} edge id of what clips lines and areas, and the box of all panels
  */
 export function marksOf(points, previous, { clip, box }) {
   const { trace } = points;
-  const mode = trace.mode ?? "lines";
   const elements = [];
   if (trace.fill) elements.push(area(points, previous));
-  if (mode.includes("lines") && trace.line?.width !== 0) elements.push(line(points));
+  if (trace.line?.width !== 0) elements.push(line(points));
   for (const element of elements) element.setAttribute("clip-path", `url(#${clip})`);
-  return mode.includes("markers") ? [...elements, ...markers(points, box)] : elements;
-}
-
-/** The marker of a trace at a point; null if it has none there. @param {any} trace @param {number} i */
-export function markerAt({ marker = {} }, i) {
-  const size = at(marker.size, i) ?? 6;
-  if (!size) return null;
-  const name = at(marker.symbol, i) ?? "circle";
-  const open = /-(open|thin)/.test(name);
-  const outline = (SYMBOLS[name.replace("-open", "")] ?? SYMBOLS.circle)(round(size / 2));
-  const colour = at(marker.color, i);
-  const stroke = marker.line?.width ? at(marker.line.color, i) : open ? colour : "none";
-  return svg("path", { d: outline }, { fill: open ? "none" : colour, stroke, "stroke-width": marker.line?.width ?? 1.5 });
-}
-
-/** A list has a value for each point; anything else is for all. @param {any} values @param {number} i */
-export function at(values, i) {
-  return Array.isArray(values) ? values[i] : values;
+  return trace.dots ? [...elements, ...dots(points, box)] : elements;
 }
 
 /** @param {Points} points */
@@ -92,16 +70,10 @@ function between(upper, lower) {
 }
 
 /** @param {Points} points @param {import("./plot.js").Box} box */
-function markers({ trace, px, py }, { left, right, top, bottom }) {
-  const elements = [];
-  for (let i = 0; i < px.length; i += 1) {
-    const inside = px[i] >= left - 1 && px[i] <= right + 1 && py[i] >= top - OVERHANG && py[i] <= bottom + OVERHANG;
-    const marker = inside ? markerAt(trace, i) : null;
-    if (!marker) continue;
-    marker.setAttribute("transform", `translate(${round(px[i])} ${round(py[i])})`);
-    elements.push(marker);
-  }
-  return elements;
+function dots({ trace, px, py }, { left, right, top, bottom }) {
+  const inside = (/** @type {number} */ i) => px[i] >= left - 1 && px[i] <= right + 1 && py[i] >= top - OVERHANG && py[i] <= bottom + OVERHANG;
+  const shown = trace.x.map((/** @type {any} */ _, /** @type {number} */ i) => i).filter((/** @type {number} */ i) => inside(i) && trace.read?.(i));
+  return shown.map((/** @type {number} */ i) => svg("circle", { cx: round(px[i]), cy: round(py[i]), r: DOT_RADIUS }, { fill: trace.line.color }));
 }
 
 /** A tenth of a pixel is enough, and makes paths short. @param {number} pixel */

@@ -21,7 +21,7 @@ import { bandTraces } from "./traces.js";
 const LEVEL = 80;
 
 /** How the earlier forecasts are drawn. */
-const LINE = { line: { color: colour("accent"), width: 1.75, dash: "5px,3px" }, marker: { color: colour("accent"), size: 5 } };
+const LINE = { color: colour("accent"), width: 1.75, dash: "5px,3px" };
 
 /** @param {import("./forecast-chart.js").History} history @param {any[]} forecasts as they were issued, the oldest first @param {number} lead @returns {PastRow[]} */
 export function pastRows({ timestamps, values }, forecasts, lead) {
@@ -44,14 +44,14 @@ export function pastRows({ timestamps, values }, forecasts, lead) {
 export function pastOverlay(rows, lead, step) {
   if (!rows.length) return undefined;
   const x = rows.map(({ time }) => time);
-  const line = { ...LINE, mode: rows.length > 1 ? "lines" : "markers", name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), read: (/** @type {number} */ i) => temperature(rows[i].sst, 2) };
+  const line = { line: LINE, dots: rows.length === 1, name: nameOf(lead, step), x, y: rows.map(({ sst }) => sst), read: (/** @type {number} */ i) => temperature(rows[i].sst, 2) };
   const band = bandTraces("accent", x, rows.map(({ lower }) => lower), rows.map(({ upper }) => upper), 0.18);
   return { behind: () => [...band, line], columns: () => [rows.map(({ sst }) => sst)] };
 }
 
 /** @param {PastRow[]} rows @param {number} lead @param {string} step */
 export function pastLegend(rows, lead, step) {
-  return rows.length > 0 && h("span", { class: "label" }, swatch(LINE.line), nameOf(lead, step));
+  return rows.length > 0 && h("span", { class: "label" }, swatch(LINE), nameOf(lead, step));
 }
 
 /** The rows as a table, the newest first. @param {PastRow[]} rows @param {number} lead @param {string} step */

@@ -2,10 +2,10 @@
 /**
  * Draws a figure as SVG. A figure has traces and a layout, of which these parts are drawn:
  *
- * - traces: `mode` ("lines", "markers" or "lines+markers"), `name`, `x`, `y` (null is a gap), `yaxis`, `line` (`color`,
- *   `width`, `dash` in pixels such as "4px,2px"), `marker` (`symbol`, `size`, `color`, `line`), `fill` ("tonexty" over the
- *   same x, "toself") with `fillcolor`, `opacity`, `legendrank`, and `read`, a function from an index to what its point
- *   says, in lines: empty for a point that is only drawn;
+ * - traces: `name`, `x`, `y` (null is a gap), `yaxis`, `line` (`color`, `width`, `dash` in pixels such as "4px,2px"),
+ *   `fill` ("tonexty" over the same x, "toself") with `fillcolor`, `opacity`, `legendrank`; `read`, a function from an index
+ *   to what its point says, in lines: empty for a point that is only drawn; and `dots`, whether points that say something
+ *   have one;
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range` (two times, or two numbers), `nticks`; of the vertical axes `domain` and
  *   `unit` ("temperature" or "difference" of values in °C, which are drawn in the unit chosen); of the horizontal axis,
  *   which all panels share, `title`, and `hoverformat`, a function from a value to text;

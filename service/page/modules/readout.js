@@ -2,12 +2,12 @@
 /** The values of a chart at a time, in a box beside it and in words. */
 
 import { fill, h } from "./dom.js";
-import { at, markerAt, round } from "./marks.js";
+import { round } from "./marks.js";
 import { dashArray, svg } from "./svg.js";
 
 /**
  * @typedef {import("./plot.js").Plot} Plot
- * @typedef {{trace: any, i: number, y: number, text: string}} Reading a point of a trace: its index, its height in pixels, and what it says
+ * @typedef {{trace: any, y: number, text: string}} Reading a point of a trace: its height in pixels, and what it says
  */
 
 const GAP = 14;
@@ -29,7 +29,7 @@ export class Readout {
     }
     const pixel = round(plot.x.pixel(number));
     const spike = svg("line", { x1: pixel, x2: pixel, y1: plot.box.top, y2: plot.box.bottom, class: "spike" });
-    const dots = readings.map(({ trace, i, y }) => svg("circle", { cx: pixel, cy: round(y), r: 4 }, { fill: trace.line?.color ?? at(trace.marker?.color, i) }));
+    const dots = readings.map(({ trace, y }) => svg("circle", { cx: pixel, cy: round(y), r: 4 }, { fill: trace.line.color }));
     this.marks.replaceChildren(spike, ...dots);
     plot.element.append(this.marks);
     fill(this.element, h("p", { class: "when" }, when), readings.map(row));
@@ -75,21 +75,19 @@ function readingsAt({ points }, number) {
   const readings = points.flatMap(({ trace, xs, py }) => {
     const i = nearestIndex(xs, number);
     const text = xs[i] === number && Number.isFinite(py[i]) && trace.read?.(i);
-    return text ? [{ trace, i, y: py[i], text }] : [];
+    return text ? [{ trace, y: py[i], text }] : [];
   });
   return readings.sort((a, b) => (a.trace.legendrank ?? 1000) - (b.trace.legendrank ?? 1000));
 }
 
 /** @param {Reading} reading */
-function row({ trace, i, text }) {
-  return h("p", {}, sample(trace, i), h("span", { class: "name" }, trace.name), h("span", { class: "value" }, text));
+function row({ trace, text }) {
+  return h("p", {}, sample(trace), h("span", { class: "name" }, trace.name), h("span", { class: "value" }, text));
 }
 
-/** A piece of its area or line, or its marker. @param {any} trace @param {number} i */
-export function sample(trace, i) {
-  const marker = trace.mode === "markers" ? markerAt(trace, i) : null;
-  marker?.setAttribute("transform", "translate(9 5)");
+/** A piece of its area or line. @param {any} trace */
+export function sample(trace) {
   const line = svg("path", { d: "M0 5H18", class: "line" }, { stroke: trace.line?.color, "stroke-width": trace.line?.width ?? 2, "stroke-dasharray": dashArray(trace.line?.dash) });
   const area = trace.fill ? svg("rect", { width: 18, height: 10 }, { fill: trace.fillcolor, opacity: trace.opacity }) : null;
-  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10, "aria-hidden": "true" }, {}, [area ?? marker ?? line]);
+  return svg("svg", { viewBox: "0 0 18 10", width: 18, height: 10, "aria-hidden": "true" }, {}, [area ?? line]);
 }

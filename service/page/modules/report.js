@@ -44,7 +44,7 @@ function reportOf(dataset, [comparison, leads, predictions], { places }, signal)
     h("div", { class: "row more" }, h("a", { href: seaPath(name) }, "The forecast"), releaseReport(best.model, "How the networks were trained", signal)),
     predictions.hindcast && hindcastCard(predictions, leads, signal),
     h("div", { class: "grid" }, leadErrorsCard(leads, signal), errorsCard(dataset, signal)),
-    places.length > 1 && h("section", { class: "card" }, h("h2", {}, "Reports on other seas"), reportLinks(places.filter((place) => place !== dataset))),
+    places.length > 1 && h("section", { class: "card" }, h("header", {}, h("h2", {}, "Reports on other seas")), reportLinks(places.filter((place) => place !== dataset))),
   ];
 }
 
