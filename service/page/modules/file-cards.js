@@ -1,12 +1,19 @@
 // @ts-check
-/** What becomes of a file that is open: it is forgotten, or kept as a station with all its readings. */
+/** The cards of a file that is open: how it was read, and what becomes of it. It is forgotten, or kept as a station with all its readings. */
 
 import { ADD, openAddress, stationPath } from "./address.js";
 import { ApiError, getJson, postFile, request, withQuery } from "./api.js";
+import { inUnit, temperature } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
 import { forgetFile } from "./kept-file.js";
-import { capitalised } from "./sentence.js";
+import { fixed, formatCount } from "./numbers.js";
+import { capitalised, sentence } from "./sentence.js";
 import { createStation, dataForm, formField, idFrom, plainProblem, textInput } from "./station-changes.js";
+import { UNITS } from "./station-words.js";
+import { formatSteps, formatTime } from "./times.js";
+
+/** QARTOD flags, as in the manuals. @type {Record<string, string>} */
+const FLAGS = { 1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing" };
 
 /**
  * @typedef {object} Keepable
@@ -83,4 +90,35 @@ async function keepAsStation({ blob }, { series, params }, { id, name }) {
 function plainName(name) {
   const text = name.replace(/(\.(csv|txt|tsv|dat|nc|gz))+$/i, "").replace(/[_-]+/g, " ").trim();
   return text ? capitalised(text) : "My place";
+}
+
+/** @param {{format: string, station: any, series: any}} reading format: of the file; station: an entry of the response of POST /series; series: that of the station */
+export function readingCard({ format, station, series }) {
+  return h("section", { class: "card" }, h("header", {}, h("h2", {}, "How the file was read")), facts(format, station, series), readingNotes(station));
+}
+
+/** @param {string} format @param {any} station @param {any} series */
+function facts(format, station, { step, latitude, longitude }) {
+  const { summary, columns, flags } = station;
+  const entries = [
+    ["Format", format],
+    ["Columns", [columns.time, columns.value, columns.station, columns.flags].filter(Boolean).join(", ")],
+    ["Unit", `${UNITS[station.units] ?? station.units}, ${station.units_from}`],
+    ["Position", latitude !== undefined && `${latitude}, ${longitude}`],
+    ["Step", formatSteps(1, step)],
+    ["Start", formatTime(summary.start, step)],
+    ["End", formatTime(summary.end, step)],
+    ["Range", `${fixed(inUnit(summary.least), 2)} to ${temperature(summary.most, 2)}`],
+    ["Values", formatCount(summary.values)],
+    ["Missing", summary.missing ? `${formatCount(summary.missing)}, in ${summary.gaps === 1 ? "1 gap of" : `${formatCount(summary.gaps)} gaps of up to`} ${formatSteps(summary.longest_gap, step)}` : "none"],
+    ["Flags", Object.entries(flags).map(([flag, n]) => `${FLAGS[flag] ?? `flag ${flag}`}: ${formatCount(Number(n))}`).join(", ")],
+  ];
+  return h("dl", { class: "facts" }, entries.filter(([, value]) => value).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+}
+
+/** Notes about the reading, without its warnings; null if there are none. @param {any} station */
+function readingNotes(station) {
+  const notes = [...new Set(station.summary.notes)].filter((note) => !station.warnings.includes(note));
+  if (!notes.length) return null;
+  return h("details", {}, h("summary", {}, `Notes on how the file was read (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
 }
