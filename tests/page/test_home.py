@@ -502,7 +502,7 @@ def test_without_a_store_home_offers_the_file_and_the_examples(
     assert not re.search("database|sqlite|store|503", page.locator("main").inner_text(), re.IGNORECASE)
     page.get_by_role("link", name="Open a file of readings").click()
     expect(page.get_by_text("Drop a file here")).to_be_visible()
-    visit.settle()
+    expect(page.get_by_text("Places cannot be saved here at the moment.")).to_be_visible()
     expect(page.get_by_text("Name a place without a file")).to_have_count(0)
     file.unlink()
     visit.console_errors.clear()

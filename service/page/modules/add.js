@@ -50,8 +50,8 @@ async function offerName(part, signal) {
   const access = await getJson("/access", { signal }).catch(() => ({}));
   const details = h("details", { class: "card add", toggle: () => details.childElementCount === 1 && details.append(nameForm()) }, h("summary", {}, "Name a place without a file"));
   const enter = async () => (await enterKey()) && offerName(part, signal);
-  const note = h("p", { class: "note" }, "To name a place and keep its readings here, enter a key. ", h("button", { type: "button", class: "link", click: enter }, "Enter a key"));
-  if (!signal.aborted) fill(part, access.create_stations ? details : access.needs_key && note);
+  const why = access.needs_key ? ["To name a place and keep its readings here, enter a key. ", h("button", { type: "button", class: "link", click: enter }, "Enter a key")] : "Places cannot be saved here at the moment. A file can be opened all the same.";
+  if (!signal.aborted) fill(part, access.create_stations ? details : h("p", { class: "note" }, why));
 }
 
 function nameForm() {

@@ -186,16 +186,10 @@ const PLAIN = { ø: "o", æ: "ae", ß: "ss", ł: "l", đ: "d" };
 export async function createStation(id, settings) {
   if (!settings.name) throw new FieldProblem("name", "Give the place a name.");
   if (!ID.test(id)) throw new FieldProblem("id", "Use up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or a digit.");
-  const { stations } = await getJson(withQuery("/stations", { search: id, limit: PAGE })).catch(away);
+  const { stations } = await getJson(withQuery("/stations", { search: id, limit: PAGE }));
   // Making it again would replace the settings of that station.
   if (stations.some((/** @type {any} */ station) => station.id === id)) throw new FieldProblem("id", `There is a place ${id} already. Choose another short name.`);
-  await send("PUT", id, "", settings).catch(away);
-}
-
-/** Say in other words that the database is away. @param {any} error */
-function away(error) {
-  if (error.status === 503) error.message = "Places cannot be saved at the moment. Try again later, or open a file of readings: that works without saving.";
-  throw error;
+  await send("PUT", id, "", settings);
 }
 
 /** A short name for a place. @param {string} name */
