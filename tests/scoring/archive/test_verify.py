@@ -195,6 +195,10 @@ def by_valid_time(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="issued").rename(columns={"valid_time": "time"})
 
 
+def hours_before_the_valid_time(table: pd.DataFrame) -> pd.DataFrame:
+    return by_valid_time(table.assign(lead=24 * table["lead"]).rename(columns={"lead": "lead_hours"}))
+
+
 def later_in_the_day(table: pd.DataFrame) -> pd.DataFrame:
     moved = {name: table[name] + pd.Timedelta(hours=h) for name, h in (("issued", 6), ("valid_time", 12))}
     return table.drop(columns="lead").assign(**moved).sample(frac=1, random_state=1)
@@ -207,7 +211,16 @@ def after_an_earlier_run(table: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize(
-    "form", [kelvin, leads_in_steps, leads_in_hours, by_valid_time, later_in_the_day, after_an_earlier_run]
+    "form",
+    [
+        kelvin,
+        leads_in_steps,
+        leads_in_hours,
+        by_valid_time,
+        hours_before_the_valid_time,
+        later_in_the_day,
+        after_an_earlier_run,
+    ],
 )
 def test_forecasts_of_others_are_scored_beside_ours(
     folder: Path,
