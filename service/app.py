@@ -151,7 +151,7 @@ def create_app(
         telemetry=telemetry,
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
-    app.state.assets, app.state.file_reader = Assets.find(), FileReader()
+    app.state.assets, app.state.file_reader = Assets.find(has_outlooks=settings.outlooks is not None), FileReader()
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)

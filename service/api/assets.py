@@ -108,15 +108,17 @@ class Assets:
     Attributes:
         page: the files of the page.
         swagger: Swagger UI; None if the package is not installed.
+        has_outlooks: whether pages link to the outlook.
     """
 
     page: Bundle
     swagger: Bundle | None
+    has_outlooks: bool = False
 
     @classmethod
-    def find(cls) -> "Assets":
+    def find(cls, *, has_outlooks: bool = False) -> "Assets":
         """Find the assets of the installed packages."""
-        return cls(_page(), _swagger())
+        return cls(_page(), _swagger(), has_outlooks)
 
     @cached_property
     def by_path(self) -> Mapping[str, Asset]:
@@ -160,7 +162,11 @@ def html_page(
     **content: Any,
 ) -> Response:
     """Return a template, such as ``report.html``, with this content; 304 if the browser has that already."""
-    html = _environment().get_template(template).render(assets=assets.page.folder, **content)
+    html = (
+        _environment()
+        .get_template(template)
+        .render(assets=assets.page.folder, has_outlooks=assets.has_outlooks, **content)
+    )
     headers = REVALIDATE | {"Content-Security-Policy": policy}
     if status != HTTPStatus.OK:
         return HTMLResponse(html, status, headers)

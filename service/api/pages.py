@@ -26,6 +26,7 @@ HOME: Final = "/"
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     HOME: ("home",),
     "/add": ("add",),
+    "/outlook": ("outlook",),
     "/place/file": ("place", "file-source"),
     "/place/sea/{dataset:path}": ("place", "sea-source"),
     "/place/station/{station:path}": ("place", "station-source"),
@@ -55,6 +56,7 @@ _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
     "/add": {"How to add a place": "/manual/guides/stations", **_FILES},
     "/place/file": _FILES,
     "/about/models": {"Report, with tables": "/models/best/report", "Models, as JSON": "/models"},
+    "/outlook": {"Newest outlook, as JSON": "/outlooks/latest", "Its first day": "/outlooks/latest/anomaly/1.png"},
     "/": {"Your places, as JSON": "/stations", **_EXAMPLE},
 }
 """Where browsers without JavaScript find what an address shows; ``/`` is for all others."""

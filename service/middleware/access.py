@@ -21,9 +21,8 @@ KEY: Final = "key"
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
-_OPEN: Final = frozenset(
-    {"/", "/add", "/about/models", "/manual", "/manual/", "/metrics", "/docs", "/openapi.json", "/favicon.ico"}
-)
+_PAGES: Final = ("/", "/add", "/outlook", "/about/models", "/manual", "/manual/", "/docs")
+_OPEN: Final = frozenset({*_PAGES, "/metrics", "/openapi.json", "/favicon.ico"})
 _OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/", "/manual/")
 # Plain characters only, and no segment that is empty or begins with a dot.
 _OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")

@@ -1,7 +1,7 @@
 // @ts-check
 /** Add a place: from a file, or by its name. */
 
-import { FILE, openAddress, stationPath } from "./address.js";
+import { FILE, openAddress, readState, stationPath } from "./address.js";
 import { enterKey, getJson } from "./api.js";
 import { toggleGroup } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
@@ -58,7 +58,8 @@ function nameForm() {
   let step = "day";
   const name = formField("Name", textInput({ placeholder: "The pier", maxlength: 200, size: 28 }));
   const id = formField("Short name in its address", textInput({ placeholder: "pier", maxlength: 64, size: 20 }), "It cannot be changed later.");
-  const picker = positionPicker({ purpose: POSITION });
+  const { latitude = "", longitude = "" } = readState();
+  const picker = positionPicker({ purpose: POSITION, entered: [latitude, longitude] });
   name.control.addEventListener("input", () => {
     if (!id.control.dataset.edited) id.control.value = idFrom(name.control.value);
   });

@@ -8,6 +8,7 @@ import { withQuery } from "./api.js";
 export const HOME = "/";
 export const ADD = "/add";
 export const FILE = "/place/file";
+export const OUTLOOK = "/outlook";
 const MODELS = "/about/models";
 
 /** The event of the window after options in the URL have changed. */
@@ -15,7 +16,7 @@ export const OPTIONS_CHANGE = "optionschange";
 
 /**
  * @typedef {object} Address
- * @property {"home" | "add" | "place" | "report" | "loaded-models"} module that shows it
+ * @property {"home" | "add" | "outlook" | "place" | "report" | "loaded-models"} module that shows it
  * @property {"" | "sea" | "station" | "file"} kind of a place
  * @property {string} id of the sea or the station, or the dataset of the report
  */
@@ -24,6 +25,7 @@ export const OPTIONS_CHANGE = "optionschange";
 const PAGES = {
   [HOME]: { module: "home", kind: "" },
   [ADD]: { module: "add", kind: "" },
+  [OUTLOOK]: { module: "outlook", kind: "" },
   [FILE]: { module: "place", kind: "file" },
   [MODELS]: { module: "loaded-models", kind: "" },
 };

@@ -1,7 +1,7 @@
 // @ts-check
 /** Home: the places on a map, and beside it in a list, what needs attention first. */
 
-import { ADD, HOME, readState, updateState } from "./address.js";
+import { ADD, HOME, OUTLOOK, readState, updateState } from "./address.js";
 import { ApiError, getJson, withQuery } from "./api.js";
 import { byAttention, listedStation } from "./attention.js";
 import { textField } from "./controls.js";
@@ -58,7 +58,7 @@ function welcome(body, isAway, signal) {
     body,
     h("div", { class: "intro welcome" }, h("h1", {}, PURPOSE), h("div", { class: "row" }, h("a", { class: "button main", href: ADD }, isAway ? "Open a file of readings" : "Add your place"), example)),
     isAway && h("p", { class: "notice" }, "Saved places cannot be shown at the moment. Files and examples work as usual."),
-    h("div", { class: "home-parts" }, h("div", { class: "home-map" }, map.element), list),
+    h("div", { class: "home-parts" }, h("div", { class: "home-map" }, map.element, outlookLink()), list),
   );
   showExamples(list, signal, (seas) => {
     map.show(seas);
@@ -96,11 +96,16 @@ function overview(body, first, signal) {
     h(
       "div",
       { class: "home-parts" },
-      h("div", { class: "home-map" }, map.element),
+      h("div", { class: "home-map" }, map.element, outlookLink()),
       h("div", { class: "home-list" }, (first.stations.length > FEW || readState().search) && search, rows, h("details", { toggle: showOnce }, h("summary", {}, "Examples from the archive"), examples)),
     ),
   );
   showPage(first);
+}
+
+/** A link to the map of a grid, if the service has outlooks. */
+function outlookLink() {
+  return document.querySelector(`.views a[href="${OUTLOOK}"]`) && h("p", {}, h("a", { href: OUTLOOK }, "The ocean in the next days, on a map"));
 }
 
 /** How many places there are, and how many need attention. @param {Listed[]} places @param {boolean} isPart whether there are more */

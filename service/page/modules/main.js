@@ -14,6 +14,7 @@ import { installTheme } from "./theme.js";
 const VIEWS = {
   home: () => import("./home.js"),
   add: () => import("./add.js"),
+  outlook: () => import("./outlook.js"),
   place: () => import("./place.js"),
   report: () => import("./report.js"),
   "loaded-models": () => import("./loaded-models.js"),

@@ -154,8 +154,8 @@ export function anomalyText({ anomaly }) {
   return anomaly === null ? "–" : signed(anomaly, 1);
 }
 
-/** @param {number} celsius @param {number} places */
-function signed(celsius, places) {
+/** A difference with its sign. @param {number} celsius @param {number} places */
+export function signed(celsius, places) {
   const text = fixed(inUnit(celsius, "difference"), places);
   return Number(text.replace("−", "-")) === 0 ? text.replace("−", "") : `${celsius > 0 ? "+" : ""}${text}`;
 }

@@ -8,7 +8,7 @@ import { clamp, positionInWords, SURROUNDINGS, WorldMap, wrap } from "./world-ma
 
 /**
  * @typedef {import("./world-map.js").Position} Position
- * @typedef {import("./station-changes.js").Field & {read: () => Position | null}} Picker read: what is entered; null if both fields are empty
+ * @typedef {import("./station-changes.js").Field & {map: WorldMap, read: () => Position | null}} Picker read: what is entered; null if both fields are empty
  */
 
 /** @type {{name: "latitude" | "longitude", label: string, least: number, most: number}[]} */
@@ -55,11 +55,11 @@ export function positionFields(series, change) {
 
 /**
  * A map and two fields for a position.
- * @param {{purpose: string, entered?: string[], inherited?: Position | null}} about purpose: why to give one; inherited: the position if the fields are empty
+ * @param {{purpose: string, entered?: string[], inherited?: Position | null, legend?: string, isOverview?: boolean}} about purpose: why to give one; inherited: the position if the fields are empty; isOverview: a click leaves the map as it is, also on land
  * @param {(position: Position | null) => void} [change] called with what is entered
  * @returns {Picker}
  */
-export function positionPicker({ purpose, entered = ["", ""], inherited = null }, change = () => {}) {
+export function positionPicker({ purpose, entered = ["", ""], inherited = null, legend = "Position (optional)", isOverview = false }, change = () => {}) {
   const id = uniqueId("position");
   const note = h("p", { class: "note", id: `${id}-note` });
   const inputs = FIELDS.map(({ name, label }, i) =>
@@ -80,7 +80,7 @@ export function positionPicker({ purpose, entered = ["", ""], inherited = null }
     const [latitude, longitude] = FIELDS.map((field, i) => parse(field, inputs[i].value));
     return latitude !== null && longitude !== null ? { latitude, longitude } : inherited;
   };
-  const map = locatorMap(current(), ({ latitude, longitude }) => {
+  const map = locatorMap(current(), isOverview, ({ latitude, longitude }) => {
     inputs.forEach((input, i) => (input.value = String([latitude, longitude][i])));
     apply();
   });
@@ -100,7 +100,7 @@ export function positionPicker({ purpose, entered = ["", ""], inherited = null }
     const position = current();
     say("");
     map.show(position);
-    if (position) warnOfLand(position);
+    if (position && !isOverview) warnOfLand(position);
     change(read());
   };
   const read = () => {
@@ -121,7 +121,7 @@ export function positionPicker({ purpose, entered = ["", ""], inherited = null }
   say("");
   const fields = FIELDS.map(({ label }, i) => h("label", { class: "degrees" }, h("span", { "aria-hidden": "true" }, label), inputs[i]));
   const text = h("div", { class: "degrees-fields" }, h("div", { class: "row" }, fields), note);
-  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "place" }, map.element, text)), control: inputs[0], say, read };
+  return { element: h("fieldset", { class: "field position" }, h("legend", {}, legend), h("div", { class: "place" }, map.element, text)), control: inputs[0], map: map.map, say, read };
 }
 
 /** Split "43.6, 9.1" in the first field into both. @param {any[]} inputs */
@@ -141,6 +141,7 @@ function parse({ least, most }, text) {
 /**
  * @typedef {object} LocatorMap
  * @property {Element} element
+ * @property {WorldMap} map
  * @property {(position: Position | null) => void} show moves the pin, and the map if the pin is off it
  * @property {(position: Position) => Promise<boolean>} isLand tells whether a position is more than 25 km from the sea
  */
@@ -161,10 +162,11 @@ const HELP = "The arrow keys move the pin, with Shift five times as far. Without
 
 /**
  * @param {Position | null} position of the pin
+ * @param {boolean} isOverview whether a click leaves the map as it is
  * @param {(position: Position) => void} move called when the user has moved the pin
  * @returns {LocatorMap}
  */
-function locatorMap(position, move) {
+function locatorMap(position, isOverview, move) {
   let pin = position;
   /** Where Enter places the first pin; null until an arrow key is pressed. @type {Position | null} */
   let target = null;
@@ -175,7 +177,7 @@ function locatorMap(position, move) {
   const map = new WorldMap({ label: `Map of the position. ${HELP}`, drawn, focus: () => pin ?? target, keydown }, { class: "map pick", tabindex: "0", "aria-roledescription": "map", click });
   map.view.append(marker, crossHair);
   map.lookAt(pin ?? map.centre, pin ? SURROUNDINGS : map.span);
-  return { element: map.element, show, isLand: map.isLand };
+  return { element: map.element, map, show, isLand: map.isLand };
 
   function drawn() {
     for (const [mark, at] of /** @type {[HTMLElement, Position | null][]} */ ([[marker, pin], [crossHair, target]])) {
@@ -199,7 +201,7 @@ function locatorMap(position, move) {
   /** @param {MouseEvent} event */
   function click(event) {
     show(rounded(map.positionAt(event), map.span));
-    if (map.span > ROUGHEST) map.lookAt(/** @type {Position} */ (pin), SURROUNDINGS);
+    if (map.span > ROUGHEST && !isOverview) map.lookAt(/** @type {Position} */ (pin), SURROUNDINGS);
     move(/** @type {Position} */ (pin));
   }
 

@@ -47,6 +47,8 @@ export class WorldMap {
     this.drawn = drawn;
     this.focus = focus;
     this.wasDragged = false;
+    /** @type {Element[]} */
+    this.overlays = [];
     const { picture, grid, land, ready } = landPicture();
     this.picture = picture;
     this.grid = grid;
@@ -87,6 +89,15 @@ export class WorldMap {
     this.picture.setAttribute("viewBox", box.map((degrees) => degrees * UNITS_PER_DEGREE).join(" "));
     this.grid.setAttribute("d", graticule(SPANS[levelOf(span)][1]));
     this.drawn();
+  }
+
+  /** Lay a picture in equal degrees over the land. @param {string} href @param {Record<"west" | "south" | "east" | "north", number>} bounds degrees */
+  overlay(href, { west, south, east, north }) {
+    const box = { y: -north * UNITS_PER_DEGREE, width: (east - west) * UNITS_PER_DEGREE, height: (north - south) * UNITS_PER_DEGREE };
+    const copies = [-360, 0, 360].map((shift) => svg("image", { href, x: (wrap(west) + shift) * UNITS_PER_DEGREE, ...box, preserveAspectRatio: "none" }));
+    this.overlays.forEach((copy) => copy.remove());
+    this.overlays = copies;
+    this.picture.append(...copies);
   }
 
   /** Show all of these positions as closely as possible. @param {Position[]} positions at least one */

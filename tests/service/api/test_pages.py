@@ -38,7 +38,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
 @pytest.mark.parametrize(("path", "entry"), [
     ("/", "home"), ("/add", "add"), ("/place/sea/nino12", "sea-source"), ("/place/station/a%2Fb", "station-source"),
     ("/place/file", "file-source"), ("/place/nowhere", "place"), ("/report/nino12", "report"), ("/report/", "report"),
-    ("/about/models", "loaded-models"),
+    ("/about/models", "loaded-models"), ("/outlook", "outlook"),
 ])  # fmt: skip
 def test_each_address_is_the_page_and_preloads_its_modules_and_no_others(
     client: httpx.Client, path: str, entry: str
