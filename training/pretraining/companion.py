@@ -38,7 +38,6 @@ class Companion(nn.Module):
         self.noise: Tensor
         self.knots = list(spec.knots)
         self.skipped = 3  # first values, whose volatility is not known yet
-        self.block = 24  # steps; fewer are slower in batches, more for one series
         leads = len(self.knots)
         self.register_buffer("mean", torch.zeros(2, leads, size, dtype=torch.float64))
         self.register_buffer("precision", torch.eye(size, dtype=torch.float64).repeat(2, leads, 1, 1) * 10.0)
@@ -92,12 +91,22 @@ class Companion(nn.Module):
         return Moments(torch.stack(grams, 1), product, (target * target).sum(1), weight.sum(1))
 
     def forward(
-        self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, positioned: Tensor, origins: Tensor
+        self,
+        features: Tensor,
+        x: Tensor,
+        scale: Tensor,
+        observed: Tensor,
+        positioned: Tensor,
+        origins: Tensor,
+        growth: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Forecast the increments at the knots from each origin.
 
         Increments that overlap share most of what they say. At a lead of ``n`` steps, ``n`` of them weigh as much as
         one, so that the regression does not take a few events of the past for a rule.
+
+        The posterior is updated at the first and the last origin, and between them at each by which the past has grown
+        by a factor of ``growth`` since; other origins have that of the last update. With 1, each has its own.
 
         ``positioned`` is 1 where there is a climatology, ``(batch,)``, and ``origins`` are increasing steps; the other
         arguments are those of :meth:`moments`.
@@ -110,83 +119,72 @@ class Companion(nn.Module):
         leads = torch.tensor(self.knots, device=features.device)
         noise, precision, mean = self.noise[prior].unsqueeze(2), self.precision[prior], self.mean[prior]
         row_noise = noise * leads.unsqueeze(1)
-        shift = (precision @ mean.unsqueeze(3)).squeeze(3)
-        rows, z, y, counted, moments = self.blocks(features, x, scale, observed, origins)
-        moment = shift.unsqueeze(2) + moments.product / row_noise.unsqueeze(3)
+        updates, update = self.updates(origins, growth)
+        moments = self.moments_at(features, x, scale, observed, updates)
 
-        # The origins of each block, and which of its rows each has seen.
-        block = torch.div(origins - origins[0], rows, rounding_mode="floor")
-        place = torch.arange(len(origins), device=leads.device) - torch.searchsorted(block, block)
-        steps = origins[0] + rows * torch.arange(z.shape[2], device=leads.device).unsqueeze(1)
-        members = steps.repeat(1, int(place.max()) + 1)
-        members[block, place] = origins
-        seen = (torch.arange(rows, device=leads.device) < (members - steps).unsqueeze(2)).to(features.dtype)
+        # The origins of each update, as many of each.
+        place = torch.arange(len(origins), device=leads.device) - torch.searchsorted(update, update)
+        members = updates.unsqueeze(1).repeat(1, int(place.max()) + 1)
+        members[update, place] = origins
         f = features[:, members].unsqueeze(1).expand(-1, len(self.knots), -1, -1, -1)
 
+        shift = (precision @ mean.unsqueeze(3)).squeeze(3)
+        moment = shift.unsqueeze(2) + moments.product / row_noise.unsqueeze(3)
         factor, _ = torch.linalg.cholesky_ex(precision.unsqueeze(2) + moments.gram / row_noise[..., None, None])
-        solved = torch.cholesky_solve(torch.cat([z, f, moment.unsqueeze(3)], 3).transpose(3, 4), factor).transpose(3, 4)
-        gain, moved, start = solved[:, :, :, :rows], solved[:, :, :, rows:-1], solved[:, :, :, -1:]
-        weights, variance = start.expand_as(f), noise.unsqueeze(3) + (f * moved).sum(4)
-        least = (shift * mean).sum(2, keepdim=True) + moments.power / row_noise - (moment * start.squeeze(3)).sum(3)
-        least, count = least.unsqueeze(3), moments.rows.unsqueeze(3)
-        if rows > 1:
-            # The rows inside a block update the posterior as values do a Gaussian process (Rasmussen and Williams 2006,
-            # section 2.2): the Cholesky factor of the covariance of all of them holds that of the first few.
-            covariance = gain @ z.transpose(3, 4)
-            covariance.diagonal(0, 3, 4).add_(row_noise.unsqueeze(3))
-            inner, _ = torch.linalg.cholesky_ex(covariance)
-            surprise = y.unsqueeze(4) - z @ start.transpose(3, 4)
-            whitened = torch.linalg.solve_triangular(inner, torch.cat([gain, surprise], 4), upper=False)
-            gain, surprise = whitened[:, :, :, :, :-1], whitened[:, :, :, :, -1:]
-            explained = (f @ gain.transpose(3, 4)) * seen
-            weights = start + seen @ (gain * surprise)
-            variance = variance - (explained * explained).sum(4)
-            least = least + (seen @ (surprise * surprise)).squeeze(4)
-            count = count + (seen @ counted.unsqueeze(4)).squeeze(4)
+        whitened = torch.linalg.solve_triangular(
+            factor, torch.cat([f, moment.unsqueeze(3)], 3).transpose(3, 4), upper=False
+        )
+        ahead, known = whitened[..., :-1], whitened[..., -1:]
+        weights = torch.linalg.solve_triangular(factor.transpose(3, 4), known, upper=True).squeeze(4)
         # What the fit leaves of the squares is the posterior's minimum without what the prior adds to it.
-        away = weights - mean.unsqueeze(2).unsqueeze(3)
-        added = ((away.flatten(2, 3) @ precision) * away.flatten(2, 3)).sum(3).view_as(variance)
-        ratio = (least - added + 5.0) / (count / leads.view(-1, 1, 1) + 5.0)
-        parts = [(f * weights).sum(4), torch.sqrt(variance), torch.log(torch.clamp(ratio, min=1e-3))]
-        mean, spread, fit = [part[:, :, block, place].transpose(1, 2) for part in parts]
+        least = (shift * mean).sum(2, keepdim=True) + moments.power / row_noise - (known * known).sum((3, 4))
+        away = weights - mean.unsqueeze(2)
+        least = least - ((away @ precision) * away).sum(3)
+        ratio = (least + 5.0) / (moments.rows / leads.unsqueeze(1) + 5.0)
+        spread = torch.sqrt(noise.unsqueeze(3) + (ahead * ahead).sum(3))
+        parts = [part[:, :, update, place] for part in ((ahead * known).sum(3), spread)]
+        parts.append(torch.log(torch.clamp(ratio, min=1e-3))[:, :, update])
+        mean, spread, fit = [part.transpose(1, 2) for part in parts]
         return mean, spread, fit
 
-    def blocks(
-        self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, origins: Tensor
-    ) -> tuple[int, Tensor, Tensor, Tensor, Moments]:
-        """Return the rows that become known after the first origin, in blocks, and the moments before each block.
+    def updates(self, origins: Tensor, growth: float) -> tuple[Tensor, Tensor]:
+        """Return the origins at which the posterior is updated, and the index of the update of each origin."""
+        steps: list[int] = origins.tolist()
+        updates, update = [steps[0]], [0]
+        for i in range(1, len(steps)):
+            if i == len(steps) - 1 or steps[i] + 1 >= growth * (updates[-1] + 1):
+                updates.append(steps[i])
+            update.append(len(updates) - 1)
+        return torch.tensor(updates, device=origins.device), torch.tensor(update, device=origins.device)
 
-        Returns:
-            The number of rows of a block; predictors and targets, 0 where a row does not count, and 1 where it does,
-            ``(batch, knots, blocks, rows, …)``; and moments ``(batch, knots, blocks, …)``.
-        """
-        first, knots = int(origins[0]), len(self.knots)
-        span = int(origins[-1]) - first + 1
-        rows = min(self.block, span)
-        count = (span + rows - 1) // rows
+    def moments_at(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, updates: Tensor) -> Moments:
+        """Return the moments at increasing steps, ``(batch, knots, updates, …)``."""
+        first, knots, count = int(updates[0]), len(self.knots), len(updates) - 1
         target, weight = self.targets(x, scale, observed)
         base = self.summed(features, target, weight, bool(observed.all()), first)
-        leads = torch.tensor(self.knots, device=features.device).unsqueeze(1)
-        steps = first + 1 - leads + torch.arange(count * rows, device=features.device)
-        within = (steps >= 0) & (steps < features.shape[1])
-        steps, knot = torch.clamp(steps, 0, features.shape[1] - 1), torch.arange(knots, device=features.device)
-        counted = weight[:, steps, knot.unsqueeze(1)] * within
-        z = features[:, steps] * counted.unsqueeze(3)
-        y = target[:, steps, knot.unsqueeze(1)] * within
-        counted, y = counted.view(-1, knots, count, rows), y.view(-1, knots, count, rows)
-        z = z.view(-1, knots, count, rows, features.shape[2])
-        moments = Moments(
-            before(base.gram, z.transpose(3, 4) @ z),
-            before(base.product, (y.unsqueeze(3) @ z).squeeze(3)),
-            before(base.power, (y * y).sum(3)),
-            before(base.rows, counted.sum(3)),
+        if count == 0:
+            gram, product, power, total = base
+            return Moments(gram.unsqueeze(2), product.unsqueeze(2), power.unsqueeze(2), total.unsqueeze(2))
+        # The rows that become known between two updates, as many of each.
+        leads = torch.tensor(self.knots, device=features.device).view(-1, 1, 1)
+        begin, end = updates[:-1].unsqueeze(1), updates[1:].unsqueeze(1)
+        rows = begin + 1 + torch.arange(int((end - begin).max()), device=features.device)
+        within, steps = (rows <= end) & (rows >= leads), torch.clamp(rows - leads, 0, x.shape[1] - 1)
+        knot = torch.arange(knots, device=features.device).view(-1, 1, 1)
+        counted = weight[:, steps, knot] * within
+        z = features[:, steps] * counted.unsqueeze(4)
+        y = target[:, steps, knot] * within
+        return Moments(
+            until(base.gram, z.transpose(3, 4) @ z),
+            until(base.product, (y.unsqueeze(3) @ z).squeeze(3)),
+            until(base.power, (y * y).sum(3)),
+            until(base.rows, counted.sum(3)),
         )
-        return rows, z, y, counted, moments
 
 
-def before(base: Tensor, added: Tensor) -> Tensor:
-    """Return what sums are before each block, ``(batch, knots, blocks, …)``, from those before the first."""
-    return torch.cumsum(torch.cat([base.unsqueeze(2), added[:, :, :-1]], 2), 2)
+def until(base: Tensor, added: Tensor) -> Tensor:
+    """Return sums ``(batch, knots, updates, …)`` from those at the first update, and what is added by each other."""
+    return torch.cumsum(torch.cat([base.unsqueeze(2), added], 2), 2)
 
 
 @torch.no_grad()

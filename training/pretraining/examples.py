@@ -130,6 +130,7 @@ def make_examples(
                 observed[:, : end + 1],
                 positioned,
                 origins,
+                1.0,
             )
             stretch = inputs[:, max(0, end - size + 1) : end + 1]
             stretch = torch.nn.functional.pad(stretch, (0, 0, size - stretch.shape[1], 0))

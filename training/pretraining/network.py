@@ -185,6 +185,10 @@ def _loss(network: UniversalNetwork, examples: Stretches, hidden: Tensor) -> Ten
     return loss
 
 
+_UPDATE_GROWTH: Final = 1.2
+"""The companion of an exported network is updated whenever the past has grown by this factor."""
+
+
 class UniversalModule(nn.Module):
     """A universal network as it is exported.
 
@@ -208,6 +212,7 @@ class UniversalModule(nn.Module):
         self.level_centre, self.level_spread = LEVEL_CENTRE, LEVEL_SPREAD
         self.year_rate = 2 * math.pi / YEAR
         self.freezing = FREEZING_POINT
+        self.growth = _UPDATE_GROWTH
         self.features = features
         self.companion = companion
         self.network = network
@@ -268,7 +273,7 @@ class UniversalModule(nn.Module):
         anomaly = sst.to(torch.float64) - usual[:, :steps]
         start = max(0, int(origins[0]) + 1 - self.cell_steps)
         features, inputs, context, x, scale, observed = self.features(anomaly, last_time, positioned, start)
-        mean, spread, fit = self.companion(features, x, scale, observed, positioned, origins)
+        mean, spread, fit = self.companion(features, x, scale, observed, positioned, origins, self.growth)
         filled = (x + usual[:, :steps])[:, origins] + (anomaly[:, -1:] - x[:, -1:])
         level = ((filled - self.level_centre) / self.level_spread).unsqueeze(2)
         context = torch.cat([context[:, origins - start], level, torch.ones_like(level)], 2)

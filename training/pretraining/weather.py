@@ -98,21 +98,20 @@ def _moments(spec: Spec, modules: Sequence[AnyModule], contexts: Contexts, weath
     arguments = [
         torch.from_numpy(column) for column in (*columns, contexts.coefficients, np.append(origins, steps - 1))
     ]
-    answers = [module.backtest(*arguments).double().numpy() for module in modules]
-    errors = errors_of(contexts, np.stack([answer[:, :-1, :, 0] for answer in answers]), origins, spec.minimum)
     values = np.concatenate([weather, np.full((len(weather), spec.horizon, 2), np.nan)], axis=1)
     ahead = np.where(np.isfinite(values).any(axis=1), spec.horizon, 0)
     past = Predictors.of(contexts, AlignedWeather(values, None, ahead), origins, spec.horizon)
-    rows = Rows.of(past, np.asarray(spec.knots), origins, errors, spread_of(answers[0][:, -1, :, 1:], LEVELS))
-    weight, x = rows.weight, rows.predictors
-    gram = np.einsum("nokp,nokq,ok->nkpq", x, x, weight)
-    product = np.einsum("nokp,mnok,ok->mnkp", x, rows.target, weight)
-    power = (rows.target**2 * weight).sum(axis=2)
-    count = (rows.known * weight).sum(axis=1)
-    shared = (np.broadcast_to(part, (len(modules), *part.shape)) for part in (gram, count))
-    gram, count = (part.reshape(-1, *part.shape[2:]) for part in shared)
-    parts = (gram, product.reshape(-1, *product.shape[2:]), power.reshape(-1, power.shape[2]), count)
-    return Moments(*(torch.from_numpy(part.copy()) for part in parts))
+    parts, spread = list[list[Floats]](), None
+    for module in modules:
+        answers = module.backtest(*arguments).double().numpy()
+        # The networks of a release share the prior, and so the scale.
+        spread = spread_of(answers[:, -1, :, 1:], LEVELS) if spread is None else spread
+        errors = errors_of(contexts, answers[:, :-1, :, 0], origins, spec.minimum)
+        rows = Rows.of(past, np.asarray(spec.knots), origins, errors, spread)
+        weight, x, y = rows.weight, rows.predictors, rows.target
+        gram, product = (np.einsum("nokp,nok...,ok->nkp...", x, other, weight) for other in (x, y))
+        parts.append([gram, product, (y**2 * weight).sum(axis=1), (rows.known * weight).sum(axis=1)])
+    return Moments(*(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True)))
 
 
 def fit_weather(spec: Spec, parts: Sequence[Moments]) -> WeatherPrior:

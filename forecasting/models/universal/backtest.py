@@ -1,4 +1,4 @@
-"""The backtest of networks and references on one series: it says how good each was, and recalibrates quantiles."""
+"""The backtest of a network and references on one series: it says how good each was, and recalibrates quantiles."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -163,12 +163,12 @@ def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: in
 
     Args:
         contexts: the series.
-        forecasts: of several candidates, °C, ``(candidates, n, origins, leads)``.
+        forecasts: °C, ``(…, n, origins, leads)``.
         origins: steps of the series, ``(origins,)``.
         minimum: number of observed values that an origin needs.
     """
     length = contexts.values.shape[1]
-    ahead = origins[:, None] + np.arange(1, forecasts.shape[3] + 1)
+    ahead = origins[:, None] + np.arange(1, forecasts.shape[-1] + 1)
     targets = contexts.values[:, np.minimum(ahead, length - 1)]
     targets[:, ahead >= length] = np.nan
     observed = np.isfinite(contexts.values)
@@ -182,22 +182,20 @@ class PastErrors:
     """Errors of all candidates on the past of one series.
 
     Attributes:
-        names: of the candidates: the networks, then the references.
+        names: of the candidates: the network, then the references.
         errors: forecast minus observation, °C ``(candidates, origins, leads)``.
-        networks: number of networks.
         stride: steps between origins.
         first_lead: lead of the first column.
     """
 
     names: tuple[str, ...]
     errors: Floats
-    networks: int
     stride: int
     first_lead: int
 
     @cached_property
     def origins(self) -> int:
-        """Number of past forecasts of the networks, at the lead that has fewest."""
+        """Number of past forecasts of the network, at the lead that has fewest."""
         return int(self._counts[0].min())
 
     @cached_property
@@ -220,38 +218,33 @@ class PastErrors:
         names = zip(self.names, self._relative.tolist(), known.tolist(), strict=True)
         return PastSkill(independent, {name: ratio for name, ratio, any_known in names if any_known})
 
-    def best_network(self) -> str:
-        """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""
-        return self.names[int(self._relative[: self.networks].argmin())]
-
-    def better_reference(self, network: str, without: Collection[str] = ()) -> str | None:
-        """Return the best reference if it is better than ``network`` by more than chance.
+    def better_reference(self, without: Collection[str] = ()) -> str | None:
+        """Return the best reference if it is better than the network by more than chance.
 
         References ``without`` are left out.
 
         The test is that of Diebold and Mariano on squared errors relative to those of persistence, with the variance of
         Newey and West, and Student's distribution for as many values as forecasts that do not overlap.
         """
-        index, references = self.names.index(network), slice(self.networks, None)
-        common = self._known[references] & self._known[index]
+        common = self._known[1:] & self._known[0]
         enough = common.sum(axis=1).min(axis=1) >= MIN_ORIGINS
-        enough &= [name not in without for name in self.names[references]]
+        enough &= [name not in without for name in self.names[1:]]
         if not enough.any():
             return None
-        squares = self._squares[[index]], self._squares[references]
+        squares = self._squares[:1], self._squares[1:]
         ours, theirs = self._relative_rmse(np.stack(np.broadcast_arrays(*squares)) * common, common)
         ratio = theirs / ours
         best = int(np.where(enough, ratio, np.inf).argmin())
-        if ratio[best] >= 1 or not self._is_significant(self.networks + best, index):
+        if ratio[best] >= 1 or not self._is_significant(1 + best):
             return None
-        return self.names[self.networks + best]
+        return self.names[1 + best]
 
-    def _is_significant(self, reference: int, network: int) -> bool:
-        whole = (self._known[reference] & self._known[network]).all(axis=1)
+    def _is_significant(self, reference: int) -> bool:
+        whole = (self._known[reference] & self._known[0]).all(axis=1)
         if whole.sum() < MIN_ORIGINS:
             return False
         scale = _bounded_below(self._squares[self._persistence][whole].mean(axis=0))
-        differences = (self._squares[network] - self._squares[reference]) / scale
+        differences = (self._squares[0] - self._squares[reference]) / scale
         gains = np.where(whole, differences.mean(axis=1), np.nan)
         last_lead = self.first_lead + differences.shape[1] - 1
         overlapping = math.ceil(last_lead / self.stride)

@@ -31,7 +31,7 @@ from forecasting.models.universal.contexts import Contexts, Indices
 from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval, spread_of
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.mixture import MIXTURE, Mixture
-from forecasting.models.universal.network import UniversalForecaster, backtest_all
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.pooled import Backtest, PooledMixture
 from forecasting.models.universal.references import (
     REFERENCES,
@@ -62,8 +62,7 @@ class ChunkOptions(NamedTuple):
 
     Attributes:
         horizon: number of steps after the end of each series.
-        cell: of the network that was named; None for the best model.
-        best_on_held_out: cell of the network that answers where the past of a series is too short.
+        named: whether the network was named; if not, it is mixed with references where the past is long enough.
         backtest: whether to forecast the past of each series too.
         references: whether to fit references to each series even without a backtest.
         concise: see :attr:`~forecasting.forecasts.options.ForecastOptions.concise`.
@@ -71,8 +70,7 @@ class ChunkOptions(NamedTuple):
     """
 
     horizon: int
-    cell: str | None
-    best_on_held_out: str
+    named: bool
     backtest: bool
     references: bool
     concise: bool
@@ -243,56 +241,36 @@ def _references(parts: Sequence[Made], order: npt.NDArray[np.intp]) -> dict[str,
     return {name: joined[name] for name in sorted(present, key=lambda name: int(known[name].argmax()))}
 
 
-def _errors_of(answers: Mapping[str, Floats], contexts: Contexts, origins: Steps, minimum: int) -> Floats:
-    """Return forecast minus observation of the networks at the origins, °C ``(networks, n, origins, leads)``."""
-    means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
-    return errors_of(contexts, means, origins, minimum)
-
-
 def _correct_for_weather(
-    answers: Mapping[str, Floats],
+    answers: Floats,
     contexts: Contexts,
     metadata: UniversalMetadata,
     origins: Steps,
     horizon: int,
 ) -> list[WeatherUse | None]:
-    """Correct the ``answers`` of networks in place for the weather, and return what each forecast made of it.
+    """Correct the ``answers`` of a network in place for the weather, and return what each forecast made of it.
 
     Warnings are added to ``contexts``.
     """
     assert metadata.weather is not None
-    first = next(iter(answers.values()))
-    leads = first.shape[2]
+    leads = answers.shape[2]
     older = Older.of(contexts, origins, leads, metadata.minimum)
     every = np.concatenate([older.origins, origins])
     weather, lead = AlignedWeather.of(contexts, every, leads), np.arange(1, leads + 1)
-    errors = _errors_of(answers, contexts, origins, metadata.minimum)
-    spread = spread_of(first[:, -1, :, 1:], metadata.levels)
+    errors = errors_of(contexts, answers[:, :-1, :, 0], origins, metadata.minimum)
+    spread = spread_of(answers[:, -1, :, 1:], metadata.levels)
     end = np.minimum(contexts.missing_after + horizon, weather.until)
     asked = (lead > contexts.missing_after[:, None]) & (lead <= end[:, None])
     correction = correct(metadata.weather, contexts, weather, origins, older, errors, spread, asked)
-    for answer, shift, width in zip(answers.values(), correction.shift, correction.width, strict=True):
-        answer[..., 1:] = answer[..., :1] + (answer[..., 1:] - answer[..., :1]) * width[:, None, :, None]
-        answer += shift[..., None]
+    middle = answers[..., :1]
+    answers[..., 1:] = middle + (answers[..., 1:] - middle) * correction.width[:, None, :, None]
+    answers += correction.shift[..., None]
     return weather_use(contexts, weather, correction, horizon)
 
 
-def forecast_chunk(
-    contexts: Contexts,
-    networks: Mapping[str, UniversalForecaster],
-    options: ChunkOptions,
-) -> Made:
-    """Forecast each of ``contexts``.
-
-    Args:
-        contexts: of similar length.
-        networks: by cell.
-        options: what is asked of each forecast.
-    """
-    cell, best = options.cell, options.best_on_held_out
-    cells = [cell or best] if cell or not options.backtest else sorted(networks, key=best.__ne__)
-    used = {networks[name].metadata.model: networks[name] for name in cells}
-    return _Chunk.run(contexts, used, options).made()
+def forecast_chunk(contexts: Contexts, network: UniversalForecaster, options: ChunkOptions) -> Made:
+    """Forecast each of ``contexts``, which are of similar length, by ``network`` or a mixture of it and references."""
+    return _Chunk.run(contexts, network, options).made()
 
 
 def pooled_mixture(parts: Iterable[Contexts], network: UniversalForecaster, horizon: int) -> PooledMixture | None:
@@ -305,12 +283,12 @@ def pooled_mixture(parts: Iterable[Contexts], network: UniversalForecaster, hori
     for contexts in parts:
         # All leads, as some cells are forecast from before the end of the grid.
         leads = metadata.horizon - int(contexts.missing_after.max())
-        options = ChunkOptions(leads, None, "", backtest=True, references=False, concise=False)
-        run = _Chunk.run(contexts, {metadata.model: network}, options)
+        options = ChunkOptions(leads, named=False, backtest=True, references=False, concise=False)
+        run = _Chunk.run(contexts, network, options)
         if len(run.origins):
             errors = np.full((1 + len(REFERENCES), *run.errors.shape[1:]), np.nan)
             errors[[0, *(1 + REFERENCES.index(name) for name in run.references)]] = run.errors
-            answers = run.answers[metadata.model][:, :-1, : metadata.horizon]
+            answers = run.answers[:, :-1, : metadata.horizon]
             backtests.append(Backtest(answers, errors, run.stride))
     return PooledMixture.of(metadata.model, backtests, metadata.levels, horizon)
 
@@ -321,26 +299,26 @@ class _Chunk:
 
     Attributes:
         contexts: the series.
-        networks: by full name. The first forecasts where the past is too short.
+        network: forecasts where the past is too short, or if it was named.
         options: what is asked.
         origins: past steps that were forecast from, ``(origins,)``; may be none.
         stride: steps between origins.
-        answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
-            by full name of the network. They may have more leads than are asked for, and than references have.
+        answers: mean and quantiles of the network from the origins and then from the end, °C
+            ``(n, origins + 1, leads, 1 + levels)``. They may have more leads than are asked for, and than references.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
-        errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
-        network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
+        errors: of the network and then the references at the origins, °C ``(candidates, n, origins, leads)``.
+        network_errors: of the network at all leads of its answers, °C ``(n, origins, leads)``.
         past: of the series; None if references are not forecast.
         usual: what the climatology of each series rests on; None without one.
         weather: what each forecast made of the weather over its series; None without any.
     """
 
     contexts: Contexts
-    networks: Mapping[str, UniversalForecaster]
+    network: UniversalForecaster
     options: ChunkOptions
     origins: Steps
     stride: int
-    answers: dict[str, Floats]
+    answers: Floats
     references: dict[str, Floats]
     errors: Floats
     network_errors: Floats
@@ -349,18 +327,13 @@ class _Chunk:
     weather: list[WeatherUse | None]
 
     @classmethod
-    def run(
-        cls,
-        contexts: Contexts,
-        networks: Mapping[str, UniversalForecaster],
-        options: ChunkOptions,
-    ) -> "_Chunk":
-        """Run the networks and the references on ``contexts``."""
-        metadata = next(iter(networks.values())).metadata
+    def run(cls, contexts: Contexts, network: UniversalForecaster, options: ChunkOptions) -> "_Chunk":
+        """Run the network and the references on ``contexts``."""
+        metadata = network.metadata
         origins, stride = _NO_ORIGINS, 1
         takes_weather = bool(contexts.weather) and metadata.weather is not None
         if options.backtest or takes_weather:
-            limit = MAX_ORIGINS if options.cell is None else MAX_ORIGINS_OF_ONE
+            limit = MAX_ORIGINS_OF_ONE if options.named else MAX_ORIGINS
             limit = limit if options.backtest else _ORIGINS_OF_WEATHER
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + options.horizon
@@ -371,12 +344,12 @@ class _Chunk:
         # All leads, so that what weather is worth at some does not depend on how many are asked for.
         known = metadata.horizon if takes_weather else min(leads + steps_after(contexts.step), metadata.horizon)
         last_time = unix_seconds(contexts.last_time)
-        answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within, known)
+        answers = network.backtest(values, last_time, contexts.coefficients, within, known)
         use: list[WeatherUse | None] = [None] * len(contexts)
         if takes_weather:
             use = _correct_for_weather(answers, contexts, metadata, origins, options.horizon)
             if not options.backtest:
-                answers, origins = {name: answer[:, -1:] for name, answer in answers.items()}, _NO_ORIGINS
+                answers, origins = answers[:, -1:], _NO_ORIGINS
                 with_end = with_end[-1:]
         references, past = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
@@ -387,27 +360,25 @@ class _Chunk:
             usual = usual if options.concise or not fitted else usual_at_end(past)
         errors = network_errors = np.empty(0)
         if len(origins):
-            network_errors = _errors_of(answers, contexts, origins, metadata.minimum)
+            network_errors = errors_of(contexts, answers[:, :-1, :, 0], origins, metadata.minimum)
             others = np.stack([forecast[:, :-1] for forecast in references.values()])
             errors = errors_of(contexts, others, origins, metadata.minimum)
-            errors = np.concatenate([network_errors[..., :leads], errors])
+            errors = np.concatenate([network_errors[None, ..., :leads], errors])
         return cls(
-            contexts, networks, options, origins, stride, answers, references, errors, network_errors, past, usual, use
+            contexts, network, options, origins, stride, answers, references, errors, network_errors, past, usual, use
         )
 
     def made(self) -> Made:
         """Return the forecasts from the end of the series, by the models that their past chooses."""
-        contexts, first, n = self.contexts, next(iter(self.answers)), len(self.contexts)
+        contexts, first, n = self.contexts, self._name, len(self.contexts)
         ahead = contexts.missing_after[:, None] + np.arange(1, self.options.horizon + 1)
         steps = (contexts.missing_after + self.options.horizon + steps_after(contexts.step)).tolist()
         references = {name: self._at_leads(forecast[:, -1]) for name, forecast in self.references.items()}
         for values in references.values():
             values[~np.isfinite(values[:, 0])] = np.nan
-        available = self.answers[first].shape[2]
+        available = self.answers.shape[2]
         leads = {count: tuple(range(1, min(count, available) + 1)) for count in {*steps}}
-        couplings = {
-            count: Coupling(self.networks[first].metadata.dependence, of_row) for count, of_row in leads.items()
-        }
+        couplings = {count: Coupling(self.network.metadata.dependence, of_row) for count, of_row in leads.items()}
         made = Made(
             row=contexts.row,
             last_time=contexts.last_time,
@@ -415,13 +386,13 @@ class _Chunk:
             coefficients=contexts.coefficients,
             times=contexts.step.shift(contexts.last_time[:, None], ahead),
             sst=self._sst(first).copy(),
-            quantiles=self.answers[first][:, -1, :, 1:].copy(),
+            quantiles=self.answers[:, -1, :, 1:].copy(),
             references=references,
             model=[first] * n,
             couplings=[couplings[count] for count in steps],
             warnings=[contexts.warnings.get(row, ()) for row in contexts.row.tolist()],
             usual=self.usual,
-            chosen=[None if self.options.cell else _HELD_OUT] * n,
+            chosen=[None if self.options.named else _HELD_OUT] * n,
             past=[None] * n,
             weather=self.weather,
         )
@@ -433,45 +404,43 @@ class _Chunk:
         elif self.options.concise:
             self._mix(made)
             return made
-        alike: dict[tuple[str, str, int, bool], list[int]] = {}
+        alike: dict[tuple[str, int, bool], list[int]] = {}
         for index in backtests or np.flatnonzero(self._excess(first)).tolist():
             backtest = backtests.get(index)
             model, warnings = self._choose(index, made.warnings[index], backtest)
             made.warnings[index] += warnings
             made.model[index] = model
-            if backtest and not self.options.cell:
+            if backtest and not self.options.named:
                 made.chosen[index] = self._chosen(index, backtest, model)
             decided = backtest is not None and backtest.origins >= MIN_ORIGINS
-            network = model if model in self.answers else backtest.best_network() if backtest and decided else first
-            alike.setdefault((model, network, self._leads(index).stop, decided), []).append(index)
-        for (model, network, stop, decided), rows in alike.items():
-            self._forecast_by(model, network, stop, decided, made, rows)
+            alike.setdefault((model, self._leads(index).stop, decided), []).append(index)
+        for (model, stop, decided), rows in alike.items():
+            self._forecast_by(model, stop, decided, made, rows)
         return made
 
     def _mix(self, made: Made) -> None:
         """Replace forecasts by the pooled mixture, if there is one and a member can be used."""
         if self._mixture is None:
             return
-        contexts, network = self.contexts, made.model[0]
+        contexts = self.contexts
         for missing in np.unique(contexts.missing_after[self._mixture.usable]).tolist():
             rows = np.flatnonzero(self._mixture.usable & (contexts.missing_after == missing)).tolist()
-            self._forecast_by(MIXTURE, network, missing + self.options.horizon, False, made, rows)
+            self._forecast_by(MIXTURE, missing + self.options.horizon, False, made, rows)
             for index in rows:
                 made.model[index] = MIXTURE
 
-    def _forecast_by(self, model: str, network: str, stop: int, decided: bool, made: Made, rows: list[int]) -> None:
+    def _forecast_by(self, model: str, stop: int, decided: bool, made: Made, rows: list[int]) -> None:
         """Set the forecasts of the series at ``rows`` by a network or reference, recalibrated on their past.
 
         Args:
             model: that forecasts.
-            network: the best one, whose leads are related as those of the forecasts.
             stop: number of steps from the last observation to the last lead.
             decided: whether there are enough past forecasts to choose by.
             made: the forecasts.
             rows: indices of the series.
         """
         made.sst[rows] = self._sst(model)[rows]
-        metadata = self.networks[network].metadata
+        metadata = self.network.metadata
         if model in self.references:
             errors = self.errors[self._candidates.index(model), rows]
             spread = symmetric_quantiles(errors[..., :stop], metadata.levels)
@@ -507,13 +476,12 @@ class _Chunk:
         That is the network that was named; or, if the past is long enough, the mixture of all candidates whose
         forecasts are within the allowed range. If there is none, the candidate that leaves it least forecasts.
         """
-        preferred, candidates, warnings = next(iter(self.answers)), [*self.answers], tuple[ForecastWarning, ...]()
+        preferred, candidates, warnings = self._name, [self._name], tuple[ForecastWarning, ...]()
         mixed = False
         if backtest and backtest.origins >= MIN_ORIGINS:
-            preferred = backtest.best_network()
             if self._mixture is None:
                 unstable = [name for name in self.references if not self._stable(name)[index]]
-                if better := backtest.better_reference(preferred, unstable):
+                if better := backtest.better_reference(unstable):
                     warnings = (_reference_is_better(backtest, preferred, better),)
             else:
                 mixed = bool(self._mixture.usable[index])
@@ -552,13 +520,17 @@ class _Chunk:
 
     @property
     def _candidates(self) -> tuple[str, ...]:
-        return (*self.answers, *self.references)
+        return (self._name, *self.references)
+
+    @property
+    def _name(self) -> str:
+        return self.network.metadata.model
 
     @cached_property
     def _mixture(self) -> Mixture | None:
         """The pooled mixture, or that of all candidates; None if a network was named, or nothing known of the past."""
         pooled = self.options.pooled
-        if pooled is None and (self.options.cell or not len(self.origins)):
+        if pooled is None and (self.options.named or not len(self.origins)):
             return None
         usable = np.stack([(self._excess(name) == 0) & self._stable(name) for name in self._candidates])
         if pooled is not None:
@@ -576,7 +548,7 @@ class _Chunk:
 
     def _from_end(self, model: str) -> Floats:
         """Return what a network or reference forecasts from the last observation, °C ``(n, steps)``."""
-        return self.references[model][:, -1] if model in self.references else self.answers[model][:, -1, :, 0]
+        return self.references[model][:, -1] if model in self.references else self.answers[:, -1, :, 0]
 
     def _answers(self, model: str, rows: list[int], stop: int) -> tuple[Floats, Floats]:
         """Return the answers of a network or the mixture for the series at ``rows``, and its errors at the origins.
@@ -584,15 +556,13 @@ class _Chunk:
         Only distances from the mean are known of the mixture's past answers, and its errors only up to lead ``stop``.
         """
         if self._mixture is not None and model == MIXTURE:
-            answers = [answer[rows] for answer in self.answers.values()]
-            levels = next(iter(self.networks.values())).metadata.levels
+            answers, levels = self.answers[rows], self.network.metadata.levels
             if self.options.pooled:
-                spreads = self.options.pooled.spreads_of([*self.references], answers[0][:, -1, :stop, 1:], levels)
+                spreads = self.options.pooled.spreads_of([*self.references], answers[:, -1, :stop, 1:], levels)
             else:
-                spreads = symmetric_quantiles(self.errors[len(answers) :, rows, :, :stop], levels)
+                spreads = symmetric_quantiles(self.errors[1:, rows, :, :stop], levels)
             return self._mixture.answers(rows, answers, spreads, self._mixed[rows, :stop])
-        errors = self.network_errors[[*self.answers].index(model), rows] if len(self.origins) else self.network_errors
-        return self.answers[model][rows], errors
+        return self.answers[rows], self.network_errors[rows] if len(self.origins) else self.network_errors
 
     def _at_leads(self, values: Floats) -> Floats:
         """Return ``values`` of the steps after the last observation, ``(n, steps)``, at the leads, ``(n, horizon)``."""
@@ -633,7 +603,7 @@ class _Chunk:
         leads, names, errors = self._leads(index), self._candidates, self.errors[:, index]
         if self._mixture is not None:
             names, errors = (*names, MIXTURE), np.concatenate([errors, self._mixture.errors[index][None]])
-        return PastErrors(names, errors[..., leads], len(self.answers), self.stride, leads.start + 1)
+        return PastErrors(names, errors[..., leads], self.stride, leads.start + 1)
 
     def _since(self, index: int) -> np.datetime64:
         """Return the first time that a past forecast of the series at ``index`` started from."""

@@ -1,4 +1,4 @@
-"""One forecast from networks and references, weighted by how well each forecast the past of a series."""
+"""One forecast from a network and references, weighted by how well each forecast the past of a series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.models.universal.references import REFERENCES, Steps
+from forecasting.models.universal.references import Steps
 from forecasting.series.times import Bools, Floats
 
 MIXTURE: Final = "mixture"
 """Name of the model that mixes the others."""
 
-_OF_NETWORKS: Final = 0.5
+_OF_NETWORK: Final = 0.5
 _OF_REFERENCES: Final = {"linear": 0.3, "climatology": 0.1, "damped": 0.1}
-"""Weights of members that were equally good. Those of networks share theirs; other references add nothing to these."""
+"""Weights of members that were equally good; other references add nothing to these."""
 
 _POWER: Final = 3.0
 """Weights are as the inverse mean squared error to this power."""
@@ -23,7 +23,7 @@ _PRIOR_FORECASTS: Final = 2.0
 """Past forecasts that do not overlap at which half the weight is learned from them."""
 
 _CLEARLY_WORSE: Final = 0.7
-"""Logarithm of a ratio of mean squared errors, here 2, above which the first network is not preferred any more."""
+"""Logarithm of a ratio of mean squared errors, here 2, above which the network is not preferred any more."""
 
 _FEWEST: Final = 20
 """Past forecasts that a member needs at a lead."""
@@ -37,7 +37,7 @@ _LEAST_SQUARE: Final = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """How networks and references are mixed for several series, and what that did on their past.
+    """How a network and references are mixed for several series, and what that did on their past.
 
     Attributes:
         weights: not negative, ``(candidates, n, leads)``; they add up to 1, or are all 0 where no member can be used.
@@ -55,12 +55,12 @@ class Mixture:
     ) -> "Mixture":
         """Learn the weights from past forecasts.
 
-        The weight of each member is as its mean squared error over that of the first network, on the past forecasts
-        that both made, to a power, smoothed over leads. Where few of these do not overlap, and the first network was
-        not clearly worse than another member, most of the weight is that of the first network.
+        The weight of each member is as its mean squared error over that of the network, on the past forecasts that
+        both made, to a power, smoothed over leads. Where few of these do not overlap, and the network was not clearly
+        worse than a reference, most of the weight is that of the network.
 
         Args:
-            names: of the candidates: networks, then references.
+            names: of the candidates: the network, then references.
             errors: of past forecasts, °C ``(candidates, n, origins, leads)``; NaN where unknown.
             stride: steps between origins.
             usable: whether the forecast of each candidate can be used, ``(candidates, n)``.
@@ -74,13 +74,15 @@ class Mixture:
         common = known & known[:1]
         count = common.sum(axis=2) / pooled
         own, first = ((part * common).sum(axis=2) + _LEAST_SQUARE for part in (squares, squares[:1]))
-        prior, enough = _prior(names)[:, None, None], (count >= _FEWEST) & usable[..., None]
+        prior = np.array([_OF_NETWORK, *(_OF_REFERENCES.get(name, 0.0) for name in names[1:])])[:, None, None]
+        enough = (count >= _FEWEST) & usable[..., None]
         ratio = _smoothed(np.log(own / first), enough)
         members = shares_of(np.exp(-_POWER * ratio), prior * enough)
         best = np.min(np.where(enough & (prior > 0), ratio, 0.0), axis=0)
         trust = np.minimum(1.0, np.exp(_POWER * (best + _CLEARLY_WORSE)))
         independent = count[0] * np.minimum(1.0, stride / leads)
-        weights = members * np.where(enough[0], 1 - trust * _PRIOR_FORECASTS / (independent + _PRIOR_FORECASTS), 0.0)
+        learned = 1 - trust * _PRIOR_FORECASTS / (independent + _PRIOR_FORECASTS)
+        weights = members * np.where(enough[0], learned, ~usable[0, :, None])
         weights[0] += 1 - weights.sum(axis=0)
         weights = shares_of(weights, usable[..., None])
         at_origins = shares_of(weights[:, :, None], known)
@@ -93,45 +95,33 @@ class Mixture:
         mean: Floats = (self.weights * np.where(self.weights > 0, forecasts, 0.0)).sum(axis=0)
         return mean
 
-    def answers(
-        self, rows: list[int], of_networks: Sequence[Floats], spreads: Floats, mean: Floats
-    ) -> tuple[Floats, Floats]:
+    def answers(self, rows: list[int], of_network: Floats, spreads: Floats, mean: Floats) -> tuple[Floats, Floats]:
         """Return mean and quantiles of the mixture, °C ``(rows, origins + 1, steps, 1 + levels)``, and its errors.
 
         Quantiles are as far from the mean as those of the members, by their weights. After the last lead, weights and
-        departure from the networks stay as they are there. Means of past forecasts are 0: only distances are known.
+        departure from the network stay as they are there. Means of past forecasts are 0: only distances are known.
 
         Args:
             rows: of the series.
-            of_networks: mean and quantiles of each network from past steps, then from the end, °C
+            of_network: mean and quantiles of the network from past steps, then from the end, °C
                 ``(rows, origins + 1, steps, 1 + levels)``.
             spreads: quantiles of each reference minus its mean, °C ``(references, rows, leads, levels)``.
             mean: of the mixture from the end, °C ``(rows, leads)``.
         """
-        count, leads = len(of_networks), mean.shape[1]
-        beyond = ((0, 0), (0, of_networks[0].shape[2] - leads))
+        leads = mean.shape[1]
+        beyond = ((0, 0), (0, of_network.shape[2] - leads))
         own = self.weights[:, rows, :leads]
-        weights = np.pad(own[:count], ((0, 0), *beyond), mode="edge")
-        mixed: Floats = np.zeros_like(of_networks[0], dtype=np.float64)
-        for weight, answers in zip(weights, of_networks, strict=True):
-            mixed += weight[:, None, :, None] * answers
-        # What the networks would forecast without the references, at the end.
-        ours = mixed[:, -1, :, 0] / np.maximum(weights.sum(axis=0), 1e-9)
+        weight = np.pad(own[0], beyond, mode="edge")
+        mixed = of_network * weight[:, None, :, None]
         mixed[..., 1:] -= mixed[..., :1]
-        of_references = (own[count:, ..., None] * spreads).sum(axis=0)
+        of_references = (own[1:, ..., None] * spreads).sum(axis=0)
         mixed[..., 1:] += np.pad(of_references, (*beyond, (0, 0)), mode="edge")[:, None]
         mixed[:, :-1, :, 0] = 0.0
+        ours = of_network[:, -1, :, 0]
         mixed[:, -1, :, 0] = ours + np.pad(mean - ours[:, :leads], beyond, mode="edge")
         mixed[..., 1:] += mixed[..., :1]
         errors = np.pad(self.errors[rows, :, :leads], ((0, 0), *beyond), constant_values=np.nan)
         return mixed, errors
-
-
-def _prior(names: Sequence[str]) -> Floats:
-    networks = sum(name not in REFERENCES for name in names)
-    return np.array(
-        [_OF_REFERENCES.get(name, 0.0 if name in REFERENCES else _OF_NETWORKS / networks) for name in names]
-    )
 
 
 def _smoothed(ratio: Floats, known: Bools) -> Floats:

@@ -87,7 +87,7 @@ class PooledMixture:
         )
         past = learned.mixture(names, np.isfinite(errors))
         rows, mean = [*range(len(answers))], answers[..., 0]
-        mixed, _ = past.answers(rows, [answers[:, None]], learned.spreads_of(names[1:], answers[..., 1:], levels), mean)
+        mixed, _ = past.answers(rows, answers[:, None], learned.spreads_of(names[1:], answers[..., 1:], levels), mean)
         departures = relative_departures(mixed[:, 0], mixture.errors[0], levels)
         return replace(learned, factors=tuple(width_factors(departures, stride, pooled=series).tolist()))
 

@@ -39,7 +39,7 @@ from forecasting.wording import available
 if TYPE_CHECKING:
     import pandas as pd
 
-_CHUNK_WITH_BACKTEST: Final = 8
+_CHUNK_WITH_BACKTEST: Final = 32
 """Series of one pass with a backtest; the forecasts of the past of more take too much memory."""
 
 _MAX_HISTORY: Final = 4_000
@@ -249,20 +249,20 @@ class UniversalRelease:
         )
         for i, error in failures.items():
             request.refuse(i, error)
-        backtest, best = options.backtest and not options.concise, self.best_on_held_out
+        backtest, network = options.backtest and not options.concise, self.networks[cell or self.best_on_held_out]
         wanted = ChunkOptions(
-            options.horizon, cell, best, backtest, request.references, options.concise, request.pooled
+            options.horizon, cell is not None, backtest, request.references, options.concise, request.pooled
         )
         parts: list[Made] = []
         for group in groups:
             if options.concise:
-                note_implausible_ends(self.networks[cell or best], group)
+                note_implausible_ends(network, group)
             else:
                 warn_of_suspect_ends(self._checking, group)
             fits = backtest or request.references
-            size = _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(group.values.shape[1])
+            size = _CHUNK_WITH_BACKTEST if fits else network.pass_size(group.values.shape[1])
             chunks = (chunk for alike in group.by_weather() for chunk in alike.chunks(size))
-            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in chunks]
+            parts += [forecast_chunk(chunk, network, wanted) for chunk in chunks]
         return parts
 
     def _without_suspects(self, request: _Request) -> _Request:

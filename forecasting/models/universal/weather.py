@@ -1,4 +1,4 @@
-"""What the weather ahead changes in forecasts: a regression of the networks' errors that each series updates.
+"""What the weather ahead changes in forecasts: a regression of a network's errors that each series updates.
 
 The error that a network makes without weather is regressed on the weather between the origin and the lead, for some
 leads. A prior learned from many seas says how water answers to weather; the past forecasts of a series update it, as
@@ -179,11 +179,11 @@ def _steps_of_day(step: TimeStep) -> int:
 
 
 class Correction(NamedTuple):
-    """What weather changes in the forecasts of several networks.
+    """What weather changes in the forecasts of a network.
 
     Attributes:
-        shift: added to the forecasts from each origin, then from the end, °C ``(networks, n, origins + 1, leads)``.
-        width: factor for the distance of quantiles from the mean, ``(networks, n, leads)``.
+        shift: added to the forecasts from each origin, then from the end, °C ``(n, origins + 1, leads)``.
+        width: factor for the distance of quantiles from the mean, ``(n, leads)``.
         used: whether weather is of use, ``(n,)``; where it is not, nothing changes.
         ratio: RMSE with weather over that without at the origins, ``(n,)``; NaN where they are too few.
         origins: number of past forecasts that this rests on, ``(n,)``.
@@ -387,13 +387,13 @@ def _season(contexts: Contexts, origins: Steps) -> Floats:
 
 
 class Rows(NamedTuple):
-    """The rows of the regression of several networks' errors: an origin and a lead each.
+    """The rows of the regression of a network's errors: an origin and a lead each.
 
     Attributes:
         predictors: of the weather that happened, ``(n, origins, knots, predictors)``.
-        target: observation minus forecast over its usual size, ``(networks, n, origins, knots)``; 0 where unknown.
+        target: observation minus forecast over its usual size, ``(n, origins, knots)``; 0 where unknown.
         known: where the target is known, ``(n, origins, knots)``.
-        size: of the errors of each network, °C ``(networks, n, knots)``.
+        size: of the errors, °C ``(n, knots)``.
         weight: of each row, as those that overlap count as one, ``(origins, knots)``.
     """
 
@@ -407,12 +407,12 @@ class Rows(NamedTuple):
     def of(cls, past: Predictors, knots: Steps, origins: Steps, errors: Floats, spread: Floats) -> "Rows":
         """Return the rows at the leads ``knots``; see :func:`correct` for the other arguments."""
         errors = errors[..., knots - 1]
-        known: Bools = np.logical_and.reduce(np.isfinite(errors), axis=0)
+        known: Bools = np.isfinite(errors)
         errors = np.where(known, errors, 0.0)
-        square = (errors**2).sum(axis=2) + _PRIOR_ERRORS * spread[:, knots - 1] ** 2
+        square = (errors**2).sum(axis=1) + _PRIOR_ERRORS * spread[:, knots - 1] ** 2
         size = np.sqrt(square / (known.sum(axis=1) + _PRIOR_ERRORS))
         predictors = past.rows(knots, happened=True) * known[..., None]
-        target = np.clip(-errors / size[:, :, None], -_LARGEST_ERROR, _LARGEST_ERROR)
+        target = np.clip(-errors / size[:, None], -_LARGEST_ERROR, _LARGEST_ERROR)
         apart = np.diff(origins, append=origins[-1:] + np.diff(origins)[-1:]) if len(origins) > 1 else origins * 0 + 1
         return cls(predictors, target, known, size, np.minimum(1.0, apart[:, None] / knots))
 
@@ -420,7 +420,7 @@ class Rows(NamedTuple):
         """Return the rows from the origin ``begin`` on."""
         return Rows(
             self.predictors[:, begin:],
-            self.target[:, :, begin:],
+            self.target[:, begin:],
             self.known[:, begin:],
             self.size,
             self.weight[begin:],
@@ -428,34 +428,34 @@ class Rows(NamedTuple):
 
 
 def _coefficients(prior: WeatherPrior, rows: Rows, known_by: Steps) -> Floats:
-    """Return the posterior mean at several times, ``(networks, n, times, knots, predictors)``.
+    """Return the posterior mean at several times, ``(n, times, knots, predictors)``.
 
     Args:
-        prior: of the networks.
+        prior: of the release.
         rows: of which the posterior knows some.
         known_by: number of origins whose errors are known at each time, ``(times, knots)``.
     """
     count = rows.weight.shape[1]
     mean, precision = (np.asarray(part, dtype=np.float64)[:count] for part in (prior.mean, prior.precision))
     weight = rows.weight.T / np.asarray(prior.noise)[:count, None]
-    x, y = rows.predictors, np.moveaxis(rows.target, 0, -1)
+    x, y = rows.predictors, rows.target
     n, origins, _, size = x.shape
     gram = np.empty((n, len(known_by), count, size, size))
-    product = np.empty((n, len(known_by), count, size, y.shape[-1]))
+    product = np.empty((n, len(known_by), count, size))
     for k in range(count):
         of_knot, counted = x[:, :, k], weight[k] * (np.arange(origins) < known_by[:, k, None])
-        for table, other in ((gram, of_knot), (product, y[:, :, k])):
-            outer = (of_knot[..., None] * other[..., None, :]).reshape(n, origins, size * other.shape[-1])
-            table[:, :, k] = (counted @ outer).reshape(n, len(known_by), size, -1)
+        outer = (of_knot[..., None] * of_knot[..., None, :]).reshape(n, origins, size * size)
+        gram[:, :, k] = (counted @ outer).reshape(n, len(known_by), size, size)
+        product[:, :, k] = counted @ (of_knot * y[:, :, k, None])
     gram += precision
-    product += precision @ mean[..., None]
-    return np.moveaxis(np.asarray(np.linalg.solve(gram, product), dtype=np.float64), -1, 0)
+    product += np.matvec(precision, mean)
+    return np.asarray(np.linalg.solve(gram, product[..., None])[..., 0], dtype=np.float64)
 
 
 class Older(NamedTuple):
-    """Forecasts of an autoregression from before the origins of the networks, which tell more of the weather.
+    """Forecasts of an autoregression from before the origins of the network, which tell more of the weather.
 
-    Networks and autoregression err alike where the weather was not what it usually is.
+    Network and autoregression err alike where the weather was not what it usually is.
 
     Attributes:
         origins: past steps, ``(origins,)``.
@@ -474,7 +474,7 @@ class Older(NamedTuple):
         if not len(older):
             return cls(older, np.empty((len(contexts), 0, leads)))
         forecasts = Past.of(contexts, older, leads).autoregression.forecast()
-        return cls(older, errors_of(contexts, forecasts[None], older, minimum)[0])
+        return cls(older, errors_of(contexts, forecasts, older, minimum))
 
 
 def _older_stride(step: TimeStep) -> int:
@@ -492,15 +492,15 @@ def correct(
     spread: Floats,
     asked: Bools,
 ) -> Correction:
-    """Return what weather changes in the forecasts of several networks.
+    """Return what weather changes in the forecasts of a network.
 
     Args:
-        prior: of the networks.
+        prior: of the release.
         contexts: the series.
         weather: over them; its origins are those of ``older``, then ``origins``.
         origins: past steps that were forecast from, ``(origins,)``; may be none.
         older: forecasts from before.
-        errors: forecast minus observation at the origins, °C ``(networks, n, origins, leads)``; NaN where unknown.
+        errors: forecast minus observation at the origins, °C ``(n, origins, leads)``; NaN where unknown.
         spread: see :func:`spread_of`, ``(n, leads)``.
         asked: the leads at which weather has to be of use, ``(n, leads)``.
     """
@@ -508,21 +508,20 @@ def correct(
     knots = np.asarray([lead for lead in prior.leads if lead <= leads])
     every = np.concatenate([older.origins, origins])
     past = Predictors.of(contexts, weather, every, leads)
-    of_older = np.broadcast_to(older.errors, (len(errors), *older.errors.shape))
-    rows = Rows.of(past, knots, every, np.concatenate([of_older, errors], axis=2), spread)
+    rows = Rows.of(past, knots, every, np.concatenate([older.errors, errors], axis=1), spread)
     # At each origin, only errors of forecasts that had been verified by then are known.
     times = np.arange(0, len(origins), _REFRESH)
     verified = [np.searchsorted(every + lead, origins[times], side="right") for lead in knots.tolist()]
     known_by = np.append(np.stack(verified, axis=1), np.full((1, len(knots)), len(every)), axis=0).astype(np.int64)
     posterior = np.append(np.arange(len(origins)) // _REFRESH, len(times))
-    coefficients = _coefficients(prior, rows, known_by)[:, :, posterior]
-    change = np.einsum("nokp,mnokp->mnok", past.rows(knots, happened=False)[:, begin:], coefficients)
+    coefficients = _coefficients(prior, rows, known_by)[:, posterior]
+    change = np.vecdot(past.rows(knots, happened=False)[:, begin:], coefficients)
     rows = rows.part(begin)
-    change *= _share(rows, change[:, :, :-1], knots)[:, :, None]
-    shift = _at_leads(change * rows.size[:, :, None], knots, leads)
-    ratio, count = _worth(errors, shift[:, :, :-1], asked)
+    change *= _share(rows, change[:, :-1], knots)[:, None]
+    shift = _at_leads(change * rows.size[:, None], knots, leads)
+    ratio, count = _worth(errors, shift[:, :-1], asked)
     used = (weather.until > 0) & ~(ratio > _LEAST_RATIO)
-    width = _at_leads(_width(rows, change[:, :, :-1], knots), knots, leads)
+    width = _at_leads(_width(rows, change[:, :-1], knots), knots, leads)
     return Correction(
         np.where(used[:, None, None], shift, 0.0), np.where(used[:, None], width, 1.0), used, ratio, count
     )
@@ -576,10 +575,10 @@ def weather_use(
 
 
 def _share(rows: Rows, change: Floats, knots: Steps) -> Floats:
-    """Return the share of a change that would have been best at the origins, ``(networks, n, knots)``."""
+    """Return the share of a change that would have been best at the origins, ``(n, knots)``."""
     counted = rows.weight * rows.known
     helped, squares = (
-        (part * counted).sum(axis=2) @ kernel_over_leads(knots, _SMOOTHING)
+        (part * counted).sum(axis=1) @ kernel_over_leads(knots, _SMOOTHING)
         for part in (change * rows.target, change * change)
     )
     share: Floats = np.clip((helped + _PRIOR_SHARE * _PRIOR_GAINS) / (squares + _PRIOR_GAINS), 0.0, 1.0)
@@ -589,7 +588,7 @@ def _share(rows: Rows, change: Floats, knots: Steps) -> Floats:
 def _width(rows: Rows, change: Floats, knots: Steps) -> Floats:
     """Return the size of past errors with a change over that without, less sure where they are few."""
     counted, kernel = rows.weight * rows.known, kernel_over_leads(knots, _SMOOTHING)
-    after, before = (((part * part) * counted).sum(axis=2) @ kernel for part in (rows.target - change, rows.target))
+    after, before = (((part * part) * counted).sum(axis=1) @ kernel for part in (rows.target - change, rows.target))
     count = counted.sum(axis=1) @ kernel
     ratio = np.where(before > 0, after / np.maximum(before, 1e-9), 1.0)
     width: Floats = np.sqrt(np.maximum(ratio, 1e-3)) ** (count / (count + _PRIOR_WIDTH))
@@ -597,9 +596,9 @@ def _width(rows: Rows, change: Floats, knots: Steps) -> Floats:
 
 
 def _worth(errors: Floats, shift: Floats, asked: Bools) -> tuple[Floats, Steps]:
-    """Return the RMSE with weather over that without, averaged over networks and leads, and the number of origins."""
-    known = np.isfinite(errors).all(axis=0) & asked[:, None]
-    before, after = ((np.where(known, part, 0.0) ** 2).sum(axis=(0, 2)) for part in (errors, errors + shift))
+    """Return the RMSE with weather over that without, averaged over leads, and the number of origins."""
+    known = np.isfinite(errors) & asked[:, None]
+    before, after = ((np.where(known, part, 0.0) ** 2).sum(axis=1) for part in (errors, errors + shift))
     count = np.where(asked, known.sum(axis=1), np.iinfo(np.int64).max).min(axis=1)
     count = np.where(asked.any(axis=1), count, 0)
     ratio = np.sqrt(after / np.maximum(before, _LEAST_SQUARE))

@@ -22,7 +22,7 @@ def test_the_posterior_counts_overlapping_targets_as_one() -> None:
     companion = Companion(DAY, 3)
     features, x, scale, observed = random_series(2, 60, 3)
     origin, lead = 49, 2
-    mean, spread, _ = companion(features, x, scale, observed, torch.zeros(2), torch.tensor([origin]))
+    mean, spread, _ = companion(features, x, scale, observed, torch.zeros(2), torch.tensor([origin]), 1.0)
     knot = DAY.knots.index(lead)
     rows = [t for t in range(60) if t + lead <= origin and observed[0, t] and observed[0, t + lead] and t >= 3]
     design, target = features[0, rows], (x[0, [t + lead for t in rows]] - x[0, rows]).clamp(-5 * 2**0.5, 5 * 2**0.5)
@@ -39,11 +39,28 @@ def test_forecasts_from_several_origins_are_those_from_each() -> None:
     companion = Companion(DAY, 3)
     series = random_series(2, 60, 3)
     positioned = torch.tensor([0.0, 1.0])
-    together = companion(*series, positioned, torch.tensor([14, 30, 31, 58]))
+    together = companion(*series, positioned, torch.tensor([14, 30, 31, 58]), 1.0)
     for place, origin in enumerate((14, 30, 31, 58)):
-        alone = companion(*series, positioned, torch.tensor([origin]))
+        alone = companion(*series, positioned, torch.tensor([origin]), 1.0)
         for part, single in zip(together, alone, strict=True):
             torch.testing.assert_close(part[:, place], single[:, 0])
+
+
+@pytest.mark.parametrize(("growth", "updated"), [(1.0, [True, True, True]), (2.0, [True, False, True])])
+def test_the_posterior_is_updated_when_the_past_has_grown(growth: float, updated: list[bool]) -> None:
+    companion = Companion(DAY, 3)
+    features, x, scale, observed = random_series(2, 60, 3)
+    changed = x.clone()
+    changed[:, 29:31] += 2
+    mean, other = (
+        companion(features, values, scale, observed, torch.zeros(2), torch.tensor([14, 29, 30, 58]), growth)[0]
+        for values in (x, changed)
+    )
+    # The changed values are the newest ones of the second and third origin.
+    assert bool((mean[:, 0] == other[:, 0]).all())
+    newest = companion(features, changed, scale, observed, torch.zeros(2), torch.tensor([30]), 1.0)[0]
+    assert [bool((mean[:, i] != other[:, i]).any()) for i in (1, 3)] == [updated[0], updated[2]]
+    assert bool(torch.isclose(other[:, 2], newest[:, 0]).all()) == updated[1]
 
 
 def test_a_prior_is_recovered_from_many_series() -> None:

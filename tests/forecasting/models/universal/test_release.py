@@ -185,7 +185,7 @@ def test_the_network_that_did_best_on_held_out_seas_answers_without_a_backtest(d
     assert daily.forecast(walk(300), backtest=False).model == "ocean-daily-lstm"
 
 
-def test_networks_and_references_are_mixed_by_their_past_forecasts(daily: UniversalRelease) -> None:
+def test_the_network_that_is_best_on_held_out_seas_is_mixed_with_references(daily: UniversalRelease) -> None:
     values = seasonal(300)
     values[-1] = np.nan  # so that weights at the second step after the last value are those of the first lead
     forecast = daily.forecast(series(values), 3)
@@ -194,10 +194,8 @@ def test_networks_and_references_are_mixed_by_their_past_forecasts(daily: Univer
     assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 59)
     rmse, weights = forecast.chosen.rmse, forecast.chosen.weights
     assert rmse["mixture"] < min(value for name, value in rmse.items() if name.startswith("ocean"))
-    assert rmse["ocean-daily-gru"] < rmse["ocean-daily-lstm"]
-    assert (weights["ocean-daily-gru"] > weights["ocean-daily-lstm"]).all()
-    named = {f"ocean-daily-{cell}": daily.forecast(series(values), 3, model=cell).sst for cell in ("gru", "lstm")}
-    members = {**named, **forecast.baselines}
+    assert [name for name in weights if name.startswith("ocean")] == ["ocean-daily-lstm"]
+    members = {"ocean-daily-lstm": daily.forecast(series(values), 3, model="lstm").sst, **forecast.baselines}
     assert forecast.sst == pytest.approx(sum(row * members[name] for name, row in weights.items()), abs=1e-5)
 
 
@@ -219,7 +217,9 @@ def test_an_absurd_member_has_no_weight(biased: UniversalRelease) -> None:
     forecast = biased.forecast(walk(300), 3)
     assert forecast.chosen
     assert "ocean-daily-lstm" not in forecast.chosen.weights
-    assert codes(forecast) == []
+    assert codes(forecast) == ["implausible_forecast"]
+    assert "the mixture leaves it out" in forecast.warnings[0].message
+    assert forecast.calibrated
     assert forecast.sst == pytest.approx([walk(300).values[-1]] * 3, abs=0.3)
 
 
@@ -259,16 +259,16 @@ def biased(tmp_path_factory: pytest.TempPathFactory) -> UniversalRelease:
     return open_universal(Release.open(folder), CPU)
 
 
-def test_a_forecast_outside_what_the_past_allows_is_replaced_and_never_clipped(biased: UniversalRelease) -> None:
+def test_a_forecast_outside_what_the_past_allows_is_never_clipped(biased: UniversalRelease) -> None:
     short = walk(20)
     forecast = biased.forecast(short, 3)
-    assert forecast.model == "ocean-daily-gru"
-    assert forecast.sst == pytest.approx([short.values[-1]] * 3, abs=1e-5)
-    assert forecast.calibrated
+    assert forecast.model == "ocean-daily-lstm"
+    assert forecast.sst == pytest.approx([short.values[-1] + 20.0] * 3, abs=1e-5)
+    assert not forecast.calibrated
     (warning,) = forecast.warnings
     assert warning.code == "implausible_forecast"
     assert warning.message.startswith("ocean-daily-lstm forecasts 3")
-    assert "ocean-daily-gru forecasts instead" in warning.message
+    assert "the forecast is not calibrated" in warning.message
 
 
 def test_a_named_network_that_leaves_the_range_forecasts_without_confidence(biased: UniversalRelease) -> None:
