@@ -87,7 +87,7 @@ class DatasetForecastFields(BaseModel):
     model: str = Field(
         default="best",
         description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`. For a "
-        "universal release, `best` mixes networks and references by their record on the past of the series.",
+        "universal release, `best` mixes a network and references by their record on the past of the series.",
     )
     dataset: Dataset = None
     horizon: Horizon = Field(default=1, description="The number of steps to forecast.")

@@ -1,4 +1,4 @@
-"""A universal release as a model: one of its networks, or for each series a mixture of networks and references."""
+"""A universal release as a model: one of its networks, or for each series a mixture of one and references."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ class UniversalModel(Model):
     quick = False
 
     def __init__(self, release: UniversalRelease, cell: str, pooled: PooledMixture | None = None) -> None:
-        """Forecast with the network of ``cell``, or with ``best``: a mixture of networks and references.
+        """Forecast with the network of ``cell``, or with ``best``: a mixture of the best one and references.
 
         With a ``pooled`` mixture of the network of ``cell``, concise forecasts are by that.
         """

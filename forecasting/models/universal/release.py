@@ -177,8 +177,8 @@ class UniversalRelease:
             series: at the step of the release.
             horizon: number of steps after the end of each series.
             coefficients: climatology of each position, °C, float32 ``(n, 7)``; NaN where there is none.
-            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the mixture of networks and references
-                by the backtest on each series.
+            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the mixture of the network that did
+                best on held-out seas and references, by the backtest on each series.
             backtest: whether to forecast the past of each series too. That weights the mixture, recalibrates the
                 quantiles of a network, and warns if a reference was better than a network that was named. Without it,
                 a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
