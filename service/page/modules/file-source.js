@@ -198,7 +198,7 @@ function networksField(places, network, universal, show) {
 /** @param {import("./datasets.js").Dataset | null} network */
 function aboutNetworks(network) {
   if (network) return `These networks ${network.best.imported ? "were imported for" : "were trained on"} one place, ${network.title}, which may be quite unlike yours.`;
-  return ["These networks were trained on simulated and real seas and take any series at its own step. By default, networks and simple forecasts are mixed by how right they were on your series. With years of readings, you can also ", h("a", { href: "/manual/guides/train" }, "train networks on them"), "."];
+  return ["These networks were trained on simulated and real seas and take any series at its own step. By default, a network and simple forecasts are mixed by how right they were on your series. With years of readings, you can also ", h("a", { href: "/manual/guides/train" }, "train networks on them"), "."];
 }
 
 /**
@@ -216,9 +216,10 @@ async function forecastFile({ file, series, history, network }, choice, stop) {
     return forecasts;
   };
   const asked = ask();
-  // Only the forecast of the release's choice comes with what it was chosen by.
-  const chosen = async () => fileBacktest((await (model === "best" ? asked : ask({ model: "best", levels: [] })))[0], history);
-  const [forecasts, backtest] = await Promise.all([asked, network ? placeBacktest(withPosition(series, choice), history, network, stop) : chosen()]);
+  // Only the forecast of the release's choice comes with the errors of its backtest.
+  const chosen = async () => fileBacktest((await asked)[0], history);
+  const compared = () => comparedBacktest(withPosition(series, choice), history, network, stop);
+  const [forecasts, backtest] = await Promise.all([asked, network || model !== "best" ? compared() : chosen()]);
   const error = (/** @type {any} */ { model: name }) => backtest.rows[backtest.told]?.rmse[name] ?? Infinity;
   const [shown] = [...forecasts].sort((a, b) => error(a) - error(b));
   const still = shown.weather?.used.length ? await ask({}, { ...series, weather: undefined }) : [];
@@ -236,13 +237,13 @@ function fileBacktest({ timestamps, chosen: { origins, since, by, rmse_by_lead: 
 }
 
 /**
- * The errors of the networks of one place on a series, one step ahead.
- * @param {any} series as it is sent @param {import("./forecast-chart.js").History} history @param {import("./datasets.js").Dataset} network @param {AbortSignal} stop
+ * The errors of networks on a series, one step ahead; without `network`, of those for any sea.
+ * @param {any} series as it is sent @param {import("./forecast-chart.js").History} history @param {import("./datasets.js").Dataset | null} network @param {AbortSignal} stop
  * @returns {Promise<Backtest>}
  */
-async function placeBacktest(series, { step, timestamps, values }, network, stop) {
+async function comparedBacktest(series, { step, timestamps, values }, network, stop) {
   const end = values.length <= MAX_COMPARED_VALUES ? series : { ...series, start: timestamps[values.length - MAX_COMPARED_VALUES], values: values.slice(-MAX_COMPARED_VALUES) };
-  const { series: [compared] } = await postJson("/compare", { dataset: network.name, series: [end] }, stop);
+  const { series: [compared] } = await postJson("/compare", { ...(network ? { dataset: network.name } : {}), series: [end] }, stop);
   const common = { step, told: 0, held: null, more: [] };
   if (compared.error) return { ...common, rows: [], window: sentence(compared.error) };
   const { test, models } = compared;
