@@ -111,6 +111,13 @@ def test_the_report_follows_the_unit_that_was_chosen(visitor: Visitor, url: str)
     assert [text for text in texts if "°C" in text] == []
 
 
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_three_networks_stand_in_one_figure(shown: Shown, dataset: str) -> None:
+    page = shown(f"report/{dataset}").page
+    figure = page.get_by_role("img", name=re.compile("what was observed, the forecasts of RNN, LSTM and GRU"))
+    expect(figure).to_have_js_property("naturalWidth", 960)
+
+
 def test_metric_definitions_open_on_click(shown: Shown) -> None:
     page = shown("report/nino12").page
     definition = page.get_by_text("Root-mean-square error")

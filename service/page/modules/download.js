@@ -2,9 +2,9 @@
 /** Files to download and text to copy. */
 
 import { request } from "./api.js";
-import { announce, h } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import { scrollable } from "./scroll.js";
-import { errorNotice } from "./task.js";
+import { errorNotice, runTask } from "./task.js";
 
 /** Download content as a file. @param {string} name @param {BlobPart} content @param {string} type */
 export function saveFile(name, content, type) {
@@ -36,6 +36,20 @@ export function downloadButton(label, name, path) {
     }
   }
   return button;
+}
+
+/**
+ * A picture that the service draws. It is fetched, because an image cannot send the API key.
+ * @param {string} path @param {{ alt: string, width: number, height: number }} image @param {AbortSignal} signal
+ */
+export function fetchedPicture(path, image, signal) {
+  const box = h("div", { class: "card-picture" });
+  const load = async (/** @type {AbortSignal} */ stop) => URL.createObjectURL(await (await request(path, { signal: stop })).blob());
+  runTask(box, "Loading the picture", signal, load, (src) => {
+    signal.addEventListener("abort", () => URL.revokeObjectURL(src));
+    fill(box, h("img", { src, ...image }));
+  });
+  return box;
 }
 
 /** Rows as CSV. @param {unknown[][]} rows */

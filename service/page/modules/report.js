@@ -8,7 +8,7 @@ import { numberField } from "./controls.js";
 import { findDataset, loadReleases } from "./datasets.js";
 import { difference } from "./degrees.js";
 import { fill, h } from "./dom.js";
-import { downloadButton } from "./download.js";
+import { downloadButton, fetchedPicture } from "./download.js";
 import { glossary } from "./glossary.js";
 import { hindcastCard } from "./hindcast.js";
 import { leadErrorsCard } from "./leads.js";
@@ -44,6 +44,7 @@ function reportOf(dataset, [comparison, leads, predictions], { places }, signal)
     h("div", { class: "row more" }, h("a", { href: seaPath(name) }, "The forecast"), releaseReport(best.model, "How the networks were trained", signal)),
     predictions.hindcast && hindcastCard(predictions, leads, signal),
     h("div", { class: "grid" }, leadErrorsCard(leads, signal), errorsCard(dataset, signal)),
+    figureCard(dataset, signal),
     places.length > 1 && h("section", { class: "card" }, h("header", {}, h("h2", {}, "Reports on other seas")), reportLinks(places.filter((place) => place !== dataset))),
   ];
 }
@@ -87,6 +88,13 @@ function errorsCard({ name, best }, signal) {
   });
   showAt(horizon);
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, "Errors over the test period")), h("div", { class: "controls" }, field), errors);
+}
+
+/** @param {Dataset} dataset @param {AbortSignal} signal */
+function figureCard({ name, title }, signal) {
+  const alt = `One step ahead over the test period at ${title}: what was observed, the forecasts of RNN, LSTM and GRU, and their errors`;
+  const figure = fetchedPicture(withQuery("/compare/plot", { dataset: name, format: "svg" }), { alt, width: 720, height: 518 }, signal);
+  return h("section", { class: "card" }, h("header", {}, h("h2", {}, "The three networks in one figure")), figure);
 }
 
 /** @param {any} comparison */

@@ -2,10 +2,9 @@
 /** Ways to share a place: its address, and a picture of it for other pages. */
 
 import { OPTIONS_CHANGE } from "./address.js";
-import { hasKey, request } from "./api.js";
+import { hasKey } from "./api.js";
 import { fill, h } from "./dom.js";
-import { codeBlock } from "./download.js";
-import { runTask } from "./task.js";
+import { codeBlock, fetchedPicture } from "./download.js";
 
 /**
  * A link to the place, and a picture of it.
@@ -28,15 +27,7 @@ export function shareCard(title, card, signal) {
 function embedding(title, card, signal) {
   const alt = title.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
   const code = `<img src="${location.origin}${card}" width="360" height="224"\n     alt="SST at ${alt}: last value and forecast">`;
-  const picture = h("div", { class: "card-picture" });
-  runTask(picture, "Loading the picture", signal, (stop) => request(card, { signal: stop }).then((response) => response.blob()), (blob) => fill(picture, pictureOf(blob, title, signal)));
+  const picture = fetchedPicture(card, { alt: `The card of ${title}`, width: 360, height: 224 }, signal);
   const note = hasKey() ? "This service requires a key, which images cannot send. Let your server fetch the picture with a key and pass it on." : "The picture follows the reader's light or dark theme.";
   return h("div", { class: "grid" }, picture, h("div", {}, codeBlock("HTML for another page", code), h("p", { class: "note" }, note)));
-}
-
-/** @param {Blob} blob @param {string} title @param {AbortSignal} signal */
-function pictureOf(blob, title, signal) {
-  const src = URL.createObjectURL(blob);
-  signal.addEventListener("abort", () => URL.revokeObjectURL(src));
-  return h("img", { src, width: 360, height: 224, alt: `The card of ${title}` });
 }
