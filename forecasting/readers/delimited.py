@@ -348,7 +348,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         notes = (*notes, "numbers have decimal commas")
     if kind == "csv0":
         names = [f"column {number}" for number in range(1, len(rows[0][1]) + 1)]
-        return Table(_FORMATS[kind], _cells(names, rows, commas), nameless=True, notes=notes, decimal_commas=commas)
+        cells = _cells(names, rows, separator, commas)
+        return Table(_FORMATS[kind], cells, nameless=True, notes=notes, decimal_commas=commas)
     (line, first), *body = rows
     names = _names(first, body)
     units, place = _take_units(names, body, kind)
@@ -361,8 +362,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         notes = (*notes, f"ignored columns with the same name: {listed(repeated)}")
     above = takewhile(lambda numbered: numbered[0] < line, enumerate(io.StringIO(text, newline=None), 1))
     return Table(
-        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=units_in_remarks(above),
-        is_csv=not part.is_spaced, decimal_commas=commas,
+        _FORMATS[kind], _cells(names, body, separator, commas), units, place, notes=notes,
+        remarked=units_in_remarks(above), is_csv=not part.is_spaced, decimal_commas=commas,
     )  # fmt: skip
 
 
@@ -415,18 +416,20 @@ def _names(header: list[str], body: list[Row]) -> list[str]:
     return names
 
 
-def _cells(header: list[str], body: list[Row], commas: bool) -> pd.DataFrame:
+def _cells(header: list[str], body: list[Row], separator: str, commas: bool) -> pd.DataFrame:
     """Return the cells of all columns that have a name, with decimal points."""
-    cells = _frame(header, body)
+    cells = _frame(header, body, separator)
     return cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) if commas else cells
 
 
-def _frame(header: list[str], body: list[Row]) -> pd.DataFrame:
+def _frame(header: list[str], body: list[Row], separator: str) -> pd.DataFrame:
     width = len(header)
     for number, row in body:
         if len(row) != width and (len(row) < width or any(row[width:])):
+            has_commas = separator == "," and len(row) > width and all(cell.isdigit() for cell in row[width:])
             raise FileError(
                 f"line {number} has {counted(len(row), 'column')}, but the header has {width}; correct the line"
+                f"{': write decimals with a point, not a comma' if has_commas else ''}"
             )
     named = [i for i, name in enumerate(header) if name]
     if not named:

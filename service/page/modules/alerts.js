@@ -55,9 +55,9 @@ function stateTag(event) {
 
 /** @param {import("./station-words.js").StationEvent} event */
 function stateInWords(event) {
-  const { kind, state, since, category, probability } = event;
+  const { kind, state, since, category, probability, error } = event;
   const name = eventName(event);
-  if (state === "unknown") return `${name}: not known yet`;
+  if (state === "unknown") return `${name}: not known ${error ? "yet" : "before the next reading"}`;
   if (kind === "degree_heating_weeks") return `${name}: ${(category ?? "no stress").toLowerCase()}`;
   if (state === "active") return `${name}${category ? `, ${category.toLowerCase()}` : ""}${since ? `, since ${columnTime(since, "day")}` : ""}`;
   const likely = probability === null ? "" : `, ${percent(probability)} likely`;
@@ -166,7 +166,7 @@ class Alerts {
   hookList() {
     const { events, webhooks } = this.station;
     const hooks = webhooks ?? [];
-    if (!hooks.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too, such as a chat or a program of yours.") : null;
+    if (!hooks.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too: that of a program of yours, which can pass them on to a chat.") : null;
     return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((hook) => this.hookItem(hook))));
   }
 
