@@ -3,9 +3,13 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from scoring.events import EventRequest
 from scoring.models import Models
+
+WEATHER_IGNORED: Final = "weather_ignored"
+"""The code of the warning that weather cannot be used. :attr:`Counts.examples` may have the reason."""
 
 
 @dataclass
@@ -17,7 +21,7 @@ class Counts:
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
         unjudged: number of places at which an event cannot be evaluated, by event and reason.
-        examples: one full sentence for each reason, with the numbers and names of a place.
+        examples: one full sentence for each reason, and for some warnings, with the numbers and names of a place.
         releases: number of places by the release that was used, if the step of each place chooses it.
     """
 

@@ -109,6 +109,7 @@ class WeatherRows:
             series.values,
             wind_remedy="State its units, as in the header `wind_speed (knots)`, or convert it to m/s",
             missing_remedy="; if it marks a missing value, leave it empty or declare it with the option missing",
+            has_header=True,
         )
         weather = reader.of_rows(self.times, self.columns, self.issued, source)
         return series if weather is None else replace(series.until_last_observation(), weather=weather)

@@ -147,7 +147,8 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
         try:
             series = observations.weather.over(series)
         except SeriesError as error:
-            series, unused = series.until_last_observation(), f"the weather in the file is not used: {error.message}"
+            reason = error.message.removeprefix("weather: ")
+            series, unused = series.until_last_observation(), f"the weather in the file is not used: {reason}"
         else:
             if series.weather is not None:
                 source += f", weather from {' and '.join(columns.weather or ())}"

@@ -52,7 +52,7 @@ class WeatherFile:
                 raise SeriesError(f"there is no weather of {name!r}; there is weather of {known}")
             found = rows.over(series, self.source)
             if found.weather is None:
-                raise SeriesError("every value is missing")
+                raise SeriesError("every value of the weather is missing: check its columns, or leave out the file")
         except SeriesError as error:
             raise FileError.of(error, f"{self.path}: ") from None
         return found

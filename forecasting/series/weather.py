@@ -69,6 +69,9 @@ _MAX_GAP: Final = 1_000
 _FURTHEST_FROM_WATER: Final = 35.0
 """°C. Cold air may be this much colder than open water for days, but not in the mean over a series."""
 
+_FAR_FROM_WATER, _NEAR_WATER = 20.0, 10.0
+"""°C. Air further from the water than the first in the mean, but nearer than the second in another unit, is in that."""
+
 
 def steps_at(step: TimeStep, times: Times, start: np.datetime64, *, averaged: bool) -> npt.NDArray[np.int64]:
     """Return the step of a series that each time belongs to, counted from ``start``, ``(times,)``.
@@ -155,6 +158,7 @@ class WeatherReader:
         wind_units: of wind speeds.
         wind_remedy: what to do if wind speeds are in other units.
         missing_remedy: what to do about a number that marks a missing value; empty where there are no such numbers.
+        has_header: whether the header of a column can state the units of air temperatures.
     """
 
     step: TimeStep
@@ -164,6 +168,7 @@ class WeatherReader:
     wind_units: WindUnits = "m/s"
     wind_remedy: str = "Convert it to m/s"
     missing_remedy: str = ""
+    has_header: bool = False
 
     def of_arrays(
         self,
@@ -259,9 +264,10 @@ class WeatherReader:
         arrays = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items() if values is not None}
         if not arrays:
             raise SeriesError(f"weather: it has no values: give {AIR}, {WIND} or both")
-        for name, array in arrays.items():
-            if not np.isfinite(array).any():
-                raise SeriesError(f"weather: every value of {name} is missing: leave {name} out")
+        empty = [name for name, array in arrays.items() if not np.isfinite(array).any()]
+        if empty:
+            out = "the weather" if len(empty) == len(arrays) else empty[0]
+            raise SeriesError(f"weather: every value of {' and '.join(empty)} is missing: leave {out} out")
         lengths = {name: len(array) for name, array in arrays.items()}
         if len({*lengths.values()}) > 1:
             raise SeriesError(
@@ -346,11 +352,14 @@ class WeatherReader:
         cold, warm = from_celsius([COLDEST_AIR, WARMEST_AIR], self.units)
         if (outside := (air < COLDEST_AIR) | (air > WARMEST_AIR)).any():
             i = int(outside.argmax())
-            written = float(from_celsius(air[i], self.units))
+            written, own = float(from_celsius(air[i], self.units)), SYMBOLS[self.units]
+            units = self._other_units(float(np.nanmedian(air)), COLDEST_AIR, WARMEST_AIR)
+            remedy = (
+                self._conversion(units) if units else f"give it in {own}, the units of the series{self.missing_remedy}"
+            )
             raise SeriesError(
-                f"weather: {AIR} is {written:g} {SYMBOLS[self.units]} at {short(self._time(i, begin))}, outside "
-                f"the range of air temperatures ({cold:g} to {warm:g} {SYMBOLS[self.units]}); "
-                f"{self._remedy(air)}{self.missing_remedy}"
+                f"weather: {AIR} is {written:g} {own} at {short(self._time(i, begin))}, outside the range of air "
+                f"temperatures ({cold:g} to {warm:g} {own}); {remedy}"
             )
         if (wind < 0).any():
             raise SeriesError(
@@ -373,14 +382,21 @@ class WeatherReader:
             )
         raise SeriesError(f"weather: {WIND} is {mean:.3g} m/s in the mean, more than at any sea: {question}")
 
-    def _remedy(self, air: Floats) -> str:
-        median, own = float(np.nanmedian(air)), SYMBOLS[self.units]
-        if not COLDEST_AIR <= median <= WARMEST_AIR:
-            for other in UNITS:
-                converted = to_celsius(from_celsius(median, self.units), other)
-                if other != self.units and COLDEST_AIR < converted < WARMEST_AIR:
-                    return f"the values look like {SYMBOLS[other]}: convert them to {own}, the units of the series"
-        return f"give it in {own}, the units of the series"
+    def _other_units(self, air: float, lowest: float, highest: float) -> Units | None:
+        """Return the units in which an air temperature, °C, would be within limits; None if it is, or in none."""
+        if lowest <= air <= highest:
+            return None
+        written = from_celsius(air, self.units)
+        return next((units for units in UNITS if lowest < to_celsius(written, units) < highest), None)
+
+    def _conversion(self, units: Units) -> str:
+        """Return what to do about air temperatures that are in other units."""
+        own, other = SYMBOLS[self.units], SYMBOLS[units]
+        if self.has_header:
+            return (
+                f"the values look like {other}: state it, as in the header `{AIR} ({other})`, or convert them to {own}"
+            )
+        return f"the values look like {other}: convert them to {own}, the units of the series"
 
     def _check_against_water(self, first: int, air: Floats) -> None:
         begin, end = max(first, 0), min(first + len(air), len(self.sst))
@@ -390,11 +406,15 @@ class WeatherReader:
         both = both[:, np.isfinite(both).all(axis=0)]
         if not both.size:
             return
-        of_air, of_water = both.mean(axis=1)
-        if abs(of_air - of_water) > _FURTHEST_FROM_WATER:
+        of_air, of_water = both.mean(axis=1).tolist()
+        apart, units = abs(of_air - of_water), None
+        if apart > _FAR_FROM_WATER:
+            units = self._other_units(of_air, of_water - _NEAR_WATER, of_water + _NEAR_WATER)
+        if apart > _FURTHEST_FROM_WATER or units is not None:
             symbol = SYMBOLS[self.units]
             written = from_celsius([of_air, of_water], self.units)
+            remedy = f"give both in {symbol}, or set the units to those of both"
             raise SeriesError(
                 f"weather: {AIR} is {written[0]:.1f} {symbol} in the mean, and the water {written[1]:.1f} {symbol} at "
-                f"the same times, which is too far apart: give both in {symbol}, or set the units to those of both"
+                f"the same times, which is too far apart: {self._conversion(units) if units else remedy}"
             )

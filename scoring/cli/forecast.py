@@ -378,10 +378,11 @@ def _text(entry: _Entry) -> str:
 
 def _weather_text(weather: WeatherUse) -> str:
     """Return what a forecast made of the weather, in words."""
-    ahead = "" if weather.until is None else f", ahead until {short(weather.until)}"
+    ahead = f", ahead until {short(weather.until)}" if weather.used and weather.until is not None else ""
     text = f"weather: {' and '.join(weather.used) or 'not used'}{ahead}"
     if weather.past_rmse_ratio is not None:
-        text += f"; RMSE of {counted(weather.origins, 'past forecast')} {weather.past_rmse_ratio:.2f} of that without"
+        past = counted(weather.origins, "past forecast")
+        text += f"; over {past}, the RMSE with weather was {weather.past_rmse_ratio:.2f} times that without"
     return text + (f"; {weather.source}" if weather.source else "")
 
 

@@ -308,6 +308,9 @@ def tell(run: Run, result: Result, path: Path, program: Program = SCORE) -> None
     parts += [f"{count:,} without event {why}" for why, count in counts.unjudged.items()]
     parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
     print(f"{path}: {'; '.join(parts)}")
+    for kind in counts.warnings:
+        if kind in counts.examples:
+            program.say(f"{kind}: {counts.examples[kind]}")
     if not counts.forecast and not result.failed:
         why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
         count, example = counts.missing.get(why, 0), counts.examples.get(why, why)

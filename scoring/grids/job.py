@@ -14,16 +14,16 @@ from forecasting.events.baseline import DAYS, PERCENTILES, days_from
 from forecasting.events.detection import DAYS_AFTER
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import Model
+from forecasting.models.base import Model, weather_ignored
 from forecasting.models.universal.pooled import PooledMixture
 from forecasting.qartod import FAIL, MISSING, SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
 from forecasting.series.weather import Weather, WeatherReader
-from scoring.errors import kind_of
+from scoring.errors import in_one_line, kind_of
 from scoring.events import Column, EventRequest
 from scoring.grids.events import Cells
-from scoring.job import Counts, Job, Part, Staged
+from scoring.job import WEATHER_IGNORED, Counts, Job, Part, Staged
 from scoring.quality import climatology_of, flags_by_past
 
 CELLS: Final = "cells.f4"
@@ -180,7 +180,9 @@ class GridJob(Job):
         mixture = self.layout.mixture
         model = self.model.universal(mixture) if mixture else self.model.model_of(self.model.releases[0])
         batch, unusable = self.batch(self.bounds[chunk] + cells, recent, model.covariates)
-        counts.count("warnings", "weather_ignored", unusable)
+        counts.count("warnings", WEATHER_IGNORED, len(unusable))
+        if unusable:
+            counts.examples.setdefault(WEATHER_IGNORED, unusable[0])
         forecasts = model.forecast_batch(batch, ForecastOptions(self.horizon, self.levels, concise=True))
         evaluated = flags_by_past(model, batch, forecasts, len(recent), self.layout.every)
         cell = cells[forecasts.row]
@@ -249,8 +251,8 @@ class GridJob(Job):
 
     def batch(
         self, cells: npt.NDArray[np.intp], recent: Values, covariates: tuple[str, ...]
-    ) -> tuple[SeriesBatch, int]:
-        """Return the series of some cells, with their weather, and how many of them have some that is not used.
+    ) -> tuple[SeriesBatch, list[str]]:
+        """Return the series of some cells with their weather, and why it is not used, for each where it is not.
 
         Args:
             cells: index of each cell in the grid, ``(some,)``.
@@ -262,11 +264,13 @@ class GridJob(Job):
         starts = np.repeat(step.shift(first, self.layout.steps - len(recent)), len(cells))
         batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, step, self.positions(cells))
         if not self.layout.weather:
-            return batch, 0
-        return self.with_weather(batch, cells) if covariates else (batch, len(cells))
+            return batch, []
+        if not covariates:
+            return batch, [weather_ignored(self.model.name).message] * len(cells)
+        return self.with_weather(batch, cells)
 
-    def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, int]:
-        """Return the series of some cells with their weather, and how many of them have some that cannot be used.
+    def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, list[str]]:
+        """Return the series of some cells with their weather, and why it cannot be used, for each where it cannot.
 
         Args:
             batch: the series, which end with the last staged step.
@@ -279,7 +283,7 @@ class GridJob(Job):
             for name in self.layout.weather
         }
         weather: dict[int, Weather] = {}
-        unusable = 0
+        unusable, positions = list[str](), self.positions(cells)
         for i in range(len(batch)):
             columns = {name: values[:, i].astype(np.float64) for name, values in staged.items()}
             known = {name: column for name, column in columns.items() if np.isfinite(column).any()}
@@ -287,8 +291,9 @@ class GridJob(Job):
                 series = batch[i]
                 try:
                     weather[i] = WeatherReader(series.step, series.start, series.values).of_arrays(known)
-                except SeriesError:
-                    unusable += 1
+                except SeriesError as error:
+                    where = "" if positions is None else "the cell at {:g}, {:g}: ".format(*positions[i].tolist())
+                    unusable.append(f"{where}{in_one_line(error)}")
         return replace(batch, weather=weather), unusable
 
     def positions(self, cells: npt.NDArray[np.intp] | slice) -> Floats | None:

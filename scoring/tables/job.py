@@ -20,7 +20,7 @@ from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
 from scoring.events import EvaluatedEvents, Place, evaluate_events
-from scoring.job import Counts, Job, Part
+from scoring.job import WEATHER_IGNORED, Counts, Job, Part
 from scoring.quality import Flags, flags_by_backtest, flags_by_past
 from scoring.run import Input
 from scoring.tables.output import TableForecasts, schema, to_bytes, without_forecasts, write_table
@@ -51,6 +51,8 @@ class TableJob(Job):
         counts = Counts(len(scored.names), len(scored.forecasts), releases=scored.releases)
         for codes in scored.warnings:
             counts.add(Counts(warnings=dict.fromkeys(codes, 1)))
+        for station, sentence in stations.unweathered.items():
+            counts.examples.setdefault(WEATHER_IGNORED, f"station {scored.names[station]!r}: {sentence}")
         for sentence in scored.errors.values():
             kind = kind_of(sentence)
             counts.add(Counts(missing={kind: 1}, examples={kind: sentence}))
@@ -67,7 +69,7 @@ class TableJob(Job):
         unplaced = set(stations.known.unplaced) if self.model.is_universal else set()
         for i, station in enumerate(forecasts.row.tolist()):
             codes: list[str] = ["no_climatology"] if station in unplaced else []
-            codes += ["weather_ignored"] if station in stations.unweathered else []
+            codes += [WEATHER_IGNORED] if station in stations.unweathered else []
             codes += [warning.code for warning in forecasts.warnings[i]]
             if quality[i] == SUSPECT and forecasts.model[i] != MIXTURE and "reference_is_better" not in codes:
                 codes.append("reference_is_better")

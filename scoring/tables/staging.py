@@ -173,12 +173,12 @@ class ReadStations(NamedTuple):
     Attributes:
         known: the stations, with the errors of those that have no series.
         series: series by index of the station.
-        unweathered: indices of stations whose weather cannot be used.
+        unweathered: why the weather of stations cannot be used, by index.
     """
 
     known: ChunkStations
     series: dict[int, SstSeries]
-    unweathered: frozenset[int]
+    unweathered: dict[int, str]
 
 
 def read_stations(
@@ -208,7 +208,7 @@ def read_stations(
             f"{folder} does not exist here: OUTPUT must be on storage that all workers share"
         ) from None
     series: dict[int, SstSeries] = {}
-    zones, unweathered = staged.zones, set[int]()
+    zones, unweathered = staged.zones, dict[int, str]()
     sst, *weather = (
         _by_station(own, staged.bounds[chunk], len(known.names), zones) if len(own) or not column else []
         for column, own in enumerate(_by_column(rows))
@@ -225,9 +225,9 @@ def read_stations(
         try:
             for rows_of_weather in _weather(i, weather, zones):
                 series[i] = rows_of_weather.over(series[i])
-        except SeriesError:
-            unweathered.add(i)
-    return ReadStations(known, series, frozenset(unweathered))
+        except SeriesError as error:
+            unweathered[i] = in_one_line(error)
+    return ReadStations(known, series, unweathered)
 
 
 def _by_column(rows: Rows) -> list[Rows]:

@@ -156,7 +156,8 @@ def test_the_commands_give_the_forecast_of_python(
     assert sst.run([*arguments, "--format", "json"]) == 0
     shown.append(of_entry(json.loads(capsys.readouterr().out)["forecasts"][0]))
     assert sst.run(arguments) == 0
-    assert "weather: air_temperature and wind_speed, ahead until 2020-05-04; RMSE of" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "weather: air_temperature and wind_speed, ahead until 2020-05-04; over 56 past forecasts, the RMSE" in text
     for way in shown:
         assert_same(way, expected)
 

@@ -561,7 +561,7 @@ def weather_use(
             warning = ForecastWarning("weather_not_used", message)
         elif not correction.used[i]:
             message = (
-                f"over {origins} past forecasts of this series, the RMSE with weather was {use.past_rmse_ratio:.3g} "
+                f"over {origins} past forecasts of this series, the RMSE with weather was {use.past_rmse_ratio:.2f} "
                 "times that without: the forecast does not use it"
             )
             warning = ForecastWarning("weather_not_used", message)

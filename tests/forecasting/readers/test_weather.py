@@ -97,20 +97,26 @@ def test_weather_of_stations_is_kept_apart() -> None:
     [
         (
             table(cells=[[*row[:2], "99"] for row in CELLS]),
-            "the weather in the file is not used: weather: wind_speed is 99 m/s at 2026-03-01, more than any wind "
+            "the weather in the file is not used: wind_speed is 99 m/s at 2026-03-01, more than any wind "
             "lasts: is it in knots or km/h? State its units, as in the header `wind_speed (knots)`, or convert it to "
             "m/s; if it marks a missing value, leave it empty or declare it with the option missing",
         ),
         (
             table(cells=[[*CELLS[0][:2], "-99"], *CELLS[1:]]),
-            "the weather in the file is not used: weather: wind_speed is negative at 2026-03-01: give the speed of the "
+            "the weather in the file is not used: wind_speed is negative at 2026-03-01: give the speed of the "
             "wind, which no direction has below 0; if it marks a missing value, leave it empty or declare it with",
         ),
         (
             table(cells=[[CELLS[0][0], "-999", CELLS[0][2]], *CELLS[1:]]),
-            "the weather in the file is not used: weather: air_temperature is -999 °C at 2026-03-01, outside the range "
+            "the weather in the file is not used: air_temperature is -999 °C at 2026-03-01, outside the range "
             "of air temperatures (-70 to 55 °C); give it in °C, the units of the series; if it marks a missing value, "
             "leave it empty or declare it with the option missing",
+        ),
+        (
+            table(cells=[[row[0], str(1.8 * float(row[1] or 4) + 32), row[2]] for row in CELLS]),
+            "the weather in the file is not used: air_temperature is 48.2 °C in the mean, and the water 12.5 °C at the "
+            "same times, which is too far apart: the values look like °F: state it, as in the header "
+            "`air_temperature (°F)`, or convert them to °C",
         ),
         (
             table("time,sst,air_temperature,wind_speed (mph)"),
@@ -178,7 +184,10 @@ def test_a_file_of_weather_may_have_stations(tmp_path: Path) -> None:
         ("time,wind_speed (mph)\n2026-03-01,80\n", "is not used: 'mph' is not a known unit of wind_speed"),
         ("time,wind_speed\n2026-03-01,calm\n", "line 2: 'calm' in column wind_speed is not a number"),
         ("time,wind_speed\n2026-03-01,90\n2026-03-02,1\n", "weather: wind_speed is 90 m/s at 2026-03-01"),
-        ("time,wind_speed\n2026-03-01,\n2026-03-02,\n", "every value is missing"),
+        (
+            "time,wind_speed\n2026-03-01,\n2026-03-02,\n",
+            "every value of the weather is missing: check its columns, or leave out the file",
+        ),
         (
             "time,wind_speed,issued\n2026-03-01,5,\n2026-03-02,5,2026-03-01\n2026-03-03,5,soon\n",
             "column issued: line 4: time 'soon' is not a time such as 2010-12-01, 31.12.2010 or 2010-12-01T06:00:00Z; "

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -171,7 +172,16 @@ def test_rows_with_a_time_of_issue_are_older_forecasts() -> None:
     [
         ({"humidity": WIND}, None, "'humidity' is not a known covariate: weather takes air_temperature and wind_speed"),
         ({}, None, "it has no values: give air_temperature, wind_speed or both"),
-        ({"wind_speed": [None, NAN]}, None, "every value of wind_speed is missing: leave wind_speed out"),
+        (
+            {"air_temperature": [9.0, 9.0], "wind_speed": [None, NAN]},
+            None,
+            "every value of wind_speed is missing: leave wind_speed out",
+        ),
+        (
+            {"air_temperature": [None, None], "wind_speed": [None, NAN]},
+            None,
+            "every value of air_temperature and wind_speed is missing: leave the weather out",
+        ),
         (
             {"air_temperature": [9.0], "wind_speed": [4.0, 5.0]},
             None,
@@ -212,7 +222,13 @@ def test_rows_with_a_time_of_issue_are_older_forecasts() -> None:
             {"air_temperature": [48.0, 49.0, 50.0]},
             None,
             "air_temperature is 48.5 °C in the mean, and the water 12.2 °C at the same times, which is too far apart: "
-            "give both in °C",
+            "the values look like °F: convert them to °C, the units of the series",
+        ),
+        (
+            {"air_temperature": [-22.0, -24.0, -26.0]},
+            None,
+            "air_temperature is -23.0 °C in the mean, and the water 12.2 °C at the same times, which is too far apart: "
+            "give both in °C, or set the units to those of both",
         ),
     ],
 )
@@ -237,6 +253,21 @@ def test_wrong_weather_is_refused_in_one_sentence(
 def test_extreme_but_possible_weather_is_taken(columns: Mapping[str, Any]) -> None:
     name, values = next(iter(columns.items()))
     assert READER.of_arrays(columns).values[:, int(name == "wind_speed")].tolist() == values
+
+
+def test_air_in_other_units_than_the_water_is_noticed_by_its_distance_from_it() -> None:
+    reader = replace(READER, units="fahrenheit")
+    sentence = (
+        "weather: air_temperature is 10.5 °F in the mean, and the water 54.0 °F at the same times, which is too far "
+        "apart: the values look like °C: convert them to °F, the units of the series"
+    )
+    with pytest.raises(SeriesError, match=re.escape(sentence)):
+        reader.of_arrays({"air_temperature": [10.0, 11.0, 12.0]})
+    # It is 19.4 °C from the water, though as near to it in °C.
+    assert reader.of_arrays({"air_temperature": [19.0, 19.0]}).values[0, 0] == pytest.approx(-7.2, abs=0.1)
+    # Cold air over cold water is near it in no other unit.
+    polar = WeatherReader(SERIES.step, SERIES.start, SERIES.values * 0 - 1.5, "celsius")
+    assert polar.of_arrays({"air_temperature": [-30.0, -31.0]}).values[0, 0] == -30.0
 
 
 def test_a_forecast_that_begins_long_after_its_issue_is_left_out() -> None:

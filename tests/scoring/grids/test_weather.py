@@ -1,6 +1,7 @@
 """Weather in the variables of grids."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,8 +45,8 @@ def windy(wind_units: str = "m s-1", factor: float = 1.0, step: str = "1D") -> x
     )
 
 
-def read(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> SeriesBatch:
-    """Return the series of all cells as a chunk has them, with what was staged."""
+def staged(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> tuple[SeriesBatch, list[str]]:
+    """Return the series of all cells as a chunk has them, with what was staged, and why some of it cannot be used."""
     model = Choice.of(seas, "ocean-daily", "gru", "cpu").for_grid(lambda: DAY)
     given = GridInput(path, (path,), options, AHEAD, (), EventRequest(), model)
     folder.mkdir()
@@ -53,9 +54,7 @@ def read(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> Serie
     job = given.job(folder)
     sst = np.fromfile(folder / "cells.f4", "<f4").reshape(job.layout.steps, -1).T.astype(np.float64)
     starts = np.full(12, np.datetime64(job.layout.start, "s"))
-    batch, unusable = job.with_weather(SeriesBatch.of_rows(sst, starts, DAY), np.arange(12))
-    assert unusable == 0
-    return batch
+    return job.with_weather(SeriesBatch.of_rows(sst, starts, DAY), np.arange(12))
 
 
 def expected(cell: int) -> Weather | None:
@@ -73,7 +72,8 @@ def test_variables_of_weather_are_those_that_python_reads(
 ) -> None:
     path = save(windy(wind_units, factor, step), tmp_path / "in.nc")
     options = ReadingOptions() if step == "1D" else ReadingOptions(resample=DAY)
-    batch = read(path, seas, tmp_path / "staged", options)
+    batch, unusable = staged(path, seas, tmp_path / "staged", options)
+    assert not unusable
     assert len(batch.weather) == 12
     for cell in (0, 5, 11):
         assert len(batch[cell]) == STEPS
@@ -84,11 +84,14 @@ def test_variables_of_weather_are_those_that_python_reads(
         assert len(found.values) == STEPS + AHEAD
 
 
-def test_forecasts_follow_the_last_sst_and_weather_that_is_not_used_is_counted(seas: Path, tmp_path: Path) -> None:
+def test_forecasts_follow_the_last_sst_and_weather_that_is_not_used_is_counted(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plain = windy().drop_vars(["air_temperature", "wind_speed"])
     for name, data in {"plain": plain, "windy": windy(), "mph": windy("mph")}.items():
         grid = save(data, tmp_path / f"{name}.nc")
         assert score(grid, tmp_path / f"out-{name}.nc", "--artifacts", seas, "--horizon", 2) == 0
+    assert "weather_ignored: ocean-daily-gru takes no weather: it is ignored" in capsys.readouterr().err
     outputs = {name: opened(tmp_path / f"out-{name}.nc") for name in ("plain", "windy", "mph")}
     for output in outputs.values():
         np.testing.assert_array_equal(output["sst"], outputs["plain"]["sst"])
@@ -96,6 +99,18 @@ def test_forecasts_follow_the_last_sst_and_weather_that_is_not_used_is_counted(s
     summaries = {name: json.loads((tmp_path / f"out-{name}.nc.summary.json").read_text()) for name in outputs}
     assert [summaries[name]["warnings"].get("weather_ignored", 0) for name in outputs] == [0, 12, 12]
     assert "variable wind_speed is not used: 'mph' is not a known unit of it" in summaries["mph"]["notes"]
+
+
+def test_weather_of_a_cell_that_cannot_be_used_is_a_sentence(seas: Path, tmp_path: Path) -> None:
+    strange = windy()
+    strange["wind_speed"][3, 0, 1] = 99.0
+    path = save(strange, tmp_path / "in.nc")
+    batch, unusable = staged(path, seas, tmp_path / "staged", ReadingOptions())
+    assert sorted(batch.weather) == [0, *range(2, 12)]
+    (sentence,) = unusable
+    assert re.match(
+        r"the cell at -?\d+, \d+: weather: wind_speed is 99 m/s at 2024-01-04, more than any wind", sentence
+    )
 
 
 @pytest.mark.parametrize("hours", [0, 12])

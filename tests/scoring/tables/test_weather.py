@@ -81,7 +81,9 @@ def test_times_on_a_local_clock_are_those_of_the_series(tmp_path: Path) -> None:
     assert series.weather.values[:, 0].tolist() == (np.arange(48) / 4).tolist()
 
 
-def test_forecasts_follow_the_last_sst_and_say_what_became_of_weather(seas: Path, tmp_path: Path) -> None:
+def test_forecasts_follow_the_last_sst_and_say_what_became_of_weather(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sst = np.append(walk(60), [np.nan] * 5)
     frames = [
         station("plain", walk(60)),
@@ -90,6 +92,7 @@ def test_forecasts_follow_the_last_sst_and_say_what_became_of_weather(seas: Path
     ]
     pd.concat(frames).to_csv(tmp_path / "in.csv", index=False)
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", seas) == 0
+    assert "weather_ignored: station 'wild': weather: wind_speed is 99 m/s at" in capsys.readouterr().err
     rows = pd.read_csv(tmp_path / "out.csv").set_index("station")
     assert set(rows["time"]) == {"2023-03-02T00:00:00Z"}
     assert rows["sst"].nunique() == 1
