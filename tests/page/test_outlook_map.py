@@ -91,7 +91,10 @@ def test_a_click_shows_the_forecast_of_the_cell_and_an_address_restores_it(view:
     assert page.locator(".map svg").get_attribute("viewBox") == span
     expect(page.get_by_text("A moderate marine heatwave has lasted 60 days")).to_be_visible()
     table = page.get_by_role("table", name="Forecast for")
-    expect(table.get_by_role("row").nth(1)).to_contain_text(re.compile(r"1 Mar 2024.*\+2\.\d.*9\d%, moderate"))
+    first = table.get_by_role("row").nth(1)
+    expect(first).to_contain_text(re.compile(r"1 Mar 2024.*\+2\.\d.*9\d%, moderate"))
+    (difference,) = re.findall(r"\+(2\.\d)", first.inner_text())
+    expect(heading).to_contain_text(f"{difference}\u00a0°C warmer")
     expect(page.locator(".chart")).to_be_visible()
     before = heading.inner_text()
     page = view.open(page.url)

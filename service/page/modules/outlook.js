@@ -214,13 +214,16 @@ function showPoint(box, outlook, position, signal) {
 
 /** The forecast of a cell, like that of a place. @param {any} point from GET /outlooks/…/point @param {AbortSignal} signal */
 function pointCard(point, signal) {
-  const { latitude, longitude, timestamps, sst, anomaly, baselines, intervals, issued, usual, events, quality } = point;
+  const { latitude, longitude, timestamps, sst, anomaly, intervals, issued, usual, events, quality } = point;
+  // What is usual on the map and in the table, which the reference need not be.
+  const isKnown = anomaly.every((/** @type {number | null} */ value) => value !== null);
+  const baselines = isKnown ? { ...point.baselines, climatology: sst.map((/** @type {number} */ value, /** @type {number} */ i) => value - anomaly[i]) } : point.baselines;
   const now = new Date();
   const title = positionInWords({ latitude, longitude });
   // The last observation is all that an outlook has of the past. The days before it leave room for its label.
   const before = [...Array(DAYS_BEFORE).keys()].map((i) => new Date(Date.parse(issued) - (DAYS_BEFORE - i) * DAY_MS).toISOString());
   const history = { step: "day", timestamps: [...before, issued], values: [...before.map(() => null), baselines.persistence?.[0] ?? null] };
-  const forecast = { ...point, intervals: intervals.map((/** @type {any} */ interval) => ({ ...interval, calibrated: true })), usual: { ...usual, sst: baselines.climatology?.[0] } };
+  const forecast = { ...point, baselines, intervals: intervals.map((/** @type {any} */ interval) => ({ ...interval, calibrated: true })), usual: { ...usual, sst: baselines.climatology?.[0] } };
   const place = /** @type {any} */ ({ title, history, newest: null, knowsUsual: true, isArchive: isArchive(timestamps.at(-1), now) });
   const references = baselines.climatology ? ["climatology"] : [];
   const { parts, controls } = forecastChart({ name: title, history, forecasts: [forecast], references, onReferences: () => {}, period: null, onZoom: () => {} }, signal);
