@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import httpx
 import numpy as np
-from pydantic import Discriminator, Field, Tag, TypeAdapter
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
+from pydantic_core import PydanticCustomError
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, RequestError
@@ -96,8 +97,15 @@ def _tag_of_origin(origin: object) -> str:
     return tag(OPEN_METEO if isinstance(origin, str) else "erddap")
 
 
+def _check_word(word: object) -> object:
+    if word != OPEN_METEO:
+        raise PydanticCustomError("weather", "must be 'open-meteo', an object with erddap, or null")
+    return word
+
+
 WeatherOrigin = Annotated[
-    Annotated[Literal["open-meteo"], Tag(tag(OPEN_METEO))] | Annotated[ErddapOrigin, Tag(tag("erddap"))],
+    Annotated[Literal["open-meteo"], BeforeValidator(_check_word), Tag(tag(OPEN_METEO))]
+    | Annotated[ErddapOrigin, Tag(tag("erddap"))],
     Discriminator(_tag_of_origin),
 ]
 """Where the weather of a station is fetched."""

@@ -580,7 +580,7 @@ def test_a_station_whose_weather_cannot_be_had_issues_without_it_and_says_so(
         ({"step": "week", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not week: leave"),
         ({"step": "PT10M", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not PT10M: leave"),
         ({"step": "PT6H", "horizon": 1}, "body.weather", "exactly an hour or a day use weather, not PT6H: leave"),
-        ({"weather": "gfs"}, "body.weather", "open-meteo"),
+        ({"weather": "gfs"}, "body.weather", "must be 'open-meteo', an object with erddap, or null"),
         ({"weather": {}}, "body.weather.erddap", "required"),
         ({"weather": {"erddap": {"server": "https://sea.example"}}}, "body.weather.erddap.dataset", "required"),
         ({"weather": {"erddap": {"server": "ftp://a", "dataset": "d"}}}, "body.weather.erddap.server", "https://"),
