@@ -116,7 +116,7 @@ def test_a_series_too_short_to_judge_by_says_how_many_forecasts_can_be_checked(s
 def test_a_series_without_any_past_forecast_has_no_empty_table(shown: Shown, url: str) -> None:
     assert forecast(url, daily(14))["chosen"] == {"by": "held_out_seas", "origins": 0, "rmse": {}}
     page = drop(shown("add"), "short.csv", daily(14))
-    expect(page.locator(".accuracy")).to_contain_text("The series is too short to check this forecast")
+    expect(page.locator(".accuracy")).to_contain_text("The series is too short to check this forecast, of 7 days,")
     expect(page.locator(".accuracy").get_by_role("table")).to_have_count(0)
     expect(verdict(page)).to_have_count(0)
 

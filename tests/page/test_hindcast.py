@@ -51,6 +51,13 @@ def test_a_day_shows_its_forecast_and_the_observations(shown: Shown, url: str) -
     assert drawn["Persistence"] == forecast["baselines"]["persistence"]
 
 
+def test_the_first_forecast_takes_one_request(visitor: Visitor, url: str) -> None:
+    page = visitor().page
+    page.route("**/compare/hindcast?*origin=*", lambda route: None)
+    page.goto(f"{url}/{QUERY}")
+    expect(card_of(page)).to_contain_text(sentence(past_forecast(url, "2009-12-01"), "Jan 2010"))
+
+
 def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visitor, url: str) -> None:
     visit = visitor()
     page = visit.open(f"{QUERY}&day=2005-01-01")

@@ -1,5 +1,6 @@
 """The page on paper and in forced colours."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_the_first_sheet_has_the_sentence_and_the_whole_chart_in_legible_text(pr
     assert 0.95 < scale < 1.1
     assert heading["y"] < drawing["y"]
     assert drawing["y"] + drawing["height"] < PAPER["height"]
+
+
+def test_labels_of_times_are_not_cut(visitor: Visitor) -> None:
+    page = visitor().open("place/sea/neracoos-b01")
+    to_paper(page)
+    drawing = box_of(page.locator(".plot > svg"))
+    labels = page.locator(".plot > svg > text").filter(has_text=re.compile(r"\d{4}$|:00$")).all()
+    assert len(labels) > 2
+    for place in map(box_of, labels):
+        assert drawing["x"] <= place["x"]
+        # Half of the pale edge around the letters may be cut.
+        assert place["x"] + place["width"] <= drawing["x"] + drawing["width"] + 2
+    page.emulate_media(media="screen")
 
 
 def test_after_printing_the_chart_is_as_wide_as_before(printed: Page) -> None:

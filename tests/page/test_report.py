@@ -118,14 +118,6 @@ def test_the_three_networks_stand_in_one_figure(shown: Shown, dataset: str) -> N
     expect(figure).to_have_js_property("naturalWidth", 960)
 
 
-def test_metric_definitions_open_on_click(shown: Shown) -> None:
-    page = shown("report/nino12").page
-    definition = page.get_by_text("Root-mean-square error")
-    expect(definition).not_to_be_visible()
-    page.get_by_text("What the columns mean").click()
-    expect(definition).to_be_visible()
-
-
 def test_a_report_links_to_those_of_the_other_seas(visitor: Visitor, url: str) -> None:
     page = visitor().open("report/nino12")
     page.get_by_role("link", name=title_of(url, "neracoos-b01")).click()

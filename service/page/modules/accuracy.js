@@ -1,21 +1,13 @@
 // @ts-check
-/** Model accuracy: the error table, and definitions of the metrics. */
+/** Model accuracy: the error table, and what it says about the choice of a network. */
 
 import { inUnit, unit } from "./degrees.js";
 import { h } from "./dom.js";
-import { definitionList } from "./glossary.js";
 import { kindOf, modelLabel, modelPhrase, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { capitalised } from "./sentence.js";
 import { dataTable } from "./table.js";
 import { formatSteps } from "./times.js";
-
-/** @type {[string, string][]} */
-const DEFINITIONS = [
-  ["MAE", "Mean absolute error: how far off a forecast is on average."],
-  ["RMSE", "Root-mean-square error, called the typical error on this page: like MAE, but large errors count for more."],
-  ["MAPE", "Mean absolute percentage error: the error as a percentage of the temperature in °C. It depends on where 0 °C lies, so compare it only between models for the same location."],
-];
 
 /** The table Model | MAE | RMSE | MAPE, which tags the chosen network. @param {any} comparison the response of /compare @param {string} caption */
 export function accuracyTable({ models, best }, caption) {
@@ -44,11 +36,6 @@ export function caveatSentence(models) {
   const names = models.filter(({ caveat }) => caveat).map(({ model }) => modelTitle(kindOf(model)));
   const their = names.length > 1 ? "their" : "its";
   return names.length ? `${joinWords(names)} may have seen the test period in training: ${their} errors may be too small here, and ${their} intervals too narrow.` : "";
-}
-
-/** The definition of each error metric, collapsed. */
-export function metricDefinitions() {
-  return h("details", {}, h("summary", {}, "What the columns mean"), definitionList(DEFINITIONS));
 }
 
 /** Names joined with commas and "and". @param {string[]} names */

@@ -34,7 +34,7 @@ export async function show(root, signal) {
     openAddress(FILE + options);
   };
   const named = h("div", {});
-  const notes = [h("p", { class: "note" }, "Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."), h("p", {}, "No file at hand? ", exampleButton(open), ": 60 days in the Ligurian Sea.")];
+  const notes = [h("p", { class: "note" }, "Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."), h("p", {}, "No file at hand? ", exampleButton(open), " (60 days in the Ligurian Sea).")];
   const keptNote = kept && h("p", {}, "This browser keeps ", h("a", { href: FILE }, kept.name), ", which you opened before.");
   fill(
     root,

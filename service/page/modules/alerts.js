@@ -72,6 +72,8 @@ export function alertsCard(station, signal) {
 class Alerts {
   /** @param {Station} station @param {AbortSignal} signal */
   constructor(station, signal) {
+    /** As it is now. */
+    this.station = station;
     this.signal = signal;
     this.card = h("section", { class: "card alerts" });
     /** A place for one form at a time. */
@@ -112,7 +114,7 @@ class Alerts {
     form.append(h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: close }, "Cancel")));
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close());
     fill(this.editor, form);
-    form.querySelector("select, input")?.focus();
+    /** @type {HTMLElement | null} */ (form.querySelector("select, input"))?.focus();
   }
 
   /** Show the station as it is now, and say what has changed. @param {string} words */
@@ -167,7 +169,7 @@ class Alerts {
     const { events, webhooks } = this.station;
     const hooks = webhooks ?? [];
     if (!hooks.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too: that of a program of yours, which can pass them on to a chat.") : null;
-    return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((hook) => this.hookItem(hook))));
+    return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((/** @type {any} */ hook) => this.hookItem(hook))));
   }
 
   /** @param {any} hook */

@@ -69,8 +69,8 @@ export function listedStation(station, now) {
 
 /** The places in the order of the list. @param {Listed[]} places */
 export function byAttention(places) {
-  const rank = ({ reasons }) => reasons[0]?.rank ?? RANKS.none;
-  const size = ({ anomaly }) => (anomaly === null ? -1 : Math.abs(anomaly));
+  const rank = (/** @type {Listed} */ { reasons }) => reasons[0]?.rank ?? RANKS.none;
+  const size = (/** @type {Listed} */ { anomaly }) => (anomaly === null ? -1 : Math.abs(anomaly));
   return [...places].sort((a, b) => rank(a) - rank(b) || size(b) - size(a) || a.title.localeCompare(b.title, "en", { numeric: true }));
 }
 

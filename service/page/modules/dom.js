@@ -1,16 +1,14 @@
 // @ts-check
 /** DOM elements built without HTML strings, so that text from files and responses is never parsed as markup. */
 
-/**
- * @typedef {Node | string | number | null | undefined | false} Child
- */
+/** @typedef {Node | string | number | null | undefined | false | any[]} Child what is nested is flattened */
 
 /**
  * Create an element.
  * @param {string} tag
  * @param {Record<string, any>} [properties] functions become listeners for the event of that name, other values become
  *   attributes; false and null are skipped
- * @param {...(Child | Child[])} children
+ * @param {...Child} children
  * @returns {any}
  */
 export function h(tag, properties = {}, ...children) {
@@ -27,7 +25,7 @@ export function h(tag, properties = {}, ...children) {
 /**
  * Replace the children of an element.
  * @param {Element} element
- * @param {...(Child | Child[])} children
+ * @param {...Child} children
  */
 export function fill(element, ...children) {
   element.replaceChildren(...toNodes(children));

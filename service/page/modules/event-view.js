@@ -154,10 +154,9 @@ function bandLegend({ kind, baseline }) {
   ];
 }
 
-/** A mark in the colour of the category; hollow without an event. @param {any} state @param {import("./event-kinds.js").Kind} kind */
+/** A mark in the colour of the category; null without an event. @param {any} state @param {import("./event-kinds.js").Kind} kind */
 function stateMark({ active, category }, kind) {
-  const name = active ? categoryColour(kind.palette, CATEGORIES.indexOf(category) + 1) : "none";
-  return h("span", { class: `mark category ${name}`, "aria-hidden": "true" });
+  return active ? h("span", { class: `mark category ${categoryColour(kind.palette, CATEGORIES.indexOf(category) + 1)}`, "aria-hidden": "true" }) : null;
 }
 
 /** More past events are in the CSV file. */

@@ -20,7 +20,7 @@ import { clearPosition, positionFields, positionOf } from "./position-fields.js"
 import { sentence } from "./sentence.js";
 import { timestampsOf } from "./series-times.js";
 import { latestOnly, runTask } from "./task.js";
-import { formatPeriod, formatTime } from "./times.js";
+import { formatPeriod, formatSteps, formatTime } from "./times.js";
 
 /**
  * @typedef {import("./place.js").Place} Place
@@ -233,7 +233,7 @@ function fileBacktest({ timestamps, chosen: { origins, since, by, rmse_by_lead: 
   const told = toldLead({ history, isArchive: true }, timestamps, new Date());
   const learned = by === "own_past" ? ", but the weights of the mixture were learned from all of them" : "";
   const window = `Typical errors (RMSE) of ${formatCount(origins)} forecasts of the past of this series${since ? `, since ${formatTime(since, step)}` : ""}. Each used earlier values only${learned}.`;
-  return { step, told: told - 1, rows: rowsByLead(timestamps.map(() => origins), rmse), window: origins ? window : "The series is too short to check this forecast against its past.", held: null, more: [] };
+  return { step, told: told - 1, rows: rowsByLead(timestamps.map(() => origins), rmse), window: origins ? window : `The series is too short to check this forecast, of ${formatSteps(timestamps.length, step)}, against its past.`, held: null, more: [] };
 }
 
 /**

@@ -182,7 +182,7 @@ function originLabels(time, step) {
   const age = now.getTime() - new Date(time).getTime();
   const until = `until ${formatTime(time, step === "month" || age > OLD_MS ? "month" : "day")}`;
   const text = age > RECENT_MS ? `${until}, ${ageInWords(time, now)} ago` : until;
-  const common = { x: time, y: 1, yref: "paper", yshift: 4 };
+  const common = { x: time, y: 1, yref: "paper", yshift: 8 };
   return [
     { ...common, text, shortText: until, xanchor: "right", xshift: -6 },
     { ...common, text: "forecast", xanchor: "left", xshift: 6, color: colour("ink") },

@@ -9,6 +9,8 @@ const TERMS = [
   ["Climatology", "Another name for the usual temperature at each time of year, from many years of readings."],
   ["Anomaly", "The difference between a temperature and what is usual."],
   ["Typical error", "How far off forecasts are: the root of their mean square error (RMSE), in which large errors count for more."],
+  ["MAE", "Mean absolute error: how far off forecasts are on average."],
+  ["MAPE", "Mean absolute percentage error: the error as a percentage of the temperature in degrees Celsius, so compare it only between models at one place."],
   ["80% range", "Two temperatures between which the water will be in 80 of 100 cases, if the range is calibrated; it is also called an interval."],
   ["Calibrated", "A range is calibrated if it holds the observed value as often as it says, which cannot be expected of a series unlike the training data."],
   ["Lead", "How many steps after the last reading a forecast value applies to."],
@@ -30,10 +32,6 @@ const TERMS = [
 
 /** The glossary, collapsed. */
 export function glossary() {
-  return h("details", { class: "glossary" }, h("summary", {}, "Glossary"), definitionList(TERMS));
-}
-
-/** A list of terms and their definitions. @param {[string, string][]} entries */
-export function definitionList(entries) {
-  return h("dl", { class: "terms" }, entries.map(([term, definition]) => h("div", {}, h("dt", {}, term), h("dd", {}, definition))));
+  const entries = TERMS.map(([term, definition]) => h("div", {}, h("dt", {}, term), h("dd", {}, definition)));
+  return h("details", { class: "glossary" }, h("summary", {}, "Glossary"), h("dl", { class: "terms" }, entries));
 }

@@ -191,12 +191,12 @@ function legend({ scale: { unit: what, edges, colours, labels, of_categories } }
   });
   const title = isDifference ? `${unit()}${what.slice(2)}` : what;
   const named = labels.map((_, i) => text(i)).filter(Boolean).join(", ");
-  return h("div", { class: "colours", role: "img", "aria-label": `Colours: ${title}, ${named}` }, h("span", {}, title), h("div", { class: of_categories ? "categories" : null }, blocks));
+  return h("div", { class: "colours", role: "img", "aria-label": `Colours: ${title}, ${named}` }, h("span", {}, capitalised(title)), h("div", { class: of_categories ? "categories" : null }, blocks));
 }
 
-/** A sentence about differences in °C, in the unit that the reader chose. @param {string} text */
+/** A sentence about shares, and differences in °C, in the unit that the reader chose. @param {string} text */
 function inReadersUnit(text) {
-  return text.replace(/([+-]?)(\d+(?:\.\d+)?) °C/g, (_, sign, number) => `${sign.replace("-", "−")}${difference(Number(number), 1)}`);
+  return text.replaceAll(" %", "%").replace(/([+-]?)(\d+(?:\.\d+)?) °C/g, (_, sign, number) => `${sign.replace("-", "−")}${difference(Number(number), 1)}`);
 }
 
 /** @param {HTMLElement} box @param {Outlook} outlook @param {import("./world-map.js").Position | null} position @param {AbortSignal} signal */
@@ -229,13 +229,13 @@ function pointCard(point, signal) {
   const { parts, controls } = forecastChart({ name: title, history, forecasts: [forecast], references, onReferences: () => {}, period: null, onZoom: () => {} }, signal);
   const likely = events.filter((/** @type {any} */ { probability }) => probability.some((/** @type {number | null} */ value) => value !== null && value >= UNLIKELY));
   const [range] = intervals;
-  const head = ["Day", unit(), range && `${range.level}%`, `From usual, ${unit()}`, ...likely.map((/** @type {any} */ { kind }) => capitalised(EVENT_NAMES[kind]))].filter(Boolean);
+  const head = ["Day", unit(), range && `${range.level}%`, h("th", { scope: "col", class: "wide-only" }, `From usual, ${unit()}`), ...likely.map((/** @type {any} */ { kind }) => capitalised(EVENT_NAMES[kind]))].filter(Boolean);
   const rows = timestamps.map((/** @type {string} */ time, /** @type {number} */ i) =>
     [
       columnTime(time, "day"),
       fixed(inUnit(sst[i]), 1),
       range && `${fixed(inUnit(range.lower[i]), 1)} – ${fixed(inUnit(range.upper[i]), 1)}`,
-      anomaly[i] === null ? "–" : signed(anomaly[i], 1),
+      h("td", { class: "wide-only" }, anomaly[i] === null ? "–" : signed(anomaly[i], 1)),
       ...likely.map((/** @type {any} */ event) => chance(event.probability[i], event.likely_category[i])),
     ].filter(Boolean),
   );

@@ -24,7 +24,7 @@ const BLOCK = 24;
 
 export class PastForecasts {
   /** @param {string} dataset @param {any} response of /compare/hindcast */
-  constructor(dataset, { model, step, horizon, origins, forecasts }) {
+  constructor(dataset, { model, step, horizon, origins, forecasts, observations }) {
     this.dataset = dataset;
     this.model = model;
     this.step = step;
@@ -33,6 +33,8 @@ export class PastForecasts {
     this.origins = origins.flatMap((/** @type {any} */ run) => timestampsOf(run.start, step, run.n));
     /** The index of the latest origin whose every lead was observed. */
     this.latest = this.origins.indexOf(forecasts[0].origin);
+    /** Its forecast, until its block is loaded. @type {{forecast: PastForecast, around: Block["around"]}} */
+    this.first = { forecast: forecasts[0], around: this.#around(observations) };
     /** @type {Map<number, Promise<Block>>} */
     this.blocks = new Map();
   }
@@ -49,22 +51,33 @@ export class PastForecasts {
 
   /** Whether the forecast from an origin is loaded, or about to be. @param {number} index */
   has(index) {
-    return this.blocks.has(Math.floor(index / BLOCK));
+    return index === this.latest || this.blocks.has(Math.floor(index / BLOCK));
   }
 
   /** The forecast from an origin, and the observations around it. @param {number} index @param {AbortSignal} signal @returns {Promise<{forecast: PastForecast, around: Block["around"]}>} */
   async at(index, signal) {
     const block = Math.floor(index / BLOCK);
-    const loading = this.blocks.get(block) ?? this.#load(block, signal);
-    this.blocks.set(block, loading);
-    const { forecasts, around } = await loading;
+    if (index === this.latest && !this.blocks.has(block)) return this.first;
+    const { forecasts, around } = await this.#block(block, signal);
     return { forecast: forecasts[index % BLOCK], around };
   }
 
   /** Load what the next moves from an origin may need. @param {number} index @param {AbortSignal} signal */
   loadNeighbours(index, signal) {
     // A failure shows when the forecast itself is asked for.
-    for (const near of [index - BLOCK, index + BLOCK]) if (near in this.origins) this.at(near, signal).catch(() => {});
+    for (const near of [index, index - BLOCK, index + BLOCK]) if (near in this.origins) this.#block(Math.floor(near / BLOCK), signal).catch(() => {});
+  }
+
+  /** A block, which is loaded once. @param {number} block @param {AbortSignal} signal */
+  #block(block, signal) {
+    const loading = this.blocks.get(block) ?? this.#load(block, signal);
+    this.blocks.set(block, loading);
+    return loading;
+  }
+
+  /** @param {{start: string, values: (number | null)[]}} observations @returns {Block["around"]} */
+  #around({ start, values }) {
+    return { step: this.step, timestamps: timestampsOf(start, this.step, values.length), values };
   }
 
   /** @param {number} block @param {AbortSignal} signal @returns {Promise<Block>} */
@@ -72,8 +85,7 @@ export class PastForecasts {
     try {
       const query = { dataset: this.dataset, model: this.model, origin: this.origins[block * BLOCK], origins: BLOCK };
       const { forecasts, observations } = await getJson(withQuery("/compare/hindcast", query), { signal });
-      const { start, values } = observations;
-      return { forecasts, around: { step: this.step, timestamps: timestampsOf(start, this.step, values.length), values } };
+      return { forecasts, around: this.#around(observations) };
     } catch (error) {
       this.blocks.delete(block);
       throw error;

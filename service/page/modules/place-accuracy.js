@@ -41,7 +41,7 @@ export function rowsByLead(n, rmse) {
 
 /** The first lead from which what is usual is the better forecast up to the end; null if there is none. @param {Accuracy} accuracy */
 export function usualFrom({ model, rows }) {
-  const isBetter = ({ n, rmse }) => n >= MIN_FORECASTS && rmse.climatology < rmse[model];
+  const isBetter = (/** @type {AccuracyRow} */ { n, rmse }) => n >= MIN_FORECASTS && rmse.climatology < rmse[model];
   const last = rows.findLastIndex((row) => !isBetter(row));
   return model !== "climatology" && last + 1 < rows.length ? rows[last + 1].lead : null;
 }

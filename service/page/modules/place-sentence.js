@@ -35,7 +35,7 @@ export function isArchive(last, now) {
 
 /**
  * The lead that the sentence tells: the first that has not passed, or that of a day after the last value if the step is shorter.
- * @param {Place} place @param {string[]} timestamps of the forecast @param {Date} now @returns {number} from 1
+ * @param {Pick<Place, "history" | "isArchive">} place @param {string[]} timestamps of the forecast @param {Date} now @returns {number} from 1
  */
 export function toldLead({ history, isArchive }, timestamps, now) {
   const length = stepLength(history.step);
@@ -59,8 +59,8 @@ export function placeSentence(place, forecast, now) {
     h("strong", {}, temperature(forecast.sst[i], places)),
     ` ${validPhrase(forecast.timestamps[i], history.step, now)}`,
     anomalyPhrase(forecast.sst[i], knowsUsual ? (usualOf(forecast)?.[i] ?? null) : null, forecast.usual?.years ?? null),
-    interval && h("span", { class: "range" }, `, ${interval.level}%: ${fixed(inUnit(interval.lower[i]), places)} to ${fixed(inUnit(interval.upper[i]), places)}`, !interval.calibrated && uncalibratedMark()),
-    ".",
+    interval && h("span", { class: "range" }, `, ${interval.level}%: ${fixed(inUnit(interval.lower[i]), places)} to ${fixed(inUnit(interval.upper[i]), places)}`, !interval.calibrated && uncalibratedMark(), "."),
+    !interval && ".",
   ];
 }
 

@@ -111,7 +111,9 @@ function horizontalAxis({ nticks = 12, title }, x, { left, right, bottom }) {
   const count = Math.max(2, Math.min(nticks, Math.floor((right - left) / LABEL.width)));
   const marks = ticksOf(x, count).flatMap(({ at, text, under }) => {
     const pixel = round(x.pixel(at));
-    const inside = Math.min(Math.max(pixel, left - 10), right - Math.min(16, 3.2 * text.length));
+    // The last label ends within the margin.
+    const half = 3.7 * Math.max(text.length, under?.length ?? 0);
+    const inside = Math.min(Math.max(pixel, left - 10), right + Math.min(0, MARGIN.right - half));
     const texts = [text, ...(under ? [under] : [])].map((line, i) => label(line, { x: inside, y: bottom + 17 + 15 * i, "text-anchor": "middle" }));
     return [vertical(pixel, bottom, bottom + 4, "grid"), ...texts];
   });

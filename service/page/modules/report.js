@@ -1,7 +1,7 @@
 // @ts-check
 /** The report on a shipped sea: how far off its networks and the simple forecasts were, over one test period. */
 
-import { accuracyTable, caveatSentence, choiceNote, metricDefinitions } from "./accuracy.js";
+import { accuracyTable, caveatSentence, choiceNote } from "./accuracy.js";
 import { ADD, readAddress, readState, reportPath, seaPath, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { numberField } from "./controls.js";
@@ -112,6 +112,5 @@ function errorsAt(comparison) {
       downloadButton("Markdown", `${dataset}-${horizon}.md`, path("markdown")),
       downloadButton("Plot as SVG", `${dataset}.svg`, () => withQuery("/compare/plot", { dataset, format: "svg" })),
     ),
-    metricDefinitions(),
   ];
 }

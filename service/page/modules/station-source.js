@@ -221,7 +221,9 @@ function accuracyOf({ station, verification: { leads } }, told, more) {
   const { id, step, units } = station;
   const path = `/stations/${encodeURIComponent(id)}/verification`;
   const checked = leads.filter(({ n }) => n > 0);
-  const rows = checked.map(({ lead, n, models }) => ({ lead, n, rmse: Object.fromEntries(models.filter(({ kind }) => kind !== "without_weather").map(({ model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / degreesPerCelsius(units)])) }));
+  const named = (/** @type {any} */ { model, kind, rmse }) => [kind === "issued" ? ISSUED : model, rmse / degreesPerCelsius(units)];
+  const shown = (/** @type {any} */ { kind }) => kind !== "without_weather";
+  const rows = checked.map(({ lead, n, models }) => ({ lead, n, rmse: Object.fromEntries(models.filter(shown).map(named)) }));
   const row = Math.max(rows.findIndex(({ lead }) => lead === told), 0);
   const coverage = checked[row]?.models.find((/** @type {any} */ { kind }) => kind === "issued")?.coverage?.[LEVEL];
   const none = "No forecast can be checked yet: each one is compared with the readings that come after it.";

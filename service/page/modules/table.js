@@ -25,7 +25,8 @@ export function dataTable(caption, head, rows, options = {}) {
     h("tbody", {}, rows.map(row)),
   );
   const save = () => saveFile(fileName(caption, "csv"), toCsv(options.csv?.() ?? plainRows(caption, shownRows(table))), "text/csv");
-  return scrollable("div", caption, {}, table, h("button", { type: "button", class: "plain csv", "aria-label": `Save as CSV: ${caption}`, click: save }, "Save as CSV"));
+  const button = h("button", { type: "button", class: "plain csv", "aria-label": `Save as CSV: ${caption}`, click: save }, "Save as CSV");
+  return h("div", { class: "table" }, scrollable("div", caption, {}, table), button);
 }
 
 /** The texts of the cells. @param {HTMLTableElement} table */

@@ -45,5 +45,5 @@ export function blockTrace(blocks, fillcolor, width, more) {
 
 /** A title above a panel, aligned left. @param {string} text @param {number} y of the top of the panel, from 0 to 1 */
 export function panelTitle(text, y) {
-  return { text, x: 0, y, xref: "paper", yref: "paper", xanchor: "left", xshift: -40, yshift: 4 };
+  return { text, x: 0, y, xref: "paper", yref: "paper", xanchor: "left", xshift: -40, yshift: 8 };
 }
