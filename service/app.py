@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, manual, models, outlooks, pages, timeseries
+from service.api import events, health, manual, models, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.assets import Assets
 from service.api.compare import routes as compare
@@ -31,6 +31,7 @@ from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, For
 from service.api.inference import routes as inference
 from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
+from service.api.outlooks import routes as outlooks
 from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import FileReader

@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import h5py
 import httpx
 import numpy as np
 import pytest
@@ -191,13 +195,49 @@ def test_a_new_night_is_shown_without_a_restart(copied: Path, seas: Path, tmp_pa
 
 
 def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-20])
+    """Replace a file by a part of it, as a copy that was cut short does."""
+    part = path.with_suffix(".part")
+    part.write_bytes(path.read_bytes()[:-20])
+    part.replace(path)
 
 
 def rewrite(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def change(path: Path, how: Callable[[Any], object]) -> None:
+    known = json.loads(path.read_text())
+    how(known)
+    path.write_text(json.dumps(known))
+
+
+def link(path: Path) -> None:
+    """Move something out of its folder, and link to it."""
+    away = path.rename(path.parents[1 + (path.suffix == ".png")] / f"away{path.suffix}")
+    path.symlink_to(away)
+
+
+def pipe(folder: Path) -> None:
+    (folder / "outlook.json").unlink()
+    os.mkfifo(folder / "outlook.json")
+
+
+def regrid(folder: Path, how: Callable[[xr.Dataset], xr.Dataset]) -> None:
+    data = opened(folder / "outlook.nc")
+    (folder / "outlook.nc").unlink()
+    how(data).to_netcdf(folder / "outlook.nc", engine="h5netcdf")
+
+
+def external(folder: Path) -> None:
+    """Leave the temperatures in a file outside of the outlook."""
+    away = shutil.copy(folder / "outlook.nc", folder.parent / "away.nc")
+    (folder / "outlook.nc").rename(folder / "old")
+    with h5py.File(folder / "old", "a") as file:
+        del file["sst"]
+        file["sst"] = h5py.ExternalLink(away, "/sst")
+    (folder / "old").rename(folder / "outlook.nc")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +253,28 @@ def rewrite(path: Path, old: str, new: str) -> None:
         lambda outlook: rewrite(outlook / "outlook.json", "rasters/anomaly-1.png", "rasters/../maps/anomaly-1.png"),
         lambda outlook: rewrite(outlook / "outlook.json", '"lead": 3', '"lead": 4'),
         lambda outlook: rewrite(outlook / "outlook.json", '"outlook.nc"', '"/etc/passwd"'),
+        lambda outlook: rewrite(outlook / "outlook.json", '"2024-03-03"', '"2024-03-04"'),
+        lambda outlook: change(outlook / "outlook.json", lambda known: known["titles"].clear()),
+        lambda outlook: change(outlook / "outlook.json", lambda known: known["scales"].popitem()),
+        lambda outlook: change(outlook / "outlook.json", lambda known: known["layers"].clear()),
+        lambda outlook: change(outlook / "outlook.json", lambda known: known.update(bounds=[np.nan, -4.5, 183.5, 0])),
+        lambda outlook: change(
+            outlook / "outlook.json", lambda known: known["scales"]["anomaly"]["colours"].append([0, 0, 256])
+        ),
+        lambda outlook: change(
+            outlook / "outlook.json", lambda known: known["layers"].update({"../x": known["layers"]["anomaly"]})
+        ),
+        lambda outlook: (outlook / "outlook.json").write_text("[" * 100_000),
+        lambda outlook: (outlook / "outlook.json").write_text(" " * (8 << 20) + (outlook / "outlook.json").read_text()),
+        lambda outlook: link(outlook / "outlook.json"),
+        lambda outlook: link(outlook / "outlook.nc"),
+        lambda outlook: link(outlook / "rasters"),
+        lambda outlook: link(outlook / "rasters" / "anomaly-1.png"),
+        pipe,
+        lambda outlook: regrid(outlook, lambda data: data.assign_coords(lat=data["lat"] * np.nan)),
+        lambda outlook: regrid(outlook, lambda data: data.drop_vars("sst")),
+        lambda outlook: regrid(outlook, lambda data: data.drop_vars("lon")),
+        external,
     ],
     ids=[
         "description",
@@ -225,6 +287,24 @@ def rewrite(path: Path, old: str, new: str) -> None:
         "outside",
         "leads",
         "other",
+        "other days",
+        "no title",
+        "no scale",
+        "no layers",
+        "no edge",
+        "no colour",
+        "no name",
+        "deep",
+        "long",
+        "linked description",
+        "linked file",
+        "linked rasters",
+        "linked raster",
+        "pipe",
+        "nowhere",
+        "no sst",
+        "no longitudes",
+        "external",
     ],
 )
 def test_a_damaged_outlook_is_not_served_but_the_one_before_it(
@@ -238,10 +318,6 @@ def test_a_damaged_outlook_is_not_served_but_the_one_before_it(
     with serve(Settings(artifacts=seas, outlooks=copied)) as client:
         assert client.get(LATEST).json()["id"] == "2024-03-09-2"
         damage(newest)
-        # A description that is read once is not read again until the folder of the outlook is replaced.
-        description = newest / "outlook.json"
-        if description.exists():
-            description.touch()
         body = client.get(LATEST).raise_for_status().json()
         assert body["id"] == "2024-03-09"
         assert client.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-09"
@@ -278,3 +354,41 @@ def test_outlooks_need_a_key_where_forecasts_do(outlooks: Path, seas: Path) -> N
         for path in (LATEST, raster, f"{LATEST}/point?latitude=-2&longitude=177"):
             assert client.get(path).status_code == 401
             assert client.get(path, headers={"Authorization": f"Bearer {text}"}).is_success
+
+
+def test_a_cell_without_bounds_is_damaged(copied: Path, seas: Path) -> None:
+    regrid(copied / DAY, lambda data: data.assign(lower_80=data["lower_80"] * np.nan))
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        response = client.get(f"{LATEST}/point", params=AT)
+    assert (response.status_code, response.json()["detail"].partition(";")[0]) == (
+        404,
+        "the forecasts of this outlook are damaged",
+    )
+
+
+def test_an_outlook_that_is_replaced_by_one_of_the_same_times_is_read_again(copied: Path, seas: Path) -> None:
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        before = client.get(LATEST).json()
+        description = copied / DAY / "outlook.json"
+        times = description.stat()
+        change(description, lambda known: known.update(title="Another"))
+        os.utime(description, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert client.get(LATEST).json() == before | {"title": "Another"}
+
+
+def test_maps_need_no_extra_but_forecasts_of_cells_do(
+    copied: Path, seas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        assert client.get(f"{LATEST}/anomaly/1.png").is_success
+        response = client.get(f"{LATEST}/point", params=AT)
+        assert response.status_code == 501
+        assert "grids" in response.json()["detail"]
+
+
+def test_a_folder_that_cannot_be_read_is_a_sentence(seas: Path, tmp_path: Path) -> None:
+    with serve(Settings(artifacts=seas, outlooks=tmp_path / ("long" * 100))) as client:
+        response = client.get(LATEST)
+    assert response.status_code == 404
+    assert "the service cannot read the folder of SST_OUTLOOKS" in response.json()["detail"]
