@@ -85,6 +85,8 @@ CMD ["--help"]
 FROM $PYTHON_IMAGE AS page
 ARG DENO=2.9.8
 ARG NPM_CONFIG_REGISTRY
+# Trust the certificates of the system too, such as that of a proxy.
+ENV DENO_TLS_CA_STORE=system,mozilla
 WORKDIR /page/bundle
 COPY service/page/modules ../modules
 RUN --mount=type=cache,target=/root/.cache/pip \

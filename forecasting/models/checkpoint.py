@@ -10,6 +10,7 @@ import io
 import pickle
 import threading
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,17 @@ def save_module(module: torch.jit.ScriptModule, metadata_json: str, path: Path) 
     content = io.BytesIO()  # torch raises no OSError when the disk is full
     with quiet():
         torch.jit.save(module, content, _extra_files={_EXTRA: metadata_json.encode()})
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(_without_debug_records(content))
+
+
+def _without_debug_records(content: io.BytesIO) -> bytes:
+    """Leave out where each line of code came from: paths of the machine that trained the network."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(content) as archive, zipfile.ZipFile(kept, "w") as smaller:
+        for record in archive.infolist():
+            if not record.filename.endswith(".debug_pkl"):
+                smaller.writestr(record, archive.read(record))
+    return kept.getvalue()
 
 
 def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, CheckpointMetadata]:

@@ -1,3 +1,5 @@
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import training.pretraining.network
 from forecasting.errors import ReleaseError
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import load
@@ -46,6 +49,13 @@ def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) 
             forecast.detach().numpy()
         )
         assert bool(torch.isfinite(forecast).all())
+
+
+def test_a_checkpoint_names_no_folder_of_the_machine_that_trained_it(artifacts: Path) -> None:
+    release = open_current(artifacts, "ocean-monthly")
+    source = str(Path(training.pretraining.network.__file__).parent).encode()
+    with zipfile.ZipFile(io.BytesIO(release.read("gru.pt"))) as checkpoint:
+        assert not [name for name in checkpoint.namelist() if source in checkpoint.read(name)]
 
 
 def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: Path) -> None:
