@@ -74,8 +74,8 @@ function verdict(accuracy) {
   const rivals = [...new Set([simple[0], "persistence"])].filter((name) => name in rmse && name !== model);
   const places = decimals([model, ...rivals].map((name) => rmse[name]));
   const error = (/** @type {string} */ name) => difference(rmse[name], places);
-  const others = rivals.map((name) => `${modelPhrase(name)} by ${error(name)}`).join(", and ");
-  const first = `${capitalised(aheadInWords(lead, step))}, forecasts here were typically off by ${error(model)}${others && `, ${others}`}.`;
+  const others = rivals.map((name, i) => `, ${i === rivals.length - 1 ? "and " : ""}${modelPhrase(name)} by ${error(name)}`).join("");
+  const first = `${capitalised(aheadInWords(lead, step))}, forecasts here were typically off by ${error(model)}${others}.`;
   return `${first}${counted}${n < MIN_FORECASTS ? "" : consequence(accuracy, simple[0])}`;
 }
 
