@@ -68,6 +68,16 @@ def test_daily_values_are_forecast_at_their_own_step(shown: Shown, url: str) -> 
     expect(page.get_by_text("averages of your series")).to_have_count(0)
 
 
+def test_a_wrong_digit_is_pointed_out(shown: Shown) -> None:
+    rows = daily(120).splitlines()
+    time, _, value = rows[-10].partition(",")
+    rows[-10] = f"{time},{float(value) + 9:.2f}"
+    page = drop(shown("add"), "mooring.csv", "\n".join(rows) + "\n")
+    notice = page.get_by_role("status").filter(has_text="looks wrong")
+    expect(notice).to_contain_text(f"A value looks wrong: {float(value) + 9:.2f}\u00a0°C on")
+    expect(notice).to_contain_text(re.compile(r"where -?[\d.]+ to -?[\d.]+\s°C was expected"))
+
+
 def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_when_chosen(
     visitor: Visitor, url: str
 ) -> None:
