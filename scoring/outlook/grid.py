@@ -152,8 +152,13 @@ class OutlookInput(GridInput):
         Raises:
             FileError: says why; also if no value of the last day is a temperature of a sea.
         """
-        if axes_of(field) is None:
+        axes = regular_axes(field)
+        if axes is None:
             raise FileError(_no_axes(field))
+        for dim, degrees in zip(axes[0], (axes[1], np.unwrap(axes[2], period=360.0)), strict=True):
+            steps = np.diff(degrees)
+            if (steps <= 0).any() and (steps >= 0).any():
+                raise FileError(f"its {dim} does not increase or decrease all the way; sort it first")
         last = last_steps(field, self._span, self.options.resample).at.max()
         values = field.celsius(slice(int(last), int(last) + 1))
         sea = values[np.isfinite(values)].astype(np.float64)
@@ -236,7 +241,10 @@ def _add_bounds(bare: xr.Dataset, along: str) -> None:
             encoding = dict(axis.encoding)
         elif axis.attrs.get("standard_name") in ("latitude", "longitude") and len(axis) > 1:
             centres = axis.values.astype(np.float64)
-            bounds = _between(centres, 90.0 if axis.attrs["standard_name"] == "latitude" else np.inf)
+            is_latitude = axis.attrs["standard_name"] == "latitude"
+            # Longitudes may jump at the date line or at Greenwich.
+            onward = centres if is_latitude else np.unwrap(centres, period=360.0)
+            bounds = _between(onward, 90.0 if is_latitude else np.inf) + (centres - onward)[:, None]
             encoding = {"_FillValue": None}
         else:
             continue

@@ -47,8 +47,9 @@ class Seen:
         mean = float((filled * weights).sum())
         side = "warmer than usual" if mean >= 0 else "cooler than usual"
         warmest, coldest = (np.unravel_index(int(pick(values)), values.shape) for pick in (np.nanargmax, np.nanargmin))
+        average = f"{abs(mean):.1f} °C {side}" if f"{abs(mean):.1f}" != "0.0" else "as warm as usual"
         return (
-            f"On average, the sea is {abs(mean):.1f} °C {side}; {_share(weights[filled > 0].sum())} of it is warmer. "
+            f"On average, the sea is {average}; {_share(weights[filled > 0].sum())} of it is warmer. "
             f"The greatest differences are {_signed(values[warmest])} °C near {self._place(warmest)} and "
             f"{_signed(values[coldest])} °C near {self._place(coldest)}."
         )
@@ -69,10 +70,10 @@ class Seen:
         highest = np.unravel_index(int(np.nanargmax(values)), values.shape)
         if not filled[highest]:
             return f"The probability of a {self.event} is 0 everywhere."
-        return (
-            f"A {self.event} is more likely than not in {_share(likely)} of the sea. The highest probability is "
-            f"{filled[highest]:.0%} near {self._place(highest)}."
-        )
+        sentence = f"A {self.event} is more likely than not in {_share(likely)} of the sea."
+        if not likely:
+            sentence = f"Nowhere is a {self.event} more likely than not."
+        return f"{sentence} The highest probability is {filled[highest] * 100:.0f} % near {self._place(highest)}."
 
     def _place(self, cell: tuple[np.intp, ...]) -> str:
         """Return the position of a cell, such as 38° N 150° E."""

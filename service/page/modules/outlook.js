@@ -259,7 +259,7 @@ function pointCard(point, signal) {
 /** What an event is like now. @param {any} event */
 function stateSentence({ kind, state, days, category, intensity }) {
   const name = state === "active" ? `${category} ${EVENT_NAMES[kind]}` : `possible ${EVENT_NAMES[kind]}`;
-  return `A ${name} has lasted ${days === 1 ? "one day" : `${days} days`}, now ${difference(Math.abs(intensity), 1)} ${intensity > 0 ? "above" : "below"} usual.`;
+  return `${name.startsWith("e") ? "An" : "A"} ${name} has lasted ${days === 1 ? "one day" : `${days} days`}, now ${difference(Math.abs(intensity), 1)} ${intensity > 0 ? "above" : "below"} usual.`;
 }
 
 /** The probability of an event, and its category where it is likely. @param {number | null} probability @param {string | null} category */

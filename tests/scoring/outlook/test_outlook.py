@@ -21,6 +21,7 @@ from forecasting.erddap import parse_span
 from forecasting.models.universal.references import REFERENCES
 from scoring.outlook.colours import ANOMALIES, CATEGORIES, COAST, LAND, PROBABILITIES
 from scoring.outlook.source import download
+from scoring.outlook.words import Seen
 from tests.page.browser import AA, find_chromium, launch
 from tests.scoring.commands import exists, finish, wait_for
 from tests.scoring.grids.sample import opened, save
@@ -514,6 +515,8 @@ def without_calendar() -> xr.Dataset:
         (without_units, 2, "variable sst does not state its units; set --units to"),
         (in_kelvin_as_celsius, 2, "the values look like kelvin: set the units to kelvin with --units"),
         (every_six_hours, 2, "its step is 6 hours, but an outlook needs daily values; average it with --resample day"),
+        (lambda: grid().isel(lon=[1, 0, *range(2, 8)]), 2, "its lon does not increase or decrease all the way;"),
+        (lambda: grid().isel(lat=[1, 0, 2, 3]), 2, "its lat does not increase or decrease all the way; sort it first"),
         (lambda: grid(days=9), 3, "contains 9 steps of one day"),
         (lambda: grid(days=1), 3, "contains 1 time, but a forecast needs a series of them"),
         (lambda: grid(days=70)[{"time": slice(None, None, 7)}], 2, "its step is one week, but an outlook needs daily"),
@@ -547,6 +550,30 @@ def test_a_missing_day_is_bridged_and_said_and_longitudes_may_jump_at_the_date_l
     )
     assert (described["bounds"], described["size"]) == (expected["bounds"], expected["size"])
     assert len(set(described["layers"])) == len(expected["layers"])
+    bounds = opened(tmp_path / "o" / "latest" / "outlook.nc")["lon_bnds"].values
+    np.testing.assert_allclose(bounds, wrapped["lon"].values[:, None] + np.array([-0.5, 0.5]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "sentence"),
+    [
+        ("anomaly", [0.04, -0.02], "On average, the sea is as warm as usual; 50 % of it is warmer."),
+        ("anomaly", [-0.1, -0.1], "On average, the sea is 0.1 °C cooler than usual; 0 % of it is warmer."),
+        (
+            "probability",
+            [0.5, 0.2],
+            "Nowhere is a marine heatwave more likely than not. The highest probability is 50 % near 0° N 10° E.",
+        ),
+        (
+            "probability",
+            [0.2, 1.0],
+            "is more likely than not in 50 % of the sea. The highest probability is 100 % near",
+        ),
+    ],
+)
+def test_little_is_not_said_as_a_number_of_nothing(kind: str, values: list[float], sentence: str) -> None:
+    seen = Seen(np.zeros(1), np.array([10.0, 11.0]), "marine heatwave")
+    assert sentence in seen.text(kind, np.array([values], dtype=np.float32))
 
 
 def test_a_file_in_place_of_the_folder_is_refused(
