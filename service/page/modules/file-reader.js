@@ -74,12 +74,6 @@ export async function readFile({ name, blob }, params, signal) {
   }
 }
 
-/** The values of a series that look implausible, each with the range that was expected. @param {FileContent} file @param {Record<string, string | undefined>} params @param {string} id of the series @param {AbortSignal} signal */
-export async function findSuspects({ blob }, params, id, signal) {
-  const { checks } = await postFile(withQuery("/series", { ...params, check: "true" }), blob, signal);
-  return checks.find((/** @type {any} */ check) => check.id === id)?.suspects ?? { timestamps: [] };
-}
-
 /** A sentence with request parameters replaced by their labels on the page. @param {string} text */
 export function pageSentence(text) {
   return sentence(text.replaceAll(/\b([a-z_]+)=(\S*)/g, (match, name, value) => (OPTION_NAMES.includes(name) ? `“${FIELDS[name].label}”${value ? `: ${value}` : ""}` : match)));

@@ -2,14 +2,14 @@
 /** A file of readings as a place: read through the service, kept in this browser, and forecast by universal networks. */
 
 import { OPTIONS_CHANGE, readState, updateState } from "./address.js";
-import { ApiError, postJson } from "./api.js";
+import { ApiError, postFile, postJson, withQuery } from "./api.js";
 import { selectField, takeFocus } from "./controls.js";
 import { horizonAt, loadReleases, universalFor } from "./datasets.js";
 import { inUnit, temperature } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
 import { withPosition } from "./event-requests.js";
 import { fileCard, readingCard } from "./file-cards.js";
-import { findSuspects, OPTION_NAMES, pageSentence, readFile, readingOptions, readingParams } from "./file-reader.js";
+import { OPTION_NAMES, pageSentence, readFile, readingOptions, readingParams } from "./file-reader.js";
 import { refusalNotice } from "./file-refusal.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { keepFile, keptFile } from "./kept-file.js";
@@ -39,9 +39,6 @@ import { formatPeriod, formatSteps, formatTime } from "./times.js";
  */
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
-
-/** A larger file takes long to check. */
-const CHECKED_BYTES = 1_000_000;
 
 /** A comparison over more values takes long. */
 const MAX_COMPARED_VALUES = 3_000;
@@ -184,7 +181,7 @@ function filePlace(box, { file, params, reading, releases, reread }, station, ag
       const forecasted = await forecastFile({ file, series, history, network }, choice, stop);
       const problem = forecasted.forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
       position?.say(problem ? sentence(problem.message) : "");
-      return { ...forecasted, notices: [readingWarnings(station), suspectsNotice({ file, params, id: station.id, step }, stop)] };
+      return { ...forecasted, notices: [readingWarnings(station), suspectsNotice(file, params, station, step, stop)] };
     },
   };
 }
@@ -261,23 +258,17 @@ function readingWarnings({ warnings }) {
   return h("div", { class: "notice warning" }, h("h2", {}, "Check how the file was read"), h("ul", {}, warnings.map((/** @type {string} */ warning) => h("li", {}, pageSentence(warning)))));
 }
 
-/**
- * Doubts about values, as soon as they are found: the forecast does not wait for them.
- * @param {{file: import("./file-reader.js").FileContent, params: Record<string, string>, id: string, step: string}} of @param {AbortSignal} stop
- */
-function suspectsNotice({ file, params, id, step }, stop) {
+/** Doubts about values, as soon as they are found: the forecast does not wait for them. @param {Opened["file"]} file @param {Opened["params"]} params @param {any} station @param {string} step @param {AbortSignal} stop */
+function suspectsNotice({ blob }, params, { id }, step, stop) {
   const box = h("div", { role: "status" });
-  if (file.blob.size > CHECKED_BYTES) return box;
-  findSuspects(file, params, id, stop).then(
-    ({ timestamps, sst, lower, upper }) => {
-      const count = timestamps.length;
-      const last = count - 1;
-      if (!count) return;
-      const doubt = `${temperature(sst[last], 2)} on ${formatTime(timestamps[last], step)}, where ${fixed(inUnit(lower[last]), 1)} to ${temperature(upper[last], 1)} was expected`;
-      const found = count === 1 ? `A value looks wrong: ${doubt}` : `${formatCount(count)} values look wrong. The last is ${doubt}`;
-      fill(box, h("div", { class: "notice warning" }, h("p", {}, `${found}. If so, correct the file and open it again.`)));
-    },
-    () => {},
-  );
+  const show = (/** @type {any} */ { checks }) => {
+    const { timestamps = [], sst, lower, upper } = checks.find((/** @type {any} */ check) => check.id === id)?.suspects ?? {};
+    const last = timestamps.length - 1;
+    if (last < 0) return;
+    const doubt = `${temperature(sst[last], 2)} on ${formatTime(timestamps[last], step)}, where ${fixed(inUnit(lower[last]), 1)} to ${temperature(upper[last], 1)} was expected`;
+    const found = last ? `${formatCount(last + 1)} values look wrong. The last is ${doubt}` : `A value looks wrong: ${doubt}`;
+    fill(box, h("div", { class: "notice warning" }, h("p", {}, `${found}. If so, correct the file and open it again.`)));
+  };
+  postFile(withQuery("/series", { ...params, check: "true" }), blob, stop).then(show, () => {});
   return box;
 }
