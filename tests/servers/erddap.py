@@ -109,7 +109,7 @@ class Erddap:
         if path in self.files or whole in self.files:
             if query:
                 self.asked.append(whole)
-            return self.files.get(whole) or self.files[path]
+            return self.files[whole if whole in self.files else path]
         infos = {
             "buoy": TABLE_INFO,
             "oisst": GRID_INFO,
