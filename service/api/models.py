@@ -57,7 +57,7 @@ class ModelSummary(BaseModel):
     device: str
     best: bool = Field(
         description="Whether `best` means this model. In a universal release, it is the model that did best on "
-        "held-out seas; `best` mixes all models for each series that is long enough."
+        "held-out seas; `best` mixes it with the references for each series that is long enough."
     )
 
 

@@ -508,7 +508,8 @@ def universal_card(report: UniversalReport, spec: Spec) -> str:
         f"{report.version}.",
         f"They were trained on {report.seas} simulated seas and {seen}. How good their forecasts of other "
         "places are depends on how closely these seas resemble those places. The service compares them with simple "
-        "references on the past of each series that it gets, and by default mixes all by how well they did there.",
+        "references on the past of each series that it gets, and by default mixes the one that did best on held-out "
+        "seas with the references, by how well they did there.",
         *_real_sections(report, spec),
         *_weather_section(report, spec),
         "## On simulated seas that were held out",
