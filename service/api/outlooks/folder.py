@@ -20,7 +20,6 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_valid
 
 from forecasting.errors import FileError, MissingExtraError, UnknownNameError
 from forecasting.extras import needs_extra
-from forecasting.readers.grid.store import opened, readable, refuse_other_files
 from forecasting.series.times import Floats
 from service.api.outlooks.schemas import OutlookScale
 from service.api.series_request import Time
@@ -111,6 +110,9 @@ class Outlook:
         Raises:
             ForecastError: if the file cannot be read.
         """
+        # Not at the start of the service, which it would delay.
+        from forecasting.readers.grid.store import opened, readable, refuse_other_files
+
         with needs_extra("grids", "the forecast of a cell"):
             import_module("xarray")
         if self.kind == "netcdf":
@@ -142,6 +144,8 @@ class Outlook:
 
         xarray would take a second for so many variables.
         """
+        from forecasting.readers.grid.store import readable
+
         with readable(self.kind), ExitStack() as stack:
             if self.kind == "zarr":
                 file = import_module("zarr").open_group(self.file, mode="r")

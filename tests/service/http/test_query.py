@@ -25,7 +25,8 @@ def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Clie
         for parameter in DOCUMENT["paths"][path][method].get("parameters", [])
         if parameter["in"] == "query"
     ]
-    where = path.format(model="nino12-gru", version="1", id="pier", time="2026-01-01")
+    names = {"model": "nino12-gru", "version": "1", "id": "pier", "time": "2026-01-01"}
+    where = path.format(outlook="latest", layer="anomaly", lead=1, **names)
     answer = client.request(method, where, params={"horizn": 3}, json={})
     if path.startswith("/v2/repository/models"):
         assert answer.status_code == 403

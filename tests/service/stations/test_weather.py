@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -80,12 +79,13 @@ def put(
 async def fetch(
     store: StationStore, server: OpenMeteoServer, *, later: float = 0, seconds: float = 600, private: bool = True
 ) -> None:
-    """Fetch what is due some seconds from now."""
+    """Fetch what is due some seconds after noon."""
     outbound = Outbound(allow_private=private)
     reader = SourceReader(outbound, store, 10**7, seconds)
     own = Outbound(allow_private=True)
     servers = OpenMeteo(server.url)
-    await WeatherFetcher(store, reader, servers, own, 10**7, seconds, lambda: time.time() + later).fetch_due()
+    noon = TODAY * DAY + DAY / 2  # some hours later, it is still the same day
+    await WeatherFetcher(store, reader, servers, own, 10**7, seconds, lambda: noon + later).fetch_due()
 
 
 def fetch_of(connection: Connection, name: str) -> Fetch:
