@@ -76,6 +76,12 @@ def test_a_wrong_digit_is_pointed_out(shown: Shown) -> None:
     notice = page.get_by_role("status").filter(has_text="looks wrong")
     expect(notice).to_contain_text(f"A value looks wrong: {float(value) + 9:.2f}\u00a0°C on")
     expect(notice).to_contain_text(re.compile(r"where -?[\d.]+ to -?[\d.]+\s°C was expected"))
+    checks: list[Request] = []
+    page.on("request", lambda request: checks.append(request) if "check=true" in request.url else None)
+    open_options(page).get_by_label("Steps ahead").fill("3")
+    expect(page.get_by_role("table", name="Forecast for").get_by_role("row")).to_have_count(4)
+    expect(notice).to_be_visible()
+    assert not checks
 
 
 def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_when_chosen(

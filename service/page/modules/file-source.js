@@ -140,6 +140,7 @@ function filePlace(box, { file, params, reading, releases, reread }, station, ag
   const cells = network ? network.models.map(({ cell }) => cell) : CELLS;
   const all = cells.length > 1 ? [{ value: "all", text: cells.length === 3 ? "All three" : "All" }] : [];
   const maxHorizon = release ? horizonAt(release, step) : 1;
+  const notices = [readingWarnings(station), suspectsNotice(file, params, station, step)];
   const title = series.id === "0" ? file.name : (station.name ?? series.id);
   /** @type {import("./position-fields.js").Picker | null} */
   let position = null;
@@ -181,7 +182,7 @@ function filePlace(box, { file, params, reading, releases, reread }, station, ag
       const forecasted = await forecastFile({ file, series, history, network }, choice, stop);
       const problem = forecasted.forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
       position?.say(problem ? sentence(problem.message) : "");
-      return { ...forecasted, notices: [readingWarnings(station), suspectsNotice(file, params, station, step, stop)] };
+      return { ...forecasted, notices };
     },
   };
 }
@@ -258,8 +259,8 @@ function readingWarnings({ warnings }) {
   return h("div", { class: "notice warning" }, h("h2", {}, "Check how the file was read"), h("ul", {}, warnings.map((/** @type {string} */ warning) => h("li", {}, pageSentence(warning)))));
 }
 
-/** Doubts about values, as soon as they are found: the forecast does not wait for them. @param {Opened["file"]} file @param {Opened["params"]} params @param {any} station @param {string} step @param {AbortSignal} stop */
-function suspectsNotice({ blob }, params, { id }, step, stop) {
+/** Doubts about values, as soon as they are found: the forecast does not wait for them. @param {Opened["file"]} file @param {Opened["params"]} params @param {any} station @param {string} step */
+function suspectsNotice({ blob }, params, { id }, step) {
   const box = h("div", { role: "status" });
   const show = (/** @type {any} */ { checks }) => {
     const { timestamps = [], sst, lower, upper } = checks.find((/** @type {any} */ check) => check.id === id)?.suspects ?? {};
@@ -269,6 +270,6 @@ function suspectsNotice({ blob }, params, { id }, step, stop) {
     const found = last ? `${formatCount(last + 1)} values look wrong. The last is ${doubt}` : `A value looks wrong: ${doubt}`;
     fill(box, h("div", { class: "notice warning" }, h("p", {}, `${found}. If so, correct the file and open it again.`)));
   };
-  postFile(withQuery("/series", { ...params, check: "true" }), blob, stop).then(show, () => {});
+  postFile(withQuery("/series", { ...params, check: "true" }), blob).then(show, () => {});
   return box;
 }
