@@ -1,6 +1,6 @@
 """The tables of the database. Times are Unix seconds in UTC, temperatures °C.
 
-After the first release, a change here needs a new revision in :mod:`service.stations.store.migrations`.
+A change here needs a new revision in :mod:`service.stations.store.migrations`.
 """
 
 from typing import Final
@@ -31,8 +31,10 @@ STATIONS: Final = Table(
     # Ten years of days are thousands of rows: a number in each of them is shorter than the ID.
     Column("number", _KEY, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
-    # The name of the key that created it; null for stations of the administrators, and where there are no keys.
+    # The name of the key that created it; null where there were no keys.
     Column("owner", Text),
+    # Who may read it where there are keys: its owner only, or every key.
+    Column("visibility", Text, nullable=False, server_default="private"),
     Column("name", Text),
     Column("latitude", Double),
     Column("longitude", Double),
@@ -53,6 +55,12 @@ STATIONS: Final = Table(
     Column("events", JSON(none_as_null=True)),
     Column("baseline", JSON(none_as_null=True)),
     Column("webhooks", JSON(none_as_null=True)),
+    # Addresses that alerts are sent to as a sentence; null for none. They may hold passwords.
+    Column("notify", JSON(none_as_null=True)),
+    # How old a change may be that raises an alert, and how long nothing may arrive before the station is silent: ISO
+    # 8601 durations, or null for the default. Without a value, "off" turns the latter off.
+    Column("alert_within", Text),
+    Column("silent_after", Text),
     # Without it, SQLite would give the number of a deleted station to the next one.
     sqlite_autoincrement=True,
 )
@@ -115,6 +123,22 @@ EVENT_STATES: Final = Table(
     Column("content", JSON, nullable=False),
 )
 
+FEEDS: Final = Table(
+    "feeds",
+    METADATA,
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    # When the last batches with new readings arrived, the newest last.
+    Column("arrivals", JSON, nullable=False),
+    # Whether a reading has arrived that was recent enough to raise an alert. Until then, nothing is missed.
+    Column("live", Boolean, nullable=False),
+    # When the station becomes silent if nothing arrives; null if it never does, or is silent already.
+    Column("silent_at", BigInteger),
+    # Since when it is silent, or repeats one value; null if it is not, or does not.
+    Column("silent_since", BigInteger),
+    Column("stuck_since", BigInteger),
+    Index("feeds_by_silence", "silent_at"),
+)
+
 ALERTS: Final = Table(
     "alerts",
     METADATA,
@@ -133,6 +157,8 @@ DELIVERIES: Final = Table(
     METADATA,
     Column("number", _KEY, primary_key=True, autoincrement=True),
     Column("alert", _KEY, ForeignKey("alerts.number", ondelete="CASCADE"), nullable=False),
+    # How it is sent: as a signed webhook, or as a sentence.
+    Column("channel", Text, nullable=False, server_default="webhook"),
     Column("url", Text, nullable=False),
     # Tells the receiver that a repeated delivery is the same one.
     Column("key", Text, nullable=False, unique=True),
@@ -183,4 +209,28 @@ LEASES: Final = Table(
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
+)
+
+PULSES: Final = Table(
+    "pulses",
+    METADATA,
+    # The last time at which something was seen to work, such as a write to the database.
+    Column("name", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+)
+
+AUDIT: Final = Table(
+    "audit",
+    METADATA,
+    # Rows are only ever added. They outlive the station that they are about.
+    Column("number", _KEY, primary_key=True, autoincrement=True),
+    Column("time", BigInteger, nullable=False),
+    # The name of the key; null without one.
+    Column("who", Text),
+    Column("station", Text),
+    Column("action", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Index("audit_by_station", "station", "number"),
+    Index("audit_by_time", "time"),
+    sqlite_autoincrement=True,
 )

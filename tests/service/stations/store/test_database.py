@@ -236,7 +236,7 @@ def check(url: str) -> None:
 
 
 def test_a_migration_killed_among_its_statements_is_completed_at_the_next_start(tmp_path: Path) -> None:
-    urls = [f"sqlite:///{tmp_path}/{i}.db" for i in range(12)]
+    urls = [f"sqlite:///{tmp_path}/{i}.db" for i in range(16)]
     places = killed(urls)
     assert 3 < places < len(urls)
     for url in urls[:places]:
