@@ -51,7 +51,7 @@ def _outlook(past: SstSeries, paths: Floats) -> Outlook:
         return shares
 
     times = past.step.shift(past.times[-1], np.arange(1, HORIZON + 1))
-    return Outlook(past, times, paths, exceedance, calibrated=True)
+    return Outlook(past, times=times, paths=paths, exceedance=exceedance, calibrated=True)
 
 
 def _cost(call: Callable[[], object]) -> float:

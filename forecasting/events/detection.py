@@ -201,6 +201,43 @@ def run_lengths(beyond: Bools, before: int = 0) -> Indices:
     return lengths
 
 
-def steps_at_end(beyond: Bools) -> int:
-    """Return how many steps at the end are beyond without a break, from whether each is ``(n,)``."""
-    return int(run_lengths(beyond)[-1])
+class States(NamedTuple):
+    """The state of an event at each of the last steps, as it was known then: from the values up to that step only.
+
+    Attributes:
+        active: whether the step belongs to the event, ``(…, last)``.
+        steps: from the first step of the event, or of a run that is still too short for one, to the step; 0 if the
+            step belongs to neither, ``(…, last)``.
+        category: of a marine event at its peak so far, as its index in :data:`CATEGORIES`; −1 if there is none.
+    """
+
+    active: Bools
+    steps: Indices
+    category: Indices
+
+
+def threshold_states(beyond: Bools, duration: int, last: int = 1) -> States:
+    """Return the states of a run of ``duration`` steps beyond a threshold, from whether each is ``(…, n)``."""
+    steps = run_lengths(beyond)[..., -last:]
+    return States(steps >= duration, steps, np.full(steps.shape, -1))
+
+
+def marine_states(departure: Departure, last: int = 1) -> States:
+    """Return the states of a marine heatwave or cold spell, from the departure ``(…, n)``.
+
+    An event that ended the day before is over, although the next days may still join it.
+    """
+    extreme = departure.is_extreme
+    alone, joined = run_lengths(extreme)[..., -last:], run_lengths(days_in_events(extreme))[..., -last:]
+    active = alone >= LEAST_DAYS
+    steps = np.where(active, joined, alone)
+    category = np.full(active.shape, -1)
+    intensity = np.where(np.isfinite(departure.intensity), departure.intensity, -np.inf)
+    index = np.arange(extreme.shape[-1])
+    for i in np.flatnonzero(active.reshape(-1, active.shape[-1]).any(axis=0)).tolist():
+        day = len(index) - active.shape[-1] + i
+        during = (index <= day) & (index > day - steps[..., i, None])
+        peak = np.where(during, intensity, -np.inf).argmax(axis=-1)[..., None]
+        at_peak = Departure(*(np.take_along_axis(part, peak, axis=-1) for part in departure))
+        category[..., i] = np.where(active[..., i], at_peak.categories(slice(0, 1))[..., 0], -1)
+    return States(active, steps, category)

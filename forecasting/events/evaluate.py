@@ -1,13 +1,16 @@
 """Evaluate events by a forecast: how probable they are, when they begin and end, and how far they go."""
 
-from typing import overload
+from typing import NamedTuple, overload
+
+import numpy as np
 
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
-from forecasting.events.heat_stress import evaluate_heat_stress
-from forecasting.events.marine_event import evaluate_marine
-from forecasting.events.outcomes import EventOutcome, HeatStressOutcome, MarineOutcome, ThresholdOutcome
-from forecasting.events.outlook import Outlook
-from forecasting.events.threshold_event import evaluate_threshold
+from forecasting.events.detection import CATEGORIES, Category, States
+from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS, evaluate_heat_stress, levels_of_heat
+from forecasting.events.marine_event import evaluate_marine, states_of_marine
+from forecasting.events.outcomes import AlertLevel, EventOutcome, HeatStressOutcome, MarineOutcome, ThresholdOutcome
+from forecasting.events.outlook import EventPast, Outlook
+from forecasting.events.threshold_event import evaluate_threshold, states_of_threshold
 
 
 @overload
@@ -40,3 +43,47 @@ def evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome:
             return evaluate_marine(definition, outlook)
         case HeatStress():
             return evaluate_heat_stress(definition, outlook)
+
+
+class PastState(NamedTuple):
+    """The state of an event at a step of the past, as it was known then.
+
+    Attributes:
+        time: of the step, UTC.
+        active: whether the step belongs to the event; for heat stress, whether it adds to degree heating weeks.
+        since: first step of the active event; None if it is not active, and for heat stress.
+        category: of the active marine event at its peak so far, or the alert level of heat stress.
+    """
+
+    time: np.datetime64
+    active: bool
+    since: np.datetime64 | None
+    category: Category | AlertLevel | None
+
+
+def past_states(definition: EventDefinition, past: EventPast, last: int) -> list[PastState]:
+    """Return the state of an event at those of the ``last`` steps of the past that have a value.
+
+    The last of them is the state that :func:`evaluate` begins with.
+
+    Raises:
+        SeriesError: if the event cannot be evaluated on this series, for example without a baseline.
+    """
+    series = past.past
+    last = min(last, len(series))
+    times, observed = series.times, np.flatnonzero(np.isfinite(series.values[-last:])).tolist()
+    first = len(series) - last
+    if isinstance(definition, HeatStress):
+        levels = levels_of_heat(definition, past, last).tolist()
+        return [PastState(times[first + i], levels[i] >= FIRST_ACTIVE_LEVEL, None, LEVELS[levels[i]]) for i in observed]
+    states: States = (
+        states_of_threshold(definition, past, last)
+        if isinstance(definition, ThresholdEvent)
+        else states_of_marine(definition, past, last)
+    )
+    found = []
+    for i in observed:
+        active, category = bool(states.active[i]), int(states.category[i])
+        since = times[first + i + 1 - states.steps[i]] if active else None
+        found.append(PastState(times[first + i], active, since, CATEGORIES[category] if category >= 0 else None))
+    return found

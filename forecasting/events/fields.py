@@ -21,7 +21,7 @@ from forecasting.events.detection import (
     LONGEST_GAP_DAYS,
     Departure,
     days_in_events,
-    run_lengths,
+    marine_states,
     sign_of,
 )
 from forecasting.events.heat_stress import LEVELS, WINDOW_DAYS, alert_levels, degree_heating_weeks
@@ -112,20 +112,11 @@ def marine_events(futures: Futures, kind: Kind, climatology: Floats, threshold: 
 
 def _states(departure: Departure, kind: Kind) -> Arrays:
     """Return the state on the last day, from the departure ``(n, days)``."""
-    extreme = departure.is_extreme
-    inside = days_in_events(extreme)
-    active = inside[:, -1]
-    length = run_lengths(inside)[:, -1]
-    days = np.where(active, length, run_lengths(extreme)[:, -1])
-    index = np.arange(extreme.shape[1])
-    recent = np.where(index >= len(index) - length[:, None], departure.intensity, -np.inf)
-    peak = recent.argmax(axis=1)[:, None]
-    at_peak = Departure(*(np.take_along_axis(part, peak, axis=1) for part in departure))
-    category = np.where(active, at_peak.categories(slice(0, 1))[:, 0] + 1, 0)
+    active, days, category = (part[:, -1] for part in marine_states(departure))
     return {
         "state": np.where(active, 2, days > 0),
         "days": days,
-        "category": category,
+        "category": category + 1,
         "intensity": sign_of(kind) * departure.intensity[:, -1],
     }
 

@@ -20,7 +20,7 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import Indices, Period, observed_period, require_days
 from forecasting.events.definitions import HeatStress
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, AlertLevel, HeatStressOutcome
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import EventPast, Outlook
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import CALENDAR_MONTHS, Floats
@@ -174,15 +174,7 @@ def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutco
     Raises:
         SeriesError: if the step is not a day, or the maximum monthly mean is unknown.
     """
-    require_days(outlook.past.step, "degree heating weeks")
-    if event.maximum_monthly_mean is None:
-        usual = maximum_monthly_mean(outlook.past, outlook.coefficients)
-    else:
-        usual = MaximumMonthlyMean(event.maximum_monthly_mean, "request")
-    past = np.full(WINDOW_DAYS, np.nan)
-    recent = outlook.past.values[-WINDOW_DAYS:]
-    past[-len(recent) :] = recent
-    ahead = outlook.ahead
+    usual, past, ahead = _usual(event, outlook), _last_days(outlook, WINDOW_DAYS), outlook.ahead
     paths = np.hstack([np.broadcast_to(past, (len(ahead), WINDOW_DAYS)), ahead])
     hotspots = np.nan_to_num(paths - usual.sst)
     weeks = degree_heating_weeks(hotspots)
@@ -205,6 +197,30 @@ def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutco
         warnings=(*usual.warnings, *_gaps(past)),
         period=usual.period,
     )
+
+
+def levels_of_heat(event: HeatStress, past: EventPast, last: int = 1) -> Indices:
+    """Return the alert level on each of the last days of the past, as its index in :data:`LEVELS`, ``(last,)``.
+
+    Raises:
+        SeriesError: if the step is not a day, or the maximum monthly mean is unknown.
+    """
+    usual = _usual(event, past)
+    hotspots = np.nan_to_num(_last_days(past, WINDOW_DAYS - 1 + last) - usual.sst)
+    return alert_levels(hotspots[WINDOW_DAYS - 1 :], degree_heating_weeks(hotspots))
+
+
+def _usual(event: HeatStress, past: EventPast) -> MaximumMonthlyMean:
+    require_days(past.past.step, "degree heating weeks")
+    if event.maximum_monthly_mean is None:
+        return maximum_monthly_mean(past.past, past.coefficients)
+    return MaximumMonthlyMean(event.maximum_monthly_mean, "request")
+
+
+def _last_days(past: EventPast, days: int) -> Floats:
+    """Return the last days of the past, °C ``(days,)``; NaN before its first."""
+    recent = past.past.values[-days:]
+    return np.concatenate([np.full(days - len(recent), np.nan), recent])
 
 
 def degree_heating_weeks(hotspots: Floats) -> Floats:

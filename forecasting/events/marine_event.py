@@ -13,13 +13,13 @@ from forecasting.events.detection import (
     DAYS_AFTER,
     DAYS_BEFORE,
     Departure,
+    States,
     days_in_events,
-    event_days,
+    marine_states,
     sign_of,
-    steps_at_end,
 )
 from forecasting.events.outcomes import EventState, MarineOutcome
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import EventPast, Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 
@@ -107,7 +107,7 @@ def evaluate_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
     """
     baseline = outlook.baseline_of(PERCENTILES[event.kind])
     climatology, threshold = baseline.at(outlook.times)
-    state = _state(outlook.past, baseline, event.kind)
+    state = _state(event, outlook, baseline)
     before = min(DAYS_BEFORE, len(outlook.past))
     departure = _departure(outlook, baseline, event.kind, before)
     ahead = slice(before, before + outlook.ahead.shape[1])
@@ -147,29 +147,35 @@ def _departure(outlook: Outlook, baseline: Baseline, kind: Kind, before: int) ->
     return Departure.of(sst, climatology, threshold, kind)
 
 
-def _state(past: SstSeries, baseline: Baseline, kind: Kind) -> EventState:
+def states_of_marine(event: MarineEvent, past: EventPast, last: int = 1) -> States:
+    """Return the state of the event on each of the last days of the past.
+
+    Raises:
+        SeriesError: if the step is not a day, or there is no baseline.
+    """
+    return marine_states(_past_departure(past, past.baseline_of(PERCENTILES[event.kind]), event.kind), last)
+
+
+def _past_departure(past: EventPast, baseline: Baseline, kind: Kind) -> Departure:
+    series = past.past
+    day = days_from(series.start, len(series))
+    return Departure.of(series.values, baseline.climatology[day], baseline.threshold[day], kind)
+
+
+def _state(event: MarineEvent, past: EventPast, baseline: Baseline) -> EventState:
     """Return the state on the day of the last observation.
 
     Raises:
         SeriesError: if the baseline has no climatology for that day.
     """
-    times = past.times
+    times = past.past.times
     baseline.at(times[-1:])
-    day = days_from(past.start, len(past))
-    departure = Departure.of(past.values, baseline.climatology[day], baseline.threshold[day], kind)
-    first, last = next(reversed(event_days(departure.is_extreme)), (0, -1))
-    active = last == len(past) - 1
-    category = None
-    if active:
-        peak = first + int(np.nanargmax(departure.intensity[first:]))
-        category = CATEGORIES[departure.categories(slice(peak, peak + 1))[0]]
-    else:
-        first = len(past) - steps_at_end(departure.is_extreme)
-    days = len(past) - first
+    departure = _past_departure(past, baseline, event.kind)
+    (active,), (days,), (category,) = marine_states(departure)
     return EventState(
-        active=active,
-        since=times[first].astype("datetime64[D]") if days else None,
-        days=days,
-        category=category,
-        intensity=sign_of(kind) * float(departure.intensity[-1]),
+        active=bool(active),
+        since=times[-days].astype("datetime64[D]") if days else None,
+        days=int(days),
+        category=CATEGORIES[category] if active else None,
+        intensity=sign_of(event.kind) * float(departure.intensity[-1]),
     )

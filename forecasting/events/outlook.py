@@ -20,35 +20,19 @@ GivenBaseline = Baseline | Period | Position | None
 
 
 @dataclass(frozen=True, eq=False)
-class Outlook:
-    """The past and the sampled future of one series.
+class EventPast:
+    """The past of one series, and what is usual there: all that the state of an event at its end depends on.
 
     Attributes:
         past: ends with the last observation.
-        times: valid times, UTC ``(leads,)``. Steps between ``past`` and the first of them were not observed.
-        paths: °C, ``(paths, unobserved steps + leads + later steps)``; at each step, all have the same probability.
-        exceedance: returns the probability that SST exceeds a threshold at each lead, ``(leads,)``, from one threshold
-            or one for each lead, °C.
-        calibrated: whether the distribution and the dependence between leads can be relied on.
         baseline: that the caller gave, the period of the past to compute it from, or the position whose climatology it
             is; None for the whole past.
         coefficients: climatology of the position, ``(7,)``; None without one.
-        unobserved: number of steps between ``past`` and the first lead.
     """
 
     past: SstSeries
-    times: Times
-    paths: Floats
-    exceedance: Callable[[float | Floats], Floats]
-    calibrated: bool
     baseline: GivenBaseline = None
     coefficients: npt.NDArray[np.float32] | None = None
-    unobserved: int = 0
-
-    @property
-    def ahead(self) -> Floats:
-        """The paths from the first step after the past to the last lead, °C ``(paths, unobserved steps + leads)``."""
-        return self.paths[:, : self.unobserved + len(self.times)]
 
     def baseline_of(self, percentile: float) -> Baseline:
         """Return the baseline whose threshold is a percentile of the day of the year; each is computed once.
@@ -66,6 +50,31 @@ class Outlook:
     def _fitted(self) -> dict[float, Baseline]:
         """Baselines of the past, by percentile."""
         return {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outlook(EventPast):
+    """The past and the sampled future of one series.
+
+    Attributes:
+        times: valid times, UTC ``(leads,)``. Steps between ``past`` and the first of them were not observed.
+        paths: °C, ``(paths, unobserved steps + leads + later steps)``; at each step, all have the same probability.
+        exceedance: returns the probability that SST exceeds a threshold at each lead, ``(leads,)``, from one threshold
+            or one for each lead, °C.
+        calibrated: whether the distribution and the dependence between leads can be relied on.
+        unobserved: number of steps between ``past`` and the first lead.
+    """
+
+    times: Times
+    paths: Floats
+    exceedance: Callable[[float | Floats], Floats]
+    calibrated: bool
+    unobserved: int = 0
+
+    @property
+    def ahead(self) -> Floats:
+        """The paths from the first step after the past to the last lead, °C ``(paths, unobserved steps + leads)``."""
+        return self.paths[:, : self.unobserved + len(self.times)]
 
 
 def baseline_for(past: SstSeries, given: GivenBaseline, percentile: float) -> Baseline:

@@ -5,9 +5,9 @@ import numpy as np
 from forecasting.errors import RequestError
 from forecasting.events.baseline import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.detection import run_lengths, steps_at_end
+from forecasting.events.detection import States, run_lengths, threshold_states
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, RunState, Spread, ThresholdOutcome, TimeSpread
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import EventPast, Outlook
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Bools, Floats
 from forecasting.wording import counted
@@ -24,19 +24,20 @@ def evaluate_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutc
         SeriesError: if the threshold is a percentile, and there is no baseline for it.
     """
     leads = _considered(event, len(outlook.times))
-    usual, ahead, doubts = _thresholds(event, outlook)
+    ahead, doubts = _thresholds_ahead(event, outlook)
     unobserved = outlook.unobserved
     threshold = ahead[unobserved:]
     above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
     by_lead = above if event.side == "above" else 1 - above
     steps = slice(0, unobserved + leads)
-    before = steps_at_end(_beyond(event, outlook.past.values, usual))
+    state = states_of_threshold(event, outlook)
+    before = int(state.steps[-1])
     lengths = run_lengths(_beyond(event, outlook.ahead[:, steps], ahead[steps]), before)[:, unobserved:]
     considered = outlook.ahead[:, unobserved : unobserved + leads]
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
         name=event.name,
-        state=RunState(before >= event.duration, outlook.past.times[-before] if before else None, before),
+        state=RunState(bool(state.active[-1]), outlook.past.times[-before] if before else None, before),
         probability=_probability(
             event, lengths, by_lead[:leads], continued=not unobserved and before + 1 >= event.duration
         ),
@@ -60,17 +61,32 @@ def _considered(event: ThresholdEvent, horizon: int) -> int:
     return horizon if event.within is None else event.within
 
 
-def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats, tuple[ForecastWarning, ...]]:
-    """Return the threshold at each step of the past, at each step after it to the last lead, and warnings about it."""
+def states_of_threshold(event: ThresholdEvent, past: EventPast, last: int = 1) -> States:
+    """Return the state of the event at each of the last steps of the past; missing values are not beyond a threshold.
+
+    Raises:
+        SeriesError: if the threshold is a percentile, and there is no baseline for it.
+    """
+    series, threshold = past.past, event.threshold
+    limit: float | Floats
+    if isinstance(threshold, Percentile):
+        limit = past.baseline_of(threshold.percent).threshold[days_from(series.start, len(series))]
+    else:
+        limit = threshold
+    return threshold_states(_beyond(event, series.values, limit), event.duration, last)
+
+
+def _thresholds_ahead(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, tuple[ForecastWarning, ...]]:
+    """Return the threshold at each step after the past to the last lead, and warnings about it."""
     past, steps = outlook.past, outlook.unobserved + len(outlook.times)
     if not isinstance(event.threshold, Percentile):
-        return np.full(len(past), event.threshold), np.full(steps, event.threshold), ()
+        return np.full(steps, event.threshold), ()
     baseline = outlook.baseline_of(event.threshold.percent)
     _, ahead = baseline.at(past.step.shift(past.times[-1], np.arange(1, steps + 1)))
-    return baseline.threshold[days_from(past.start, len(past))], ahead, baseline.warnings
+    return ahead, baseline.warnings
 
 
-def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
+def _beyond(event: ThresholdEvent, sst: Floats, threshold: float | Floats) -> Bools:
     """Return whether SST is beyond the threshold; missing values are not."""
     beyond: Bools = sst > threshold if event.side == "above" else sst < threshold
     return beyond

@@ -40,4 +40,13 @@ def outlook(
         return shares
 
     times = past.step.shift(past.times[-1], np.arange(1, sampled.shape[1] + 1))[leads]
-    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients, unobserved)
+    return Outlook(
+        past,
+        baseline,
+        coefficients,
+        times=times,
+        paths=sampled,
+        exceedance=exceedance or share,
+        calibrated=True,
+        unobserved=unobserved,
+    )

@@ -47,7 +47,14 @@ def outlook_of(fields: Futures, row: int, baseline: Baseline | None = None) -> O
     known = fields.quantiles(np.asarray([row]), LEVELS_OF_QUANTILES)[0]
     distribution = Quantiles(fields.coupling, fields.horizon, 0, known, LEVELS_OF_QUANTILES)
     times = past.times[-1] + np.arange(1, fields.horizon + 1) * np.timedelta64(DAY, "s")
-    return Outlook(past, times, distribution.all_paths(fields.paths), distribution.exceedance, True, baseline)
+    return Outlook(
+        past,
+        baseline,
+        times=times,
+        paths=distribution.all_paths(fields.paths),
+        exceedance=distribution.exceedance,
+        calibrated=True,
+    )
 
 
 @pytest.mark.parametrize("kind", ["marine_heatwave", "marine_cold_spell"])
