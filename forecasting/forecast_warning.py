@@ -30,6 +30,7 @@ WarningCode = Literal[
     "weather_ignored",
     "weather_unavailable",
     "weather_late",
+    "alerts_too_late",
 ]
 
 DOUBTS: Final[frozenset[WarningCode]] = frozenset(

@@ -47,6 +47,7 @@ from service.middleware.requests import RequestMiddleware
 from service.settings import Settings
 from service.stations import routes as stations
 from service.stations.background import Background, Retention
+from service.stations.health import SilenceWatcher
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
 from service.stations.schemas import (
@@ -224,8 +225,11 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     servers = OpenMeteo(settings.open_meteo_url, settings.open_meteo_key.get_secret_value())
     weather = WeatherFetcher(store, reader, servers, own, settings.max_body_bytes)
     sender = WebhookSender(store, outbound)
+    silence = SilenceWatcher(store, lambda: app.state.background.wake())
     keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
-    background = app.state.background = Background(store, [fetcher.task, weather.task, sender.task, *keeping])
+    background = app.state.background = Background(
+        store, [fetcher.task, weather.task, sender.task, silence.task, *keeping]
+    )
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

@@ -53,12 +53,14 @@ class PastState(NamedTuple):
         active: whether the step belongs to the event; for heat stress, whether it adds to degree heating weeks.
         since: first step of the active event; None if it is not active, and for heat stress.
         category: of the active marine event at its peak so far, or the alert level of heat stress.
+        sst: °C.
     """
 
     time: np.datetime64
     active: bool
     since: np.datetime64 | None
     category: Category | AlertLevel | None
+    sst: float
 
 
 def past_states(definition: EventDefinition, past: EventPast, last: int) -> list[PastState]:
@@ -71,11 +73,13 @@ def past_states(definition: EventDefinition, past: EventPast, last: int) -> list
     """
     series = past.past
     last = min(last, len(series))
-    times, observed = series.times, np.flatnonzero(np.isfinite(series.values[-last:])).tolist()
-    first = len(series) - last
+    times, values = series.times[-last:], series.values[-last:].tolist()
+    observed = np.flatnonzero(np.isfinite(values)).tolist()
     if isinstance(definition, HeatStress):
         levels = levels_of_heat(definition, past, last).tolist()
-        return [PastState(times[first + i], levels[i] >= FIRST_ACTIVE_LEVEL, None, LEVELS[levels[i]]) for i in observed]
+        return [
+            PastState(times[i], levels[i] >= FIRST_ACTIVE_LEVEL, None, LEVELS[levels[i]], values[i]) for i in observed
+        ]
     states: States = (
         states_of_threshold(definition, past, last)
         if isinstance(definition, ThresholdEvent)
@@ -84,6 +88,7 @@ def past_states(definition: EventDefinition, past: EventPast, last: int) -> list
     found = []
     for i in observed:
         active, category = bool(states.active[i]), int(states.category[i])
-        since = times[first + i + 1 - states.steps[i]] if active else None
-        found.append(PastState(times[first + i], active, since, CATEGORIES[category] if category >= 0 else None))
+        since = series.times[len(series) - last + i + 1 - states.steps[i]] if active else None
+        name = CATEGORIES[category] if category >= 0 else None
+        found.append(PastState(times[i], active, since, name, values[i]))
     return found

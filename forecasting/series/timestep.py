@@ -51,9 +51,13 @@ class TimeStep:
         """Return the name that :meth:`parse` reads."""
         if self.calendar_month:
             return "month"
-        for name, seconds in _NAMES.items():
-            if seconds == self.seconds:
-                return name
+        return next((name for name, seconds in _NAMES.items() if seconds == self.seconds), self.duration)
+
+    @property
+    def duration(self) -> str:
+        """The step as an ISO 8601 duration."""
+        if self.calendar_month:
+            return "P1M"
         days, rest = divmod(self.seconds, DAY)
         hours, rest = divmod(rest, 3_600)
         minutes, rest = divmod(rest, 60)

@@ -1,23 +1,24 @@
 """The events and sample paths that a request asks for, and what the forecast of each series says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import RangeError, RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period, Position
-from forecasting.events.definitions import EventDefinition, needs_baseline
-from forecasting.events.evaluate import evaluate
+from forecasting.events.definitions import EventDefinition, ThresholdEvent, needs_baseline
+from forecasting.events.evaluate import evaluate, past_states
 from forecasting.events.event_json import outcome_json
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.events.outlook import GivenBaseline, JointForecast, Outlook
+from forecasting.events.outlook import EventPast, GivenBaseline, JointForecast, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, parse_time
+from forecasting.series.times import Floats, iso, parse_time
 from forecasting.series.units import Units, from_celsius, sea_temperatures
 from service.engine.reading import AnyBaseline, InputBaseline, InputSeries, sentence
 
@@ -36,11 +37,13 @@ class EventOptions:
         definitions: the events, °C.
         paths: number of sample paths to return.
         baseline: for series without their own, in the request's units.
+        recent: number of steps at the end of each series whose states to add, as :func:`recent_json` writes them.
     """
 
     definitions: tuple[EventDefinition, ...]
     paths: int = 0
     baseline: AnyBaseline | None = None
+    recent: int = 0
 
     def piece(self, size: int, horizon: int) -> int:
         """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
@@ -157,7 +160,7 @@ def with_events(entry: bytes, forecasts: Forecasts, i: int, given: InputSeries |
             baseline: GivenBaseline | SeriesError = read_baseline(asked, units, place)
         except SeriesError as error:
             baseline = error
-        fields["events"] = _judged(forecast, forecasts.series[i], baseline, position, options.definitions, units)
+        fields["events"] = _judged(forecast, forecasts.series[i], baseline, position, options, units)
     if options.paths:
         fields["paths"] = from_celsius(forecast.sample_paths(options.paths), units).round(_DECIMALS)
     return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
@@ -168,7 +171,7 @@ def _judged(
     past: SstSeries,
     baseline: GivenBaseline | SeriesError,
     coefficients: npt.NDArray[np.float32] | None,
-    definitions: Sequence[EventDefinition],
+    options: EventOptions,
     units: Units,
 ) -> list[dict[str, Any]]:
     refused = baseline if isinstance(baseline, SeriesError) else None
@@ -178,23 +181,77 @@ def _judged(
         outlook = forecast.outlook(past, baseline=baseline, coefficients=coefficients)
     except SeriesError as error:
         outlook = error
-    return [_judged_one(definition, outlook, refused, units) for definition in definitions]
+
+    def judge(definition: EventDefinition, outlook: Outlook) -> dict[str, Any]:
+        judged = outcome_json(evaluate(definition, outlook), units)
+        return judged | recent_json(definition, outlook, options.recent) if options.recent else judged
+
+    return [_judged_one(definition, outlook, refused, judge) for definition in options.definitions]
+
+
+Past = TypeVar("Past", bound=EventPast)
 
 
 def _judged_one(
-    definition: EventDefinition, outlook: Outlook | SeriesError, refused: SeriesError | None, units: Units
+    definition: EventDefinition,
+    past: Past | SeriesError,
+    refused: SeriesError | None,
+    judge: Callable[[EventDefinition, Past], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return the forecast of an event, or its error: the baseline may be ``refused``, or the outlook not possible."""
+    """Return what ``judge`` says of an event, or its error: the baseline may be ``refused``, or there is no outlook."""
     try:
         if refused is not None and needs_baseline(definition):
             raise refused
-        if isinstance(outlook, SeriesError):
-            raise outlook
-        return outcome_json(evaluate(definition, outlook), units)
+        if isinstance(past, SeriesError):
+            raise past
+        return judge(definition, past)
     except SeriesError as error:
         return {"name": definition.name, "error": sentence(error)}
     except RequestError as error:
         return {"name": definition.name, "error": str(error)}
+
+
+def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dict[str, Any]:
+    """Return the states of an event at those of the last ``steps`` of a series that have a value.
+
+    Raises:
+        SeriesError: if the event cannot be evaluated on this series.
+    """
+    is_threshold = isinstance(definition, ThresholdEvent)
+
+    def since(time: np.datetime64 | None) -> str | None:
+        return None if time is None else iso(time) if is_threshold else str(time.astype("datetime64[D]"))
+
+    return {
+        "recent": [
+            each._asdict() | {"time": iso(each.time), "since": since(each.since)}
+            for each in past_states(definition, past, steps)
+        ]
+    }
+
+
+def events_of_past(series: SstSeries, given: InputSeries, options: EventOptions) -> list[dict[str, Any]]:
+    """Return the states of events that a series without a forecast goes through, or the errors of each event.
+
+    Args:
+        series: the series, °C.
+        given: its position and baseline, °C.
+        options: the events, and for how many steps at its end to state them.
+    """
+    place = position_of(given.latitude, given.longitude)
+    refused: SeriesError | None = None
+    baseline: GivenBaseline = None
+    try:
+        baseline = read_baseline(given.baseline or options.baseline, "celsius", place)
+    except SeriesError as error:
+        refused = error
+    coefficients = None if np.isnan(place.latitude) else GlobalClimatology.load().coefficients(*place)
+    past = EventPast(series, baseline, coefficients)
+
+    def judge(definition: EventDefinition, past: EventPast) -> dict[str, Any]:
+        return {"name": definition.name} | recent_json(definition, past, options.recent)
+
+    return [_judged_one(definition, past, refused, judge) for definition in options.definitions]
 
 
 def read_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:

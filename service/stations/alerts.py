@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from uuid import uuid4
 
 import numpy as np
 from pydantic import Field, Tag, TypeAdapter
 from sqlalchemy import Connection
 
+from forecasting.errors import RequestError
 from forecasting.events.baseline import POSITION, Baseline, Position, require_days
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.detection import Category
 from forecasting.events.event_schema import (
     BY_KIND,
     DIFFERENT_NAMES,
@@ -21,15 +21,15 @@ from forecasting.events.event_schema import (
     InputMarineEvent,
     InputThresholdEvent,
 )
-from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
-from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.json import rounded
 from forecasting.requests import ONE_LINE, Finite, tag
-from forecasting.series.times import iso_of
+from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
 from service.engine.events import EventOptions, event_options, read_baseline
 from service.engine.reading import AnyBaseline, InputBaseline
+from service.stations.durations import MOST_DAYS, alert_seconds, first_told, shifted, shown_duration
+from service.stations.event_changes import Change, History, Told, changes_of
 from service.stations.store.alerts import (
     Alert,
     Delivery,
@@ -40,7 +40,7 @@ from service.stations.store.alerts import (
     put_deliveries,
     put_states,
 )
-from service.stations.store.forecasts import IssuedForecast
+from service.stations.store.observations import judge_again
 from service.stations.store.stations import (
     EVERYONE,
     NUMBERED_STATIONS,
@@ -50,6 +50,7 @@ from service.stations.store.stations import (
     fetch_stations,
     get_station,
     lock_station,
+    lock_stations,
     put_station,
 )
 from service.stations.webhooks import InputWebhook, stored_webhooks
@@ -62,6 +63,11 @@ _BY_DAY: Final = frozenset({"climatology", "threshold"})
 Json = dict[str, Any]
 
 EventKind = Literal["threshold", "marine_heatwave", "marine_cold_spell", "degree_heating_weeks"]
+
+HealthKind = Literal["silent", "stuck"]
+"""The events that every station has: no readings arrive, or they repeat one value. Their names are their kinds."""
+
+HEALTH_EVENTS: Final[tuple[HealthKind, ...]] = get_args(HealthKind)
 
 Name = Annotated[
     str,
@@ -129,9 +135,16 @@ def check_events(
     """Check what a station is to watch, before it has any readings.
 
     Raises:
-        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has.
+        RequestError: if an event looks further ahead than ``horizon``, has a temperature that no sea has, or the name
+            of an event that every station has.
         SeriesError: if an event needs daily values and the step is not a day, or the baseline cannot be one.
     """
+    for i, event in enumerate(events):
+        if event.name in HEALTH_EVENTS:
+            raise RequestError(
+                f"events[{i}].name: every station has the event {event.name!r} already: choose another name",
+                field=f"events[{i}].name",
+            )
     if isinstance(read_baseline(baseline, units, position), Position):
         Baseline.of_position(position, "marine_heatwave")
     options = event_options(events, 0, baseline, horizon, units)
@@ -140,9 +153,35 @@ def check_events(
             require_days(TimeStep.parse(step), _DAILY)
 
 
-def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> EventOptions | None:
-    """Return what a forecast evaluates for a station with these stored ``events``; None without any."""
-    return event_options(_EVENTS.validate_python(events, context=[]), 0, None, horizon, units) if events else None
+def options_of(settings: StationSettings, horizon: int) -> EventOptions | None:
+    """Return what a forecast of a station evaluates, with all steps that may raise an alert; None without events."""
+    if not settings.events:
+        return None
+    events = _EVENTS.validate_python(settings.events, context=[])
+    options = event_options(events, 0, None, horizon, settings.units)
+    # With the step before them, and one more, as readings are at the beginning of a step and may arrive before its end.
+    steps = alert_seconds(settings) // TimeStep.parse(settings.step).seconds + 3
+    return None if options is None else replace(options, recent=steps)
+
+
+def too_late(settings: StationSettings, newest: int, now: int) -> str | None:
+    """Return a warning if readings that arrived ``now`` are too old to raise an alert; None if they may raise one.
+
+    Args:
+        settings: Of the station.
+        newest: The time of the newest of them, Unix seconds.
+        now: Unix seconds.
+    """
+    if not (settings.events or settings.webhooks) or newest >= first_told(settings, now):
+        return None
+    late = now - shifted(newest, 1, TimeStep.parse(settings.step))
+    # Up to the next hour: nobody needs the seconds.
+    delay = shown_duration(-(-late // 3_600) * 3_600)
+    always = f"; if they always arrive so late, set alert_within to {delay} or more" if late < MOST_DAYS * DAY else ""
+    return (
+        f"these readings raise no alerts: they arrived {delay} after the end of their newest step, and alerts are "
+        f"raised within {shown_duration(alert_seconds(settings))}{always}"
+    )
 
 
 def needs_whole_past(settings: StationSettings) -> bool:
@@ -179,228 +218,180 @@ def baseline_in_celsius(baseline: Json | str | None, units: Units) -> AnyBaselin
     return parse_baseline(baseline | by_day)
 
 
-EventCategory = Category | AlertLevel
-
-AlertKind = Literal["began", "category_changed", "ended", "expected"]
-
 _HELD: Final = ("began", "category_changed", "ended")
 """Alerts that a suspect reading does not raise."""
-
-_HEAT_STRESS: Final = "degree_heating_weeks"
-
-_REARMED_BELOW: Final = 0.5
-"""Share of ``alert_at`` that the probability has to fall below before an event is expected again."""
 
 _NOT_ITS_STATE: Final = "alert_at"
 """What may change of an event that stays the same event."""
 
+_STEPS_UNTIL_LATE: Final = 2
 
-class EventState(NamedTuple):
-    """The state of an event at the end of a station's readings.
-
-    Attributes:
-        active: Whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
-        since: The first day or time of the event; None if it is not active, or for degree heating weeks.
-        category: The category of a marine heatwave or cold spell, None if it is not active; or that of heat stress.
-        probability: The probability that the event occurs at one of the steps ahead; if it is active, that it goes on.
-            For degree heating weeks, that some step ahead reaches a higher level.
-        error: Why it is not known.
-    """
-
-    active: bool | None
-    since: str | None = None
-    category: EventCategory | None = None
-    probability: float | None = None
-    error: str | None = None
-
-    @classmethod
-    def of(cls, event: Json) -> Self:
-        """Return the state that the forecast of an event begins with."""
-        if "error" in event:
-            return cls(None, error=event["error"])
-        if event["kind"] == _HEAT_STRESS:
-            level = LEVELS.index(event["alert"])
-            return cls(
-                active=level >= FIRST_ACTIVE_LEVEL,
-                category=event["alert"],
-                probability=_probability_above(level, event["alert_probability"]),
-            )
-        state = event["state"]
-        active: bool = state["active"]
-        since = state["since"] if active else None
-        if event["kind"] == "threshold":
-            return cls(active, since, probability=event["probability"])
-        ahead = event["probability"][:1] if active else event["onset_within"][-1:]
-        return cls(active, since, state["category"], ahead[0])
+_JUDGED_BY: Final = ("latitude", "longitude", "events", "baseline", "model", "horizon", "alert_within")
+"""Settings that a forecast and the states of events depend on, besides the readings."""
 
 
-class Announced(NamedTuple):
-    """The last announcement of an event; ``expected`` if it was said to be likely since it was last on or unlikely."""
-
-    active: bool = False
-    category: EventCategory | None = None
-    expected: bool = False
-
-
-def change_of(before: Announced, state: EventState, alert_at: float) -> tuple[AlertKind | None, Announced]:
-    """Return what to announce now of an event that was last announced as ``before``, and what is known to all then.
-
-    An event is said to be expected once its probability reaches ``alert_at``, and again only after it was on, or its
-    probability was less than half of that. An active event is not expected; only a higher level of heat stress is.
-    """
-    if state.active is None or state.probability is None:
-        return None, before
-    now = Announced(bool(state.active), state.category if state.active else None)
-    if state.active != before.active:
-        return ("began" if state.active else "ended"), now
-    if state.active and state.category != before.category:
-        return "category_changed", now
-    may_rise = not state.active or state.category in LEVELS
-    if may_rise and not before.expected and state.probability >= alert_at:
-        return "expected", before._replace(expected=True)
-    unlikely = state.probability < alert_at * _REARMED_BELOW
-    return None, before._replace(expected=before.expected and not unlikely)
-
-
-def _probability_above(level: int, by_level: dict[str, list[float]]) -> float:
-    """Return the highest probability, at any step ahead, of a level above this one."""
-    higher = [by_level[name] for name in LEVELS[level + 1 :] if name in by_level]
-    return round(min(1.0, max(map(sum, zip(*higher, strict=True)), default=0.0)), 4)
-
-
-class Draft(NamedTuple):
-    """A forecast before it is stored, and the events that it has evaluated.
+class Judgement(NamedTuple):
+    """What the readings of a station say of its events, at a moment. Times are Unix seconds.
 
     Attributes:
-        forecast: The forecast from the readings that count; its intervals are plain.
-        step: The step of the station.
-        is_universal: Whether a universal release made it, so that its intervals are recalibrated.
+        station: The number of the station.
+        batch: The number of the batch of readings.
+        arrived: When it arrived, or the settings changed.
         events: The definitions of the events, as they are stored with the station.
+        histories: What each of them went through.
         doubt: Why the newest reading does not count; None if it does.
-        doubted: The forecast if it did, which is not stored; None if no event depends on it.
+        doubted: What the events would have gone through if it did; None if none depends on it.
     """
 
-    forecast: IssuedForecast
-    step: TimeStep
-    is_universal: bool
-    events: Sequence[Json] = ()
+    station: int
+    batch: int
+    arrived: int
+    events: Sequence[Json]
+    histories: Sequence[History]
     doubt: str | None = None
-    doubted: IssuedForecast | None = None
-
-    @property
-    def leads(self) -> int:
-        """The number of leads."""
-        return len(self.forecast.content["timestamps"])
+    doubted: Sequence[History] | None = None
 
 
-def raise_alerts(connection: Connection, drafts: Sequence[Draft]) -> int:
-    """Store the state of each event that forecasts have evaluated, and an alert with its deliveries for each change.
+def raise_alerts(connection: Connection, judgements: Sequence[Judgement]) -> int:
+    """Store the state of each event of stations, and an alert with its deliveries for each change.
 
-    Call it in the transaction that stores the forecasts, with those that were not stored before. A forecast of replayed
-    history changes states, and raises no alerts. A change that rests on a suspect reading is an alert that is held,
-    without deliveries, until the reading is confirmed.
+    A change that is older than the station's ``alert_within`` raises none. One that rests on a suspect reading is an
+    alert that is held, without deliveries, until the reading is confirmed. A batch of readings that was judged before,
+    or is older than one that was, changes nothing.
 
     Returns:
         The number of alerts that are to be delivered.
     """
-    watching = {draft.forecast.station: draft for draft in drafts if draft.events}
+    watching = {each.station: each for each in judgements if each.events}
     if not watching:
         return 0
+    lock_stations(connection, [*watching])
     states, changed, alerts = get_states(connection, [*watching]), dict[tuple[int, str], Json](), 0
     for station in fetch_stations(connection, NUMBERED_STATIONS, [*watching]):
-        draft = watching[station.number]
+        judgement = watching[station.number]
         watched = {event["name"]: event for event in station.settings.events or ()}
-        for i, event in enumerate(draft.events):
+        for i, event in enumerate(judgement.events):
             name = event["name"]
             known = states.get(station.number, {}).get(name)
-            is_old = known is not None and known["batch"] >= draft.forecast.batch
+            is_old = known is not None and known["batch"] >= judgement.batch
             if _is_same_event(event, watched.get(name)) and not is_old:
-                state, is_raised = _advance(connection, station, draft, i, watched[name]["alert_at"], known)
+                state, count = _advance(connection, station, judgement, i, watched[name]["alert_at"], known)
                 changed[station.number, name] = state
-                alerts += is_raised
+                alerts += count
     put_states(connection, changed)
     return alerts
 
 
 def _advance(
-    connection: Connection, station: Station, draft: Draft, i: int, alert_at: float, known: Json | None
-) -> tuple[Json, bool]:
-    """Store the alerts that a draft raises of its event ``i``.
+    connection: Connection, station: Station, judgement: Judgement, i: int, alert_at: float, known: Json | None
+) -> tuple[Json, int]:
+    """Store the alerts that a judgement raises of its event ``i``.
 
     Returns:
-        The state to store of the event, and whether an alert is to be delivered.
+        The state to store of the event, and how many alerts are to be delivered.
     """
-    forecast, doubted, event = draft.forecast, draft.doubted, draft.events[i]
-    state = EventState.of(forecast.content["events"][i])
-    before = Announced(**known["announced"]) if known else Announced()
+    event, history = judgement.events[i], judgement.histories[i]
+    step, begin = TimeStep.parse(station.settings.step), first_told(station.settings, judgement.arrived)
+    told = Told.read(known["announced"]) if known else Told()
     waiting = known["held"] if known else None
-    kind, announced = None, before
-    # A person may confirm a reading days later.
-    if not forecast.replayed or waiting is not None:
-        kind, announced = change_of(before, state, alert_at)
+    changes, now_told = changes_of(told, history.steps, begin, alert_at)
+    alerts = [_alert(station, event, change, judgement, step) for change in changes]
     held: Json | None = None
-    if doubted is not None and (waiting or not doubted.replayed) and kind not in _HELD:
-        doubted_state = EventState.of(doubted.content["events"][i])
-        doubted_kind, _ = change_of(announced, doubted_state, alert_at)
-        if doubted_kind in _HELD:
-            alert = _alert(station, event, doubted_state, before, doubted_kind, doubted, "held", draft.doubt)
-            held = {"kind": doubted_kind, "content": alert.content}
-    if waiting is not None and waiting["kind"] not in (kind, held and held["kind"]):
-        _drop(connection, waiting, "the readings that followed do not confirm it")
+    if judgement.doubted is not None and not any(change.kind in _HELD for change in changes):
+        doubted, _ = changes_of(now_told, judgement.doubted[i].steps, begin, alert_at)
+        for change in (change for change in doubted if change.kind in _HELD):
+            alert = _alert(station, event, change, judgement, step, "held", judgement.doubt)
+            held = {"kind": change.kind, "content": alert.content}
+    kinds = {alert.kind for alert in alerts}
+    if waiting is not None and waiting["kind"] not in (*kinds, held and held["kind"]):
+        drop_alert(connection, waiting, "the readings that followed do not confirm it")
         waiting = None
-    if kind is not None:
-        raised = _alert(station, event, state, before, kind, forecast, "raised", None)
-        number = waiting["number"] if waiting is not None and waiting["kind"] == kind else 0
-        _deliver(connection, station, raised._replace(number=number))
+    for raised in alerts:
+        number = 0
+        if waiting is not None and waiting["kind"] == raised.kind:
+            number, waiting = waiting["number"], None
+        deliver_alert(connection, station, raised._replace(number=number))
     if held is not None:
         held["number"] = put_alert(connection, alert._replace(number=waiting["number"] if waiting else 0))
     content = {
-        "state": state._asdict(),
-        "announced": announced._asdict(),
+        "state": history.state._asdict(),
+        "announced": now_told._asdict(),
         "definition": event,
-        "batch": forecast.batch,
+        "batch": judgement.batch,
         "held": held,
     }
-    return content, kind is not None
+    return content, len(alerts)
 
 
 def _alert(
     station: Station,
     event: Json,
-    state: EventState,
-    before: Announced,
-    kind: AlertKind,
-    forecast: IssuedForecast,
-    status: Literal["raised", "held"],
-    reason: str | None,
+    change: Change,
+    judgement: Judgement,
+    step: TimeStep,
+    status: Literal["raised", "held"] = "raised",
+    reason: str | None = None,
 ) -> Alert:
-    """Return an alert with what webhooks tell of it."""
-    newest = station.newest
-    is_last = newest is not None and newest.time == forecast.observed_until
-    content = {
-        "alert": kind,
-        "station": station.id,
-        "name": station.settings.name,
-        "event": event["name"],
-        "kind": event["kind"],
-        "raised": iso_of(forecast.issued),
-        "observed_until": iso_of(forecast.observed_until),
-        "sst": _sst(station) if is_last else None,
-        "units": station.settings.units,
+    """Return the alert of a change of an event."""
+    (time, sst, state), newest, arrived = change.step, station.newest, judgement.arrived
+    if newest is not None and 2 * abs(newest.time - time) < step.seconds:
+        # A reading that was there before is not late because the settings have changed since.
+        time, arrived = newest.time, newest.received
+    fields = lateness(time, step, arrived) | {
+        "sst": _in_units(sst, station),
         "since": state.since,
         "category": state.category,
-        "previous_category": before.category,
+        "previous_category": change.previous,
         "probability": state.probability,
         "status": status,
         "reason": reason,
     }
-    return Alert(station.number, event["name"], kind, forecast.issued, forecast.observed_until, content)
+    return alert_of(station, event["name"], event["kind"], change.kind, judgement.arrived, time, fields)
 
 
-def _sst(station: Station) -> float | None:
-    """Return the newest observation of a station, in its units."""
+def lateness(time: int, step: TimeStep, arrived: int) -> Json:
+    """Return how late the reading of the step at ``time`` arrived, Unix seconds, as alerts tell it."""
+    end = shifted(time, 1, step)
+    return {"late": arrived > shifted(time, 1 + _STEPS_UNTIL_LATE, step), "delay_seconds": max(0, arrived - end)}
+
+
+def alert_of(
+    station: Station, name: str, kind: str, alert: str, raised: int, observed_until: int | None, fields: Json
+) -> Alert:
+    """Return an alert about an event of a station, with what webhooks tell of it.
+
+    Args:
+        station: The station.
+        name: The name of the event.
+        kind: Its kind.
+        alert: What happened to it.
+        raised: When that was noticed, Unix seconds.
+        observed_until: The time of the last observation at that moment.
+        fields: What else is known.
+    """
     newest = station.newest
-    return None if newest is None else float(rounded(from_celsius(newest.value, station.settings.units)))
+    content = {
+        "alert": alert,
+        "station": station.id,
+        "name": station.settings.name,
+        "event": name,
+        "kind": kind,
+        "raised": iso_of(raised),
+        "observed_until": None if observed_until is None else iso_of(observed_until),
+        "sst": None if newest is None else _in_units(newest.value, station),
+        "units": station.settings.units,
+        **dict.fromkeys(("since", "category", "previous_category", "probability")),
+        "late": False,
+        "delay_seconds": 0,
+        "status": "raised",
+        "reason": None,
+    }
+    return Alert(station.number, name, alert, raised, observed_until or raised, content | fields)
+
+
+def _in_units(celsius: float, station: Station) -> float:
+    """Return a temperature in the units of a station."""
+    return float(rounded(from_celsius(celsius, station.settings.units)))
 
 
 def trial_alert(station: Station, event: str | None, now: int) -> Json:
@@ -412,24 +403,12 @@ def trial_alert(station: Station, event: str | None, now: int) -> Json:
         now: When it is sent, Unix seconds.
     """
     kinds = {each["name"]: each["kind"] for each in station.settings.events or ()}
-    return {
-        "test": True,
-        "alert": "test",
-        "station": station.id,
-        "name": station.settings.name,
-        "event": event,
-        "kind": kinds.get(event or ""),
-        "raised": iso_of(now),
-        "observed_until": None if station.newest is None else iso_of(station.newest.time),
-        "sst": _sst(station),
-        "units": station.settings.units,
-        **dict.fromkeys(("since", "category", "previous_category", "probability")),
-        "status": "test",
-        "reason": None,
-    }
+    observed_until = None if station.newest is None else station.newest.time
+    alert = alert_of(station, event or "", kinds.get(event or "", ""), "test", now, observed_until, {"status": "test"})
+    return {"test": True, **alert.content, "event": event, "kind": kinds.get(event or "")}
 
 
-def _deliver(connection: Connection, station: Station, alert: Alert) -> None:
+def deliver_alert(connection: Connection, station: Station, alert: Alert) -> None:
     """Store an alert, and its deliveries to the webhooks of its event."""
     number = put_alert(connection, alert)
     urls = [
@@ -450,7 +429,8 @@ def put_watching_station(
 ) -> bool:
     """Create a station, or give it other settings and these ``webhooks``. Return whether it is new.
 
-    An event that has changed begins without a state.
+    An event that has changed begins without a state. If the settings change what readings mean, a forecast is due,
+    which judges the events anew.
 
     Raises:
         NotOwnerError: if the station belongs to another writer.
@@ -460,6 +440,8 @@ def put_watching_station(
     before = lock_station(connection, station_id, writer)
     stored = stored_webhooks(webhooks, before and before.webhooks)
     is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, writer)
+    if before is not None and any(getattr(before, name) != getattr(settings, name) for name in _JUDGED_BY):
+        judge_again(connection, before.number, now)
     if not is_new:
         number = get_station(connection, station_id).number
         events = {event["name"]: event for event in settings.events or ()}
@@ -467,12 +449,12 @@ def put_watching_station(
         kept = [name for name, state in states.items() if _is_same_event(state["definition"], events.get(name))]
         for name in states.keys() - kept:
             if held := states[name]["held"]:
-                _drop(connection, held, "the event of the station was changed")
+                drop_alert(connection, held, "the event of the station was changed")
         keep_states(connection, number, kept)
     return is_new
 
 
-def _drop(connection: Connection, held: Json, reason: str) -> None:
+def drop_alert(connection: Connection, held: Json, reason: str) -> None:
     """Drop an alert that is held, as the state of its event has it."""
     change_alert(connection, held["number"], held["content"] | {"status": "dropped", "reason": reason})
 

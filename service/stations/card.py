@@ -11,7 +11,7 @@ from forecasting.series.times import DAY, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import age_in_words, counted
-from service.stations.readings import shifted
+from service.stations.durations import shifted
 from service.stations.schemas import StationAnswer, StationEventAnswer
 
 NO_VALUE: Final = "No readings yet"

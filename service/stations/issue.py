@@ -22,12 +22,15 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.weather_sources import past_days
+from service.engine.events import EventOptions, events_of_past
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Serving
-from service.stations.alerts import Draft, baseline_in_celsius, needs_whole_past, options_of
-from service.stations.readings import PAST_STEPS, doubt_in_words, shifted, used_times
-from service.stations.recalibration import store_forecasts
+from service.stations.alerts import Judgement, baseline_in_celsius, needs_whole_past, options_of, raise_alerts, too_late
+from service.stations.durations import shifted
+from service.stations.event_changes import EventState, History
+from service.stations.readings import PAST_STEPS, doubt_in_words, used_times
+from service.stations.recalibration import Draft, Stored, store_forecasts
 from service.stations.store.database import BEFORE_ALL, StationStore, parts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, latest_values
@@ -200,25 +203,32 @@ async def _issue(
 ) -> dict[str, IssuedForecast | str]:
     """Do as :func:`issue_forecasts` for stations that are stored in one transaction."""
     results: dict[str, IssuedForecast | str] = {}
-    drafts: dict[str, Draft] = {}
-    doubted: dict[str, IssuedForecast] = {}
+    drafts, judged, doubted = dict[str, Draft](), dict[str, _Outcome](), dict[str, _Outcome]()
     for group in _alike(await store.read(_pending, stations)):
-        for member, draft in await _forecast(store, serving, group):
-            if isinstance(draft, Draft) and member.with_suspects:
-                doubted[member.station.id] = draft.forecast
-            elif isinstance(draft, Draft):
-                drafts[member.station.id] = draft
-            elif not member.with_suspects:
-                results[member.station.id] = draft
-    drafts = {station: draft._replace(doubted=doubted.get(station)) for station, draft in drafts.items()}
-    if drafts:
-        stored = await store.write(store_forecasts, [*drafts.values()])
+        for each in await _forecast(store, serving, group):
+            station = each.member.station.id
+            if each.member.with_suspects:
+                doubted[station] = each
+                continue
+            judged[station] = each
+            if isinstance(each.draft, Draft):
+                drafts[station] = each.draft
+            else:
+                results[station] = each.draft
+    judgements = [_judgement(each, doubted.get(station)) for station, each in judged.items() if each.histories]
+    if drafts or judgements:
+        stored, alerts = await store.write(_store, [*drafts.values()], judgements)
         results |= zip(drafts, stored.forecasts, strict=True)
         store.metrics.issued(stored.new)
         store.metrics.verified(stored.verified)
-        if stored.alerts:
+        if alerts:
             alerted()
     return results
+
+
+def _store(connection: Connection, drafts: Sequence[Draft], judgements: Sequence[Judgement]) -> tuple[Stored, int]:
+    """Store forecasts, and the alerts of changes of events; returns how many of these there are besides."""
+    return store_forecasts(connection, drafts), raise_alerts(connection, judgements)
 
 
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
@@ -263,11 +273,12 @@ def _stored_weather(connection: Connection, stations: Sequence[Station]) -> dict
 
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
     """Return stations in groups that are forecast together: with the same model, horizon and events."""
-    groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
+    groups: dict[tuple[object, ...], list[_Pending]] = {}
     for member in pending:
-        settings = member.station.settings
-        events = dumps([settings.units, settings.events]) if settings.events else b""
-        groups.setdefault((settings.model, settings.horizon, events), []).append(member)
+        settings, key = member.station.settings, tuple[object, ...]()
+        if settings.events:
+            key = dumps([settings.units, settings.events]), settings.step, settings.alert_within, member.with_suspects
+        groups.setdefault((settings.model, settings.horizon, *key), []).append(member)
     return groups.values()
 
 
@@ -275,13 +286,20 @@ class _Read(NamedTuple):
     """A station with its series, and the weather over it; None if it has none by its settings."""
 
     member: _Pending
+    past: SstSeries
     series: InputSeries
     weather: StationWeather | None
 
 
-async def _forecast(
-    store: StationStore, serving: Serving, group: Sequence[_Pending]
-) -> list[tuple[_Pending, Draft | str]]:
+class _Outcome(NamedTuple):
+    """The forecast of a station or why there is none, and what its events went through, in their order."""
+
+    member: _Pending
+    draft: Draft | str
+    histories: Sequence[History]
+
+
+async def _forecast(store: StationStore, serving: Serving, group: Sequence[_Pending]) -> list[_Outcome]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
     if any(member.weather is not None for member in group):
         sent, results = await store.run(_read, group)
@@ -291,6 +309,10 @@ async def _forecast(
         return results
     settings = group[0].station.settings
     horizon = settings.horizon or DEFAULT_HORIZON
+    events = options_of(settings, horizon)
+    if group[0].with_suspects:
+        # Only for its events.
+        return results + await store.run(_unforecast, sent, events, [""] * len(sent))
     try:
         selection = serving.select(settings.model, None)
         is_universal = selection.reads_at is None
@@ -298,17 +320,48 @@ async def _forecast(
             sent = [_without_weather(each, f"{selection.name} uses none") for each in sent]
         options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
         selection.check(options)
-        asked = RequestOptions(options, options_of(settings.events, horizon, settings.units))
-        entries = await _entries(serving, Job(selection, [each.series for each in sent], asked))
+        entries = await _entries(
+            serving, Job(selection, [each.series for each in sent], RequestOptions(options, events))
+        )
         without = await _forecasts_without_weather(serving, selection, options, sent, entries)
     except ForecastError as error:
-        return results + [(each.member, str(error)) for each in sent]
+        return results + await store.run(_unforecast, sent, events, [str(error)] * len(sent))
+    refused, reasons = list[_Read](), list[str]()
     for i, (each, entry) in enumerate(zip(sent, entries, strict=True)):
         if isinstance(entry, SeriesError):
-            results.append((each.member, sentence(entry)))
+            refused.append(each)
+            reasons.append(sentence(entry))
         else:
-            results.append((each.member, _draft(each, entry, without.get(i), is_universal=is_universal)))
-    return results
+            histories = [History.of(event) for event in entry.get("events", ())]
+            draft = _draft(each, entry, without.get(i), is_universal=is_universal)
+            results.append(_Outcome(each.member, draft, histories))
+    return results + await store.run(_unforecast, refused, events, reasons) if refused else results
+
+
+def _unforecast(sent: Sequence[_Read], events: EventOptions | None, reasons: Sequence[str]) -> list[_Outcome]:
+    """Return stations without a forecast, for these reasons; their readings still tell the state of their events."""
+    return [
+        _Outcome(
+            each.member,
+            reason,
+            [] if events is None else [History.of(event) for event in events_of_past(each.past, each.series, events)],
+        )
+        for each, reason in zip(sent, reasons, strict=True)
+    ]
+
+
+def _judgement(outcome: _Outcome, doubted: _Outcome | None) -> Judgement:
+    station = outcome.member.station
+    assert station.received is not None
+    return Judgement(
+        station=station.number,
+        batch=station.batches,
+        arrived=station.received,
+        events=station.settings.events or (),
+        histories=outcome.histories,
+        doubt=outcome.member.doubt,
+        doubted=None if doubted is None else doubted.histories,
+    )
 
 
 async def _entries(serving: Serving, job: Job) -> list[dict[str, Any] | SeriesError]:
@@ -335,14 +388,16 @@ async def _forecasts_without_weather(
     return {i: entry["sst"] for i, entry in zip(places, found, strict=True) if not isinstance(entry, SeriesError)}
 
 
-def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[tuple[_Pending, Draft | str]]]:
+def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[_Outcome]]:
     """Return the series of stations, and those that have none, with the reason."""
-    sent, refused = list[_Read](), list[tuple[_Pending, Draft | str]]()
+    sent, refused = list[_Read](), list[_Outcome]()
     for member in group:
         try:
             sent.append(_series_of(member))
         except SeriesError as error:
-            refused.append((member, sentence(error)))
+            reason = sentence(error)
+            unknown = History((), EventState(None, error=reason))
+            refused.append(_Outcome(member, reason, [unknown] * len(member.station.settings.events or ())))
     return sent, refused
 
 
@@ -383,7 +438,7 @@ def _series_of(member: _Pending) -> _Read:
         baseline=baseline_in_celsius(settings.baseline, settings.units),
         weather=None if weather is None or weather.over is None else KnownWeather.of(weather.over),
     )
-    return _Read(member, sent, weather)
+    return _Read(member, series, sent, weather)
 
 
 def _draft(read: _Read, content: dict[str, Any], without: list[float] | None, *, is_universal: bool) -> Draft:
@@ -398,17 +453,19 @@ def _draft(read: _Read, content: dict[str, Any], without: list[float] | None, *,
         replayed=member.is_replayed,
         model=content["model"],
         version=content["version"],
-        content=_kept(content, station.settings.events or (), _doubts(member.doubt, weather)),
+        content=_kept(content, station.settings.events or (), _doubts(member, weather)),
         weather=None if weather is None else weather.given(content.get("weather"), without),
     )
-    return Draft(issued, step, is_universal, station.settings.events or (), member.doubt)
+    return Draft(issued, step, is_universal)
 
 
-def _doubts(doubt: str | None, weather: StationWeather | None) -> list[dict[str, str]]:
+def _doubts(member: _Pending, weather: StationWeather | None) -> list[dict[str, str]]:
     """Return the warnings about the input of a forecast."""
-    warnings = []
-    if doubt is not None:
-        warnings.append({"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"})
+    warnings, newest = [], member.station.newest
+    if member.doubt is not None:
+        warnings.append({"code": "suspect_value", "message": f"{member.doubt}: the forecast leaves it out"})
+    if newest is not None and (late := too_late(member.station.settings, newest.time, newest.received)) is not None:
+        warnings.append({"code": "alerts_too_late", "message": late})
     if weather is not None and weather.warning is not None:
         code, message = weather.warning
         warnings.append({"code": code, "message": message})
@@ -424,5 +481,8 @@ def _kept(
     if "events" in kept:
         thresholds = (event for event in watched if event["kind"] == "threshold")
         sides = {event["name"]: {"side": "above" if "above" in event else "below"} for event in thresholds}
-        kept["events"] = [event | sides.get(event["name"], {}) for event in kept["events"]]
+        kept["events"] = [
+            {name: value for name, value in event.items() if name != "recent"} | sides.get(event["name"], {})
+            for event in kept["events"]
+        ]
     return kept

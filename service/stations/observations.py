@@ -28,6 +28,7 @@ from service.http.problems import MAX_CHOICES, Choice, Place, ProblemError, choi
 from service.http.query import ReadingQuery
 from service.middleware.deadlines import DEADLINE
 from service.settings import Settings
+from service.stations.health import receive, receive_correction
 from service.stations.issue import issue_forecasts
 from service.stations.parameters import (
     BackgroundDep,
@@ -39,10 +40,8 @@ from service.stations.parameters import (
 )
 from service.stations.readings import (
     Readings,
-    correct,
     count_readings,
     doubts_in_words,
-    ingest,
     read_readings,
     readings_of,
 )
@@ -149,7 +148,10 @@ class Receiver:
             if correction.value is not None:
                 sent = np.array([correction.value])
                 value = float(rounded(sea_temperatures(sent, units, lambda _: "value")[0]))
-        reading = await self.database.write(correct, station, time_of, int(time.time()), value=value, flag=flag)
+        now = int(time.time())
+        reading, alerts = await self.database.write(receive_correction, station, time_of, now, value=value, flag=flag)
+        if alerts:
+            self._background.wake()
         issued = await issue_forecasts(self.database, self.serving, [station], self._background.wake)
         forecast = issued.get(station)
         return CorrectedReading(
@@ -181,7 +183,9 @@ class Receiver:
 
         ``progressed`` is called when the forecasts of a part of the stations are on disk.
         """
-        outcomes = await self.database.write(ingest, batches, int(time.time()))
+        outcomes, alerts = await self.database.write(receive, batches, int(time.time()))
+        if alerts:
+            self._background.wake()
         count_readings(self.database.metrics, outcomes.values(), sum(len(batches[name].refused) for name in outcomes))
         issued = await issue_forecasts(self.database, self.serving, [*outcomes], self._background.wake, progressed)
         stored = {}

@@ -24,6 +24,7 @@ from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import SYMBOLS, Units, from_celsius, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
 from service.http.problems import Place
+from service.stations.durations import shifted
 from service.stations.store.database import AFTER_ALL, UnknownStationError, parts
 from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
 from service.stations.store.observations import (
@@ -43,11 +44,6 @@ PAST_STEPS: Final = 1_500
 """Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
 
 References see all of them."""
-
-
-def shifted(time: int, steps: int, step: TimeStep) -> int:
-    """Return the time some steps after ``time``, both in Unix seconds."""
-    return int(step.shift(np.asarray(np.datetime64(time, "s")), steps).astype(np.int64))
 
 
 def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:

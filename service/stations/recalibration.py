@@ -13,8 +13,8 @@ from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.scores.events import PERSISTENCE, SIGNS
 from forecasting.scores.verification import positions_of
 from forecasting.series.times import SECONDS, seconds_of
-from service.stations.alerts import Draft, raise_alerts
-from service.stations.readings import shifted
+from forecasting.series.timestep import TimeStep
+from service.stations.durations import shifted
 from service.stations.store.forecasts import (
     Calibration,
     IssuedForecast,
@@ -34,6 +34,25 @@ from service.stations.store.stations import lock_stations
 from service.telemetry.station_metrics import COUNTED_LEADS, COUNTED_LEVELS, ModelKind, VerifiedForecast
 
 
+class Draft(NamedTuple):
+    """A forecast before it is stored.
+
+    Attributes:
+        forecast: The forecast from the readings that count; its intervals are plain.
+        step: The step of the station.
+        is_universal: Whether a universal release made it, so that its intervals are recalibrated.
+    """
+
+    forecast: IssuedForecast
+    step: TimeStep
+    is_universal: bool
+
+    @property
+    def leads(self) -> int:
+        """The number of leads."""
+        return len(self.forecast.content["timestamps"])
+
+
 class Stored(NamedTuple):
     """What was stored.
 
@@ -41,19 +60,15 @@ class Stored(NamedTuple):
         forecasts: The forecasts as they are stored, in the order of the drafts; those of deleted stations as they are.
         new: How many of them were not stored before.
         verified: The earlier forecasts that the readings verify, at the leads that are counted.
-        alerts: How many alerts they raised.
     """
 
     forecasts: list[IssuedForecast]
     new: int
     verified: list[VerifiedForecast]
-    alerts: int
 
 
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
-
-    Events that have changed raise alerts.
 
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
@@ -74,9 +89,8 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
             )
     add_forecasts(connection, [draft.forecast for draft in new.values()])
     put_calibrations(connection, calibrations)
-    alerts = raise_alerts(connection, [*new.values()])
     known = stored | {station: draft.forecast for station, draft in new.items()}
-    return Stored([known.get(each.forecast.station, each.forecast) for each in drafts], len(new), scores, alerts)
+    return Stored([known.get(each.forecast.station, each.forecast) for each in drafts], len(new), scores)
 
 
 class _Learner(NamedTuple):

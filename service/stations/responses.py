@@ -4,7 +4,7 @@ Each function works in the transaction of the connection that it is given.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -23,10 +23,11 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
 from service.api.series_request import SeriesWarning
-from service.stations.alerts import EventState, parse_baseline
+from service.stations.alerts import parse_baseline
+from service.stations.durations import OFF, alert_seconds, shifted, shown_duration, shown_silence
+from service.stations.event_changes import EventState
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import Cursor, Period, cut_page
-from service.stations.readings import shifted
 from service.stations.schemas import (
     AlertAnswer,
     AlertList,
@@ -45,6 +46,7 @@ from service.stations.schemas import (
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
 from service.stations.store.database import NoForecastError, StoreError, takes_writes
+from service.stations.store.feeds import Feed, get_feeds
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import daily_means, get_observations
 from service.stations.store.stations import (
@@ -89,7 +91,14 @@ def station_detail(
         and takes_writes(connection)
         and not isinstance(settings_to_write(connection, [station_id], writer)[station_id], StoreError)
     )
-    return StationDetail(**fields, baseline=parse_baseline(station.settings.baseline), writable=may_write)
+    settings = station.settings
+    return StationDetail(
+        **fields,
+        baseline=parse_baseline(settings.baseline),
+        alert_within=shown_duration(alert_seconds(settings)),
+        silent_after=shown_silence(settings.silent_after),
+        writable=may_write,
+    )
 
 
 def page_json(connection: Connection, limit: int, after: str, search: str, *, recent: bool) -> bytes:
@@ -209,11 +218,11 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
     with_weather = [each.number for each in stations if each.settings.weather is not None]
     weather_fetches = get_fetches(connection, with_weather, WEATHER_KIND)
     states = get_states(connection, [each.number for each in stations if each.settings.events])
+    feeds = get_feeds(connection, [each.number for each in stations])
     for station in stations:
         settings, newest = station.settings, station.newest
         units: Units = settings.units
         forecast, fetch = forecasts.get(station.number), fetches.get(station.number)
-        known = states.get(station.number, {})
         sst = None if newest is None else _degrees([newest.value], units)[0]
         is_current = newest is not None and forecast is not None and forecast["observed_until"] == iso_of(newest.time)
         usual = forecast["usual"] if forecast is not None and is_current else None
@@ -239,7 +248,7 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
                 "flag": newest.flag,
                 "age_seconds": int(time.time()) - newest.time,
             },
-            "events": [_event_response(event, known.get(event["name"])) for event in settings.events or ()],
+            "events": _events(station, states.get(station.number, {}), feeds.get(station.number)),
             "webhooks": shown_webhooks(settings.webhooks),
             "recent": _recent(connection, station) if recent else None,
             "forecast": forecast,
@@ -261,19 +270,38 @@ def _recent(connection: Connection, station: Station) -> Json:
     return {"timestamps": [iso_of(time) for time, _ in means], "sst": sst}
 
 
-def _event_response(event: Json, stored: Json | None) -> StationEventAnswer:
-    """Return a stored event with its state, if it has one."""
-    state = EventState(**stored["state"]) if stored else EventState(None)
+def _events(station: Station, states: Mapping[str, Json], feed: Feed | None) -> list[StationEventAnswer]:
+    """Return the events of a station with their states, as far as they are known: of a silent one, they are not."""
+    silence = None if feed is None or feed.silent_since is None else iso_of(feed.silent_since)
+    events = []
+    for event in station.settings.events or ():
+        state = EventState(**states[event["name"]]["state"]) if event["name"] in states else EventState(None)
+        if silence is not None:
+            state = EventState(None, error=f"no reading since {silence}")
+        events.append(_event_response(event["name"], event["kind"], state, event))
+    if station.settings.silent_after != OFF:
+        silent = EventState(silence is not None, silence)
+        if feed is None or not feed.live:
+            silent = EventState(None, error="no recent reading has arrived yet")
+        events.append(_event_response("silent", "silent", silent, None))
+    if feed is None or silence is not None:
+        stuck = EventState(None, error=None if silence is None else f"no reading since {silence}")
+    else:
+        stuck = EventState(feed.stuck_since is not None, _optional_iso(feed.stuck_since))
+    return [*events, _event_response("stuck", "stuck", stuck, None)]
+
+
+def _event_response(name: str, kind: Any, state: EventState, settings: Json | None) -> StationEventAnswer:
     # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
     return StationEventAnswer.model_construct(
-        name=event["name"],
-        kind=event["kind"],
+        name=name,
+        kind=kind,
         state="unknown" if state.active is None else "active" if state.active else "inactive",
         since=state.since,
         category=state.category,
         probability=state.probability,
         error=state.error,
-        settings=event,
+        settings=settings,
     )
 
 

@@ -26,7 +26,9 @@ from service.settings import Settings
 from service.stations import observations
 from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events, trial_alert
 from service.stations.card import card_svg
-from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather
+from service.stations.durations import stored_silence
+from service.stations.health import watch
+from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather, issue_forecasts
 from service.stations.outbound import Outbound
 from service.stations.parameters import (
     PAGE,
@@ -107,6 +109,9 @@ async def put_station(
 ) -> StationDetail:
     """Create a station, or replace the settings of one. Its readings are kept.
 
+    Settings take effect at once: where events, position, baseline, model, horizon or `alert_within` change, a forecast
+    is issued from the readings that are stored, and an event that they make true raises its alert.
+
     Where the service has keys, this call needs one with the role `station` or `admin`. A station belongs to the key
     that creates it: only this key and admin keys can change it.
     """
@@ -116,7 +121,11 @@ async def put_station(
     if body.weather is not None:
         check_uses_weather(serving, body.model)
     stored = _stored_settings(body, settings)
-    created, detail = await store.write(_store_station, id, stored, body.webhooks, writer)
+    created = await store.write(_save, id, stored, body.webhooks, writer)
+    if not created:
+        # If the settings change what the readings mean, so that a forecast is due.
+        await issue_forecasts(store, serving, [id], background.wake)
+    detail = await store.read(station_detail, id, writer)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return detail
@@ -196,11 +205,15 @@ async def get_access(request: Request, store: StationStoreDep, access: AccessDep
     )
 
 
-def _store_station(
+def _save(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
-) -> tuple[bool, StationDetail]:
-    is_new = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
-    return is_new, station_detail(connection, station, writer)
+) -> bool:
+    """Create a station or give it other settings, and return whether it is new; it may be silent by these settings."""
+    now = int(time.time())
+    created = put_watching_station(connection, station, settings, webhooks, now, writer)
+    if not created:
+        watch(connection, [station], now)
+    return created
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
@@ -384,11 +397,12 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     step, private = TimeStep.parse(body.step), settings.allow_private_addresses
     check_origin(body.weather, step, _place(body), private=private)
     return StationSettings(
-        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather"}),
+        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather", "silent_after"}),
         events=stored_events(body.events),
         baseline=stored_baseline(body.baseline),
         source=None if body.source is None else body.source.stored(),
         weather=stored_origin(body.weather),
+        silent_after=stored_silence(body.silent_after),
     )
 
 

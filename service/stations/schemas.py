@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import SeriesError
@@ -17,7 +17,9 @@ from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, U
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
 from service.middleware.keys import Role
-from service.stations.alerts import AlertKind, EventCategory, EventKind, StationEvents
+from service.stations.alerts import EventKind, HealthKind, StationEvents
+from service.stations.durations import AUTO, parse_duration
+from service.stations.event_changes import AlertKind, EventCategory
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.outbound import MAX_URL
 from service.stations.parameters import StationName
@@ -38,14 +40,19 @@ Tests = Annotated[
 ]
 
 
+WatchedKind = EventKind | HealthKind
+
+
 class StationEventAnswer(BaseModel):
     """An event that a station watches, and its state at the end of the readings."""
 
     name: str
-    kind: EventKind
+    kind: WatchedKind = Field(
+        description="Every station has the events `silent` (no readings arrive) and `stuck` (they repeat one value)."
+    )
     state: Literal["active", "inactive", "unknown"] = Field(
-        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: no forecast has judged "
-        "the event yet, or the last one could not."
+        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: the event has not been "
+        "judged yet, or cannot be, as while the station is silent."
     )
     since: Day | Time | None = Field(
         description="When the event began; null if it is not active, and for degree heating weeks."
@@ -58,8 +65,8 @@ class StationEventAnswer(BaseModel):
         "cold spell, that it continues at the next step. For degree heating weeks, that some step ahead reaches a "
         "higher level."
     )
-    error: str | None = Field(description="Why the last forecast could not judge the event.")
-    settings: dict[str, Any] = Field(description="The event as it was sent.")
+    error: str | None = Field(description="Why the state is unknown.")
+    settings: dict[str, Any] | None = Field(description="The event as it was sent; null for `silent` and `stuck`.")
 
 
 class WebhookAnswer(BaseModel):
@@ -86,15 +93,21 @@ class AlertAnswer(BaseModel):
 
     alert: AlertKind
     event: str = Field(description="The name of the event.")
-    kind: EventKind
+    kind: WatchedKind
     status: Literal["raised", "held", "dropped"] = Field(
         description="An alert that rests on a suspect reading is `held`, and sent to nobody. It is `raised` once the "
         "next readings or a person confirm the reading, and `dropped` if they do not."
     )
     reason: str | None = Field(description="Why it is held or was dropped.")
-    raised: Time = Field(description="When the readings that raised the alert arrived.")
-    observed_until: Time = Field(description="The time of the last observation at that moment.")
-    sst: float | None = Field(description="The last observation, in `units`.")
+    raised: Time = Field(description="When the readings that raised the alert arrived, or the settings changed.")
+    late: bool = Field(
+        default=False, description="Whether the reading arrived more than two steps after the end of its step."
+    )
+    delay_seconds: int = Field(
+        default=0, description="Seconds from the end of the step that made the change to the arrival of its reading."
+    )
+    observed_until: Time | None = Field(description="The time of the observation that made the change.")
+    sst: float | None = Field(description="That observation, in `units`.")
     units: Units
     since: Day | Time | None = Field(description="When the event began; null unless it is active.")
     category: EventCategory | None
@@ -194,6 +207,22 @@ def _known_step(text: str) -> str:
         raise PydanticCustomError("step", "{message}", {"message": str(error)}) from None
 
 
+def _known_duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except SeriesError as error:
+        raise PydanticCustomError("duration", "{message}", {"message": str(error)}) from None
+    return text
+
+
+Duration = Annotated[
+    str,
+    AfterValidator(_known_duration),
+    WithJsonSchema({"type": "string", "format": "duration", "pattern": "^P[0-9A-Z]+$", "maxLength": 40}),
+]
+"""An ISO 8601 duration."""
+
+
 class StationRequest(RequestModel):
     """The settings of a station. A field that you leave out gets its default, even if it was set before."""
 
@@ -237,6 +266,18 @@ class StationRequest(RequestModel):
     )
     baseline: AnyBaseline | None = Field(
         default=None, description="The baseline of the events, as in `POST /forecast`."
+    )
+    alert_within: Duration | None = Field(
+        default=None,
+        description="How old a change of an event may be that raises an alert, as an ISO 8601 duration. Defaults to "
+        "two days, or to seven steps if these are longer.",
+        examples=["P2D"],
+    )
+    silent_after: Duration | Literal["auto"] | None = Field(
+        default=AUTO,
+        description="How long no new readings may arrive before the station is silent, as an ISO 8601 duration. "
+        "`auto`: three steps, or four times the usual time between arrivals if that is longer. Null: it never is.",
+        examples=["PT12H"],
     )
     webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
 
@@ -342,6 +383,10 @@ class StationDetail(StationAnswer):
 
     baseline: AnyBaseline | None = Field(
         description="The baseline of the events; null if it is computed from the readings."
+    )
+    alert_within: Duration = Field(description="How old a change of an event may be that raises an alert.")
+    silent_after: Duration | Literal["auto"] | None = Field(
+        description="How long no new readings may arrive before the station is silent; null if it never is."
     )
     writable: bool = Field(
         description="Whether the caller may change the station: its key allows that, and the database can be written."

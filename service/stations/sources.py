@@ -30,9 +30,10 @@ from forecasting.series.timestep import TimeStep, in_words, not_of_station
 from service.engine.serving import Serving
 from service.http.query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS, ReadingQuery
 from service.stations.background import BackgroundTask
+from service.stations.health import receive
 from service.stations.issue import issue_forecasts
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
-from service.stations.readings import Readings, count_readings, ingest, readings_of
+from service.stations.readings import Readings, count_readings, readings_of
 from service.stations.store.database import StationStore, StoreError, UnknownStationError
 from service.stations.store.observations import Outcome
 from service.stations.store.stations import (
@@ -462,7 +463,9 @@ class Fetcher:
         readings, outcome = Readings(), Outcome()
         if series is not None:
             readings = await self._store.run(readings_of, series, now)
-            outcome = await self._store.write(_ingest_current, station, readings, now)
+            outcome, alerts = await self._store.write(_ingest_current, station, readings, now)
+            if alerts:
+                self._alerted()
         count_readings(self._store.metrics, [outcome], len(readings.refused))
         if readings.refused and not readings.accepted:
             raise SeriesError(f"no reading of the source can be stored: {readings.refused[0].message}")
@@ -493,11 +496,16 @@ def _host(source: dict[str, Any]) -> str:
         return ""
 
 
-def _ingest_current(connection: Connection, station: Station, readings: Readings, now: int) -> Outcome:
-    """Store the readings of a station, unless it was deleted or has got another source since it was read."""
+def _ingest_current(connection: Connection, station: Station, readings: Readings, now: int) -> tuple[Outcome, int]:
+    """Store the readings of a station, unless it was deleted or has got another source since it was read.
+
+    Returns:
+        What they changed, and how many alerts are to be delivered.
+    """
     if not has_source(connection, station.number, station.settings.source or {}):
-        return Outcome()
-    return ingest(connection, {station.id: readings}, now).get(station.id, Outcome())
+        return Outcome(), 0
+    outcomes, alerts = receive(connection, {station.id: readings}, now)
+    return outcomes.get(station.id, Outcome()), alerts
 
 
 def _message(error: Exception) -> str:

@@ -197,6 +197,11 @@ def _count_batches(connection: Connection, stations: Sequence[int], now: int) ->
         connection.execute(_COUNTED, {"stations": some, "now": now})
 
 
+def judge_again(connection: Connection, station: int, now: int) -> None:
+    """Let a forecast be due for a station that has readings, as if a batch of them had arrived."""
+    connection.execute(_COUNTED.where(STATIONS.c.batches > 0), {"stations": [station], "now": now})
+
+
 def get_observations(
     connection: Connection,
     station: int,

@@ -42,6 +42,9 @@ class StationSettings:
         webhooks: Where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
         source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
         weather: Where its weather is fetched: ``open-meteo``, or an object with ``erddap``.
+        alert_within: How old a change may be that raises an alert, an ISO 8601 duration; None for the default.
+        silent_after: How long nothing may arrive before the station is silent: an ISO 8601 duration, ``off``, or None
+            for the default.
     """
 
     step: str
@@ -56,6 +59,8 @@ class StationSettings:
     webhooks: list[Json] | None = None
     source: Json | None = None
     weather: Json | str | None = None
+    alert_within: str | None = None
+    silent_after: str | None = None
 
     def origin(self, kind: "FetchKind") -> Json | str | None:
         """Return where something is fetched; None if it is not."""

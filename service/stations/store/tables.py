@@ -136,6 +136,8 @@ FEEDS: Final = Table(
     # Since when it is silent, or repeats one value; null if it is not, or does not.
     Column("silent_since", BigInteger),
     Column("stuck_since", BigInteger),
+    # Seconds since the last arrival in which the service was down.
+    Column("down", BigInteger, nullable=False, server_default="0"),
     Index("feeds_by_silence", "silent_at"),
 )
 

@@ -6,21 +6,13 @@ from typing import Any
 import pytest
 
 from forecasting.events.outcomes import AlertLevel
-from forecasting.series.timestep import TimeStep
-from service.stations.alerts import (
-    Announced,
-    Draft,
-    EventState,
-    change_of,
-    put_watching_station,
-    raise_alerts,
-)
+from service.stations.alerts import Judgement, put_watching_station, raise_alerts
+from service.stations.event_changes import Change, EventState, History, Step, Told, changes_of
 from service.stations.store.alerts import deliveries_of, get_alerts, get_states
 from service.stations.store.database import Database
-from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.stations import StationSettings, get_station, put_station
 
-STEP = TimeStep.parse("day")
+DAY = 86_400
 ACTIVE = EventState(True, "2026-07-01", "Moderate", 0.9)
 STRONG = EventState(True, "2026-07-01", "Strong", 0.9)
 UNKNOWN = EventState(None, error="the series has 3 years")
@@ -36,13 +28,79 @@ def heat(level: AlertLevel, probability: float = 0) -> EventState:
     return EventState(level not in ("No Stress", "Watch"), category=level, probability=probability)
 
 
+def steps_of(states: Sequence[EventState]) -> list[Step]:
+    """Return days with these states, without those that are not known."""
+    return [Step(i * DAY, 15.0, state) for i, state in enumerate(states) if state.active is not None]
+
+
 def alerts(states: Sequence[EventState], alert_at: float = 0.5) -> list[str | None]:
-    """Return what is told as a new event goes through these states."""
-    announced, kinds = Announced(), []
-    for state in states:
-        kind, announced = change_of(announced, state, alert_at)
-        kinds.append(kind)
-    return [*kinds]
+    """Return what is told as a new event goes through these states day by day."""
+    told, kinds = Told(), list[str | None]()
+    for i in range(len(states)):
+        changes: Sequence[Change] = ()
+        if states[i].active is not None:
+            changes, told = changes_of(Told.read(told._asdict()), steps_of(states[: i + 1]), -DAY, alert_at)
+        kinds.append(changes[0].kind if changes else None)
+        assert len(changes) < 2
+    return kinds
+
+
+def told_at_once(told: Told, marks: str, begin: int = 0) -> tuple[list[str], Told]:
+    """Return what is told of days that arrive at once: ``+`` is an active one, ``.`` another, and a space none."""
+    states = {"+": ACTIVE, "*": STRONG, ".": quiet(0), " ": UNKNOWN}
+    changes, told = changes_of(told, steps_of([states[mark] for mark in marks]), begin * DAY, 0.5)
+    return [f"{change.kind} {change.step.time // DAY}" for change in changes], told
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "begin", "told"),
+    [
+        ("", "..+++..", 0, ["began 2", "ended 5"]),
+        ("", ".+.+*", 0, ["began 1", "ended 2", "began 3", "category_changed 4"]),
+        ("", "..+++..+", 6, ["began 7"]),
+        ("", "..+++..", 4, ["ended 5"]),
+        ("", "..+++.." + "." * 9, 10, []),
+        ("", "..++++++", 5, ["began 7"]),
+        ("..+", "..+++..", 0, ["ended 5"]),
+        ("..+", "..+++..+", 0, ["ended 5", "began 7"]),
+        ("..+", "..+*..", 0, ["category_changed 3", "ended 4"]),
+        ("..+..", "..++....", 0, []),
+        (".. ..", "..+..", 0, ["began 2", "ended 3"]),
+        (".. +.", "..++.", 0, []),
+        ("..+..", "..+++", 0, ["began 3"]),
+        ("..+", "...", 0, ["ended 2"]),
+        ("..+", ".." + " " * 9 + ".", 10, ["ended 11"]),
+        ("..+", ".." + " " * 3 + "..", 10, []),
+    ],
+    ids=[
+        "a backlog that hides an event",
+        "two events in a backlog",
+        "the first event is old",
+        "an old beginning and a recent end",
+        "history",
+        "one that goes on and began long ago",
+        "the end of one that was told",
+        "the end of one that was told, and another one",
+        "a category in a backlog",
+        "a longer event that is over was told",
+        "a gap that is filled",
+        "a gap that is filled before one that was told",
+        "an end that was corrected",
+        "a beginning that was corrected",
+        "an end after a long silence",
+        "nothing is recent",
+    ],
+)
+def test_readings_that_arrive_at_once_tell_each_change_that_is_recent(
+    before: str, then: str, begin: int, told: list[str]
+) -> None:
+    known = Told()
+    for end in range(1, len(before) + 1):
+        if before[end - 1] != " ":
+            _, known = told_at_once(known, before[:end], begin=-1)
+    kinds, known = told_at_once(known, then, begin)
+    assert kinds == told
+    assert told_at_once(Told.read(known._asdict()), then, begin) == ([], known)
 
 
 @pytest.mark.parametrize(
@@ -152,31 +210,27 @@ def put(database: Database, events: list[dict[str, Any]]) -> int:
         return get_station(connection, "pier").number
 
 
-def forecast(station: int, batch: int, *active: bool) -> IssuedForecast:
-    """Return the forecast of a batch that finds each event active or not."""
-    events = [
-        {
-            "name": event["name"],
-            "kind": "threshold",
-            "state": {"active": is_active, "since": "2026-07-01T00:00:00Z", "steps": int(is_active)},
-            "probability": 0.1,
-        }
-        for event, is_active in zip((WARM, COLD), active, strict=False)
-    ]
-    return IssuedForecast(station, batch, 100 + batch, 0, False, "gru", "1", {"events": events})
+def judgement(station: int, batch: int, *active: bool, days_old: int = 0, **fields: Any) -> Judgement:
+    """Return what a batch of readings says: each event is active at its end or not."""
+    arrived = (100 + batch) * DAY
+    histories = []
+    for is_active in active:
+        state = EventState(is_active, "2026-07-01T00:00:00Z" if is_active else None, probability=0.1)
+        histories.append(History([Step(arrived - DAY - days_old * DAY, 15.0, state)], state))
+    return Judgement(station, batch, arrived, (WARM, COLD)[: len(active)], histories)._replace(**fields)
 
 
-def issue(database: Database, issued: IssuedForecast, *events: dict[str, Any]) -> list[str]:
-    """Raise the alerts of a forecast, and return all alerts so far, oldest first."""
+def issue(database: Database, judged: Judgement) -> list[str]:
+    """Raise the alerts of a batch, and return all alerts so far, oldest first."""
     with database.writing() as connection:
-        raise_alerts(connection, [Draft(issued, STEP, True, events)])
+        raise_alerts(connection, [judged])
     with database.reading() as connection:
-        return [f"{alert.event} {alert.kind}" for alert in get_alerts(connection, issued.station, limit=10)][::-1]
+        return [f"{alert.event} {alert.kind}" for alert in get_alerts(connection, judged.station, limit=10)][::-1]
 
 
 def test_webhooks_are_told_of_the_events_that_they_ask_for(database: Database) -> None:
     station = put(database, [WARM, COLD])
-    assert issue(database, forecast(station, 1, True, True), WARM, COLD) == ["warm began", "cold began"]
+    assert issue(database, judgement(station, 1, True, True)) == ["warm began", "cold began"]
     with database.reading() as connection:
         alerts = get_alerts(connection, station, limit=10)
         deliveries = deliveries_of(connection, [alert.number for alert in alerts])
@@ -186,50 +240,50 @@ def test_webhooks_are_told_of_the_events_that_they_ask_for(database: Database) -
 
 def test_a_page_goes_on_after_the_last_alert_of_the_one_before(database: Database) -> None:
     station = put(database, [WARM, COLD])
-    issue(database, forecast(station, 1, True, False), WARM, COLD)
-    issue(database, forecast(station, 2, False, True), WARM, COLD)
+    issue(database, judgement(station, 1, True, False))
+    issue(database, judgement(station, 2, False, True))
     with database.reading() as connection:
-        newest, *others = get_alerts(connection, station, 0, 200, limit=10)
+        newest, *others = get_alerts(connection, station, 0, 200 * DAY, limit=10)
         assert len(others) == 2
-        assert get_alerts(connection, station, 0, 200, after=(newest.raised, newest.number), limit=10) == others
-        assert get_alerts(connection, station, 0, 101, limit=10) == others[-1:]
-        assert (
-            get_alerts(connection, station, 0, 200, after=(others[0].raised, others[0].number), limit=1) == others[1:]
-        )
+        assert get_alerts(connection, station, 0, 200 * DAY, after=(newest.raised, newest.number), limit=10) == others
+        assert get_alerts(connection, station, 0, 101 * DAY, limit=10) == others[-1:]
+        after = others[0].raised, others[0].number
+        assert get_alerts(connection, station, 0, 200 * DAY, after=after, limit=1) == others[1:]
 
 
 @pytest.mark.parametrize("batch", [1, 2], ids=["an earlier batch", "the same batch"])
 def test_a_forecast_that_comes_after_that_of_later_readings_tells_nothing(database: Database, batch: int) -> None:
     station = put(database, [WARM])
-    assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]
-    assert issue(database, forecast(station, batch, False), WARM) == ["warm began"]
+    assert issue(database, judgement(station, 2, True)) == ["warm began"]
+    assert issue(database, judgement(station, batch, False)) == ["warm began"]
     with database.reading() as connection:
         assert get_states(connection, [station])[station]["warm"]["state"]["active"]
 
 
 def test_an_event_that_was_changed_while_it_was_judged_tells_nothing(database: Database) -> None:
     station = put(database, [{**WARM, "above": 22.0}])
-    assert issue(database, forecast(station, 1, True), WARM) == []
+    assert issue(database, judgement(station, 1, True)) == []
     put(database, [{**WARM, "alert_at": 0.05}])
-    assert issue(database, forecast(station, 2, False), WARM) == ["warm expected"]
+    assert issue(database, judgement(station, 2, False)) == ["warm expected"]
 
 
-def test_a_replayed_forecast_changes_the_state_and_tells_nothing(database: Database) -> None:
+def test_old_readings_change_the_state_and_tell_nothing(database: Database) -> None:
     station = put(database, [WARM])
-    assert issue(database, forecast(station, 1, True)._replace(replayed=True), WARM) == []
+    assert issue(database, judgement(station, 1, True, days_old=9)) == []
     with database.reading() as connection:
         assert get_states(connection, [station])[station]["warm"]["state"]["active"]
-    assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]
+    assert issue(database, judgement(station, 2, True)) == ["warm began"]
 
 
 def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) -> None:
     station = put(database, [WARM])
 
     def alerts(batch: int, *, active: bool, doubted: bool) -> list[tuple[str, str, int]]:
-        issued = forecast(station, batch, active)
-        held = forecast(station, batch, True) if doubted else None
+        judged = judgement(station, batch, active)
+        if doubted:
+            judged = judged._replace(doubt="a doubt", doubted=judgement(station, batch, True).histories)
         with database.writing() as connection:
-            raise_alerts(connection, [Draft(issued, STEP, True, [WARM], "a doubt" if doubted else None, held)])
+            raise_alerts(connection, [judged])
             found = get_alerts(connection, station, limit=10)
             sent = deliveries_of(connection, [alert.number for alert in found])
         return [(alert.kind, alert.content["status"], len(sent.get(alert.number, ()))) for alert in found]
@@ -244,8 +298,8 @@ def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) ->
 def test_an_alert_that_waits_is_dropped_if_its_event_is_removed(database: Database) -> None:
     station = put(database, [WARM])
     with database.writing() as connection:
-        held = Draft(forecast(station, 1, False), STEP, True, [WARM], "a doubt", forecast(station, 1, True))
-        raise_alerts(connection, [held])
+        doubted = judgement(station, 1, True).histories
+        raise_alerts(connection, [judgement(station, 1, False, doubt="a doubt", doubted=doubted)])
         put_watching_station(connection, "pier", StationSettings("day"), [], 2)
         (alert,) = get_alerts(connection, station, limit=10)
     assert (alert.content["status"], alert.content["reason"]) == ("dropped", "the event of the station was changed")

@@ -9,8 +9,7 @@ import pytest
 from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
-from service.stations.alerts import Draft
-from service.stations.recalibration import store_forecasts
+from service.stations.recalibration import Draft, store_forecasts
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, Database
 from service.stations.store.forecasts import (
     IssuedForecast,

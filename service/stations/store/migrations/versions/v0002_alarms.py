@@ -20,6 +20,7 @@ _NEW = (
         Column("silent_at", BigInteger),
         Column("silent_since", BigInteger),
         Column("stuck_since", BigInteger),
+        Column("down", BigInteger, nullable=False, server_default="0"),
         Index("feeds_by_silence", "silent_at"),
     ),
     Table(

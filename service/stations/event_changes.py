@@ -1,0 +1,268 @@
+"""The states that an event goes through as readings arrive, and which of its changes people are told of.
+
+Readings may be late, arrive many at once, or fill in what is missing. So each time, all steps that are recent enough to
+raise an alert are looked at again, and compared with what people were told: a change is told once, whenever the
+readings arrive that show it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple, Self
+
+from forecasting.events.detection import Category
+from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
+from forecasting.events.outcomes import AlertLevel
+from forecasting.series.times import seconds_of
+
+Json = dict[str, Any]
+
+EventCategory = Category | AlertLevel
+
+AlertKind = Literal["began", "category_changed", "ended", "expected"]
+
+HEAT_STRESS: Final = "degree_heating_weeks"
+
+_REARMED_BELOW: Final = 0.5
+"""Share of ``alert_at`` that the probability has to fall below before an event is expected again."""
+
+_LONG_AGO: Final = -(2**40)
+"""Before any reading, Unix seconds."""
+
+
+class EventState(NamedTuple):
+    """The state of an event at the end of a station's readings, or at a step before.
+
+    Attributes:
+        active: Whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
+        since: The first day or time of the event; None if it is not active, or for degree heating weeks.
+        category: The category of a marine heatwave or cold spell, None if it is not active; or that of heat stress.
+        probability: The probability that the event occurs at one of the steps ahead; if it is active, that it goes on.
+            For degree heating weeks, that some step ahead reaches a higher level. None without a forecast.
+        error: Why it is not known.
+    """
+
+    active: bool | None
+    since: str | None = None
+    category: EventCategory | None = None
+    probability: float | None = None
+    error: str | None = None
+
+    @classmethod
+    def of(cls, event: Json) -> Self:
+        """Return the state that the forecast of an event begins with."""
+        if "error" in event:
+            return cls(None, error=event["error"])
+        if event["kind"] == HEAT_STRESS:
+            level = LEVELS.index(event["alert"])
+            return cls(
+                active=level >= FIRST_ACTIVE_LEVEL,
+                category=event["alert"],
+                probability=_probability_above(level, event["alert_probability"]),
+            )
+        state = event["state"]
+        active: bool = state["active"]
+        since = state["since"] if active else None
+        if event["kind"] == "threshold":
+            return cls(active, since, probability=event["probability"])
+        ahead = event["probability"][:1] if active else event["onset_within"][-1:]
+        return cls(active, since, state["category"], ahead[0])
+
+
+def _probability_above(level: int, by_level: dict[str, list[float]]) -> float:
+    """Return the highest probability, at any step ahead, of a level above this one."""
+    higher = [by_level[name] for name in LEVELS[level + 1 :] if name in by_level]
+    return round(min(1.0, max(map(sum, zip(*higher, strict=True)), default=0.0)), 4)
+
+
+class Step(NamedTuple):
+    """A step with a reading, Unix seconds and °C, and the state of an event as it was known then."""
+
+    time: int
+    sst: float
+    state: EventState
+
+
+class History(NamedTuple):
+    """The last steps of a station, and the state at their end, which may be unknown: then there are no steps."""
+
+    steps: Sequence[Step]
+    state: EventState
+
+    @classmethod
+    def of(cls, event: Json) -> Self:
+        """Return what :mod:`service.engine.events` says of an event, with or without a forecast."""
+        steps = [
+            Step(seconds_of(each["time"]), each["sst"], EventState(each["active"], each["since"], each["category"]))
+            for each in event.get("recent", ())
+        ]
+        if "kind" in event or "error" in event:
+            state = EventState.of(event)
+        else:
+            state = steps[-1].state if steps else EventState(None)
+        if state.active is None or not steps:
+            return cls((), state)
+        return cls((*steps[:-1], steps[-1]._replace(state=state)), state)
+
+
+class Told(NamedTuple):
+    """What people were told of an event.
+
+    Attributes:
+        active: Whether they believe that it is on.
+        category: Its category as they were told; None if it is not on.
+        expected: Whether it was said to be likely since it was last on or unlikely.
+        until: The last step that was looked at, Unix seconds; None before the first.
+        episodes: The first step of each time that it was on, and the first step after it, or None; of those that may
+            still be compared with readings.
+    """
+
+    active: bool = False
+    category: EventCategory | None = None
+    expected: bool = False
+    until: int | None = None
+    episodes: Sequence[tuple[int, int | None]] = ()
+
+    @classmethod
+    def read(cls, stored: Json) -> Self:
+        """Return what :meth:`_asdict` has written, or an earlier version of the service."""
+        told = cls(**stored)
+        episodes = [(begin, end) for begin, end in told.episodes]
+        if told.active and not any(end is None for _, end in episodes):
+            episodes.append((_LONG_AGO, None))
+        return told._replace(episodes=episodes)
+
+
+class Change(NamedTuple):
+    """A change of an event at a step, and its category before."""
+
+    kind: AlertKind
+    step: Step
+    previous: EventCategory | None = None
+
+
+class _Run(NamedTuple):
+    """Steps in a row at which an event is on, and the step at which it is over; None if it is on at the end."""
+
+    steps: Sequence[Step]
+    over: Step | None
+
+    @property
+    def begin(self) -> int:
+        return self.steps[0].time
+
+    @property
+    def end(self) -> int | None:
+        return None if self.over is None else self.over.time
+
+
+def changes_of(told: Told, steps: Sequence[Step], begin: int, alert_at: float) -> tuple[list[Change], Told]:
+    """Return what to tell now, in the order of the steps, and what people know then.
+
+    Args:
+        told: What they were told before.
+        steps: The states at the last steps of the readings: those since ``begin``, and the one before if there is one.
+        begin: The first step whose changes are recent enough to be told, Unix seconds. If no step is, nothing is.
+        alert_at: The probability from which on an event is expected.
+
+    An event that goes on is told even if it began before, if people do not know of it. Its end is told whenever it was
+    told that it began.
+    """
+    if not steps or steps[-1].time < begin:
+        return [], told
+    changes, episodes, open_ones = list[Change](), list[tuple[int, int | None]](), [*told.episodes]
+    for run in _runs(steps):
+        known = [each for each in open_ones if _overlap(each, run)]
+        open_ones = [each for each in open_ones if each not in known]
+        first = min([run.begin, *(each[0] for each in known)])
+        ends = [end for _, end in known if end is not None]
+        if len(ends) < len(known):
+            changes += _goes_on(told, run)
+        elif not known or run.over is None:
+            changes += _begins(run, max(ends, default=None), begin)
+        episodes.append((first, run.end))
+    newest = steps[-1]
+    if not newest.state.active and any(end is None for _, end in open_ones):
+        changes.append(Change("ended", newest, told.category))
+    episodes += [(first, newest.time if end is None else end) for first, end in open_ones]
+    kept = sorted(each for each in episodes if each[1] is None or each[1] >= begin)
+    active, expected = bool(newest.state.active), told.expected and not changes
+    category = newest.state.category if active else None
+    now = Told(active, category, expected, newest.time, kept)
+    if changes and changes[-1].step.time == newest.time:
+        return changes, now
+    more, expected = _expected(newest, expected, alert_at)
+    return [*changes, *more], now._replace(expected=expected)
+
+
+def _runs(steps: Sequence[Step]) -> Iterator[_Run]:
+    """Yield the times that an event is on, in order."""
+    first: int | None = None
+    for i, step in enumerate(steps):
+        if step.state.active and first is None:
+            first = i
+        elif not step.state.active and first is not None:
+            yield _Run(steps[first:i], step)
+            first = None
+    if first is not None:
+        yield _Run(steps[first:], None)
+
+
+def _overlap(told: tuple[int, int | None], run: _Run) -> bool:
+    begin, end = told
+    return (run.end is None or begin < run.end) and (end is None or end > run.begin)
+
+
+def _goes_on(told: Told, run: _Run) -> Iterator[Change]:
+    """Yield the changes of an event that people know to be on: of its category since then, and its end."""
+    category = told.category
+    later = [step for step in run.steps if told.until is None or step.time > told.until]
+    if not later and run.over is None:
+        # An earlier reading was corrected.
+        later = [run.steps[-1]]
+    for step in later:
+        if step.state.category != category:
+            yield Change("category_changed", step, category)
+            category = step.state.category
+    if run.over is not None:
+        yield Change("ended", run.over, category)
+
+
+def _begins(run: _Run, told_over: int | None, begin: int) -> Iterator[Change]:
+    """Yield the changes of an event that people do not know to be on.
+
+    Args:
+        run: Its steps.
+        told_over: The step at which it was over, as they were told; None if they were told nothing.
+        begin: The first step whose changes are told.
+    """
+    began: Step | None = None
+    if told_over is not None:
+        began = next(step for step in run.steps if step.time >= max(told_over, begin))
+    elif run.begin >= begin:
+        began = run.steps[0]
+    elif run.over is None:
+        began = run.steps[-1]
+    category = run.steps[-1].state.category
+    if began is not None:
+        yield Change("began", began)
+        category = began.state.category
+        for step in run.steps:
+            if step.time > began.time and step.state.category != category:
+                yield Change("category_changed", step, category)
+                category = step.state.category
+    if run.over is not None and run.over.time >= begin:
+        yield Change("ended", run.over, category)
+
+
+def _expected(newest: Step, expected: bool, alert_at: float) -> tuple[list[Change], bool]:
+    """Return the alert that an event is expected, if its probability has risen enough, and whether it is known to be.
+
+    It is told once the probability reaches ``alert_at``, and again only after the event was on, or its probability was
+    less than half of that. An active event is not expected; only a higher level of heat stress is.
+    """
+    state = newest.state
+    if state.probability is None:
+        return [], expected
+    may_rise = not state.active or state.category in LEVELS
+    if may_rise and not expected and state.probability >= alert_at:
+        return [Change("expected", newest, state.category if state.active else None)], True
+    return [], expected and state.probability >= alert_at * _REARMED_BELOW

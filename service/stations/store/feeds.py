@@ -1,0 +1,106 @@
+"""How readings arrive at stations, in the database. Each function works in the transaction of its connection."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, select
+
+from service.stations.store.database import parts, put_rows
+from service.stations.store.stations import NUMBERED_STATIONS, Station, fetch_stations
+from service.stations.store.tables import FEEDS, OBSERVATIONS, PULSES, STATIONS
+
+_KEPT: Final = 9
+"""Arrivals of a station that are kept."""
+
+
+class Feed(NamedTuple):
+    """How readings arrive at a station. Times are Unix seconds.
+
+    Attributes:
+        station: The number of the station.
+        arrivals: When the last batches with new readings arrived, the newest last.
+        live: Whether a reading has arrived that was recent enough to raise an alert.
+        silent_at: When the station becomes silent if nothing arrives; None if it never does, or is silent already.
+        silent_since: The last arrival of a silent station; None if it is not silent.
+        stuck_since: The first of the readings at its end that repeat one value; None if they do not.
+        down: Seconds since the last arrival in which the service was down, so that nothing could arrive.
+    """
+
+    station: int
+    arrivals: Sequence[int] = ()
+    live: bool = False
+    silent_at: int | None = None
+    silent_since: int | None = None
+    stuck_since: int | None = None
+    down: int = 0
+
+    @property
+    def interval(self) -> float:
+        """The usual time between arrivals, the median, in seconds; 0 before the second."""
+        pauses = sorted(later - earlier for earlier, later in zip(self.arrivals, self.arrivals[1:], strict=False))
+        return float(pauses[len(pauses) // 2]) if pauses else 0.0
+
+    def after_arrival(self, now: int) -> "Feed":
+        """Return the feed after a batch with new readings."""
+        return self._replace(arrivals=[*self.arrivals, now][-_KEPT:], down=0)
+
+
+_FEEDS: Final = select(FEEDS).where(FEEDS.c.station.in_(bindparam("stations", expanding=True)))
+
+
+def get_feeds(connection: Connection, stations: Sequence[int]) -> dict[int, Feed]:
+    """Return how readings arrive at stations, by their numbers; those without readings are left out."""
+    rows = (row for some in parts(stations) for row in connection.execute(_FEEDS, {"stations": some}))
+    return {row.station: Feed(*row) for row in rows}
+
+
+def put_feeds(connection: Connection, feeds: Sequence[Feed]) -> None:
+    """Store how readings arrive at stations, in place of what was known before."""
+    put_rows(connection, FEEDS, [feed._asdict() for feed in feeds])
+
+
+_IS_UNKNOWN: Final = and_(STATIONS.c.batches > 0, ~exists().where(FEEDS.c.station == STATIONS.c.number))
+
+
+def _has_become_silent(now: int) -> ColumnElement[bool]:
+    return FEEDS.c.silent_at <= now
+
+
+def is_silence_due(connection: Connection, now: int, pulse: str, pause: int) -> bool:
+    """Return whether a station has become silent by ``now``, is not watched yet, or a pulse is older than ``pause``."""
+    is_fresh = exists().where(PULSES.c.name == pulse, PULSES.c.time.between(now - pause, now))
+    has_stations = exists().where(STATIONS.c.number.is_not(None))
+    due = (~is_fresh & has_stations) | exists().where(_has_become_silent(now)) | exists().where(_IS_UNKNOWN)
+    return bool(connection.scalar(select(due)))
+
+
+def silent_feeds(connection: Connection, now: int, limit: int) -> list[Feed]:
+    """Return feeds of stations that have become silent by ``now``, those that have waited longest first."""
+    query = select(FEEDS).where(_has_become_silent(now)).order_by(FEEDS.c.silent_at, FEEDS.c.station).limit(limit)
+    return [Feed(*row) for row in connection.execute(query)]
+
+
+def unwatched_stations(connection: Connection, limit: int) -> list[Station]:
+    """Return stations with readings from before the service watched how these arrive."""
+    numbers = connection.scalars(select(STATIONS.c.number).where(_IS_UNKNOWN).limit(limit)).all()
+    return fetch_stations(connection, NUMBERED_STATIONS, numbers)
+
+
+def last_arrivals(connection: Connection, station: int) -> list[int]:
+    """Return when the last batches of the stored readings of a station arrived, the newest last."""
+    received = OBSERVATIONS.c.received
+    query = select(received).where(OBSERVATIONS.c.station == station).distinct().order_by(received.desc()).limit(_KEPT)
+    return [*connection.scalars(query)][::-1]
+
+
+def feeds_before_silence(connection: Connection, time: int) -> list[Feed]:
+    """Return the feeds of stations that were not silent by a time, Unix seconds, and may become so."""
+    return [Feed(*row) for row in connection.execute(select(FEEDS).where(FEEDS.c.silent_at > time))]
+
+
+def record_pulse(connection: Connection, now: int, name: str) -> int | None:
+    """Store that something works ``now``, and return when it last did; None for the first time."""
+    before: int | None = connection.scalar(select(PULSES.c.time).where(PULSES.c.name == name))
+    rows: list[Mapping[str, Any]] = [{"name": name, "time": now}]
+    put_rows(connection, PULSES, rows)
+    return before
