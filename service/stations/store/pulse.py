@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from service.stations.store.database import Database, StoreError, put_rows
+from service.stations.store.database import Database, StoreError, put_rows, takes_writes
 from service.stations.store.tables import PULSES
 from service.telemetry.station_metrics import StoreState
 from service.worker.threads import Worker
@@ -81,7 +81,9 @@ class WriteProof:
 
     async def refusal(self) -> str | None:
         """Return why the database cannot be written, or created; None if it can."""
-        return (await self.state()).trouble
+        trouble = (await self.state()).trouble
+        # What the file tells is not seconds old.
+        return trouble or (None if self._database.is_writable else _NOT_WRITABLE)
 
     def close(self) -> None:
         """Wait for a write that has begun."""
@@ -106,6 +108,8 @@ class WriteProof:
             if not database.exists:
                 return StoreState(False, None if database.is_writable else _NOT_WRITABLE)
             with database.writing() as connection:
+                if not takes_writes(connection):
+                    return StoreState(True, _NOT_WRITABLE)
                 record_pulse(connection, int(time.time()), _PROOF)
         except (StoreError, OSError) as error:
             return StoreState(True, str(error))

@@ -16,7 +16,7 @@ from service.stations.store.database import StationStore, StoreUnavailableError
 from service.stations.store.pulse import last_pulse, record_pulse
 from service.stations.store.stations import StationSettings, get_station, put_station
 from tests.processes import running, wait_until
-from tests.servers.webhook_receiver import Receiver, die, receiving, status
+from tests.servers.webhook_receiver import Answer, Receiver, die, receiving, status
 
 NOW = 1_700_000_000
 
@@ -111,7 +111,7 @@ def test_without_a_monitor_the_time_is_kept_once_there_is_a_database(tmp_path: P
     [(status(404), "the monitor responded with status 404"), (die, "the request to 127.0.0.1 failed")],
 )
 def test_a_monitor_that_fails_is_logged_without_its_path(
-    store: StationStore, monitor: Receiver, caplog: pytest.LogCaptureFixture, answer: object, reason: str
+    store: StationStore, monitor: Receiver, caplog: pytest.LogCaptureFixture, answer: Answer, reason: str
 ) -> None:
     monitor.answers.put(answer)
     beat(store, f"{monitor.url}/ping/secret")
@@ -122,8 +122,8 @@ def test_a_monitor_that_fails_is_logged_without_its_path(
 def test_a_service_calls_its_monitor_from_the_start_with_several_workers(
     artifacts: Path, tmp_path: Path, monitor: Receiver
 ) -> None:
-    settings = {"store": f"sqlite:///{tmp_path}/state/sst.db", "workers": 2}
-    with running(artifacts, heartbeat_url=f"{monitor.url}/ping/secret", **settings) as service:
+    store = f"sqlite:///{tmp_path}/state/sst.db"
+    with running(artifacts, heartbeat_url=f"{monitor.url}/ping/secret", store=store, workers=2) as service:
         assert monitor.next().path == "/ping/secret"
         with httpx.Client(base_url=service.url, timeout=600) as client:
             # The operator wants a database that works.

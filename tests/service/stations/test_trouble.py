@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -136,8 +137,8 @@ def test_a_database_that_is_moved_away_is_missed_by_every_worker_and_loses_nothi
     artifacts: Path, tmp_path: Path
 ) -> None:
     folder, away = tmp_path / "state", tmp_path / "away"
-    settings = {"store": f"sqlite:///{folder}/sst.db", "workers": 2, "background": False, "keys": ""}
-    with running(artifacts, **settings) as service:
+    run = partial(running, artifacts, store=f"sqlite:///{folder}/sst.db", workers=2, background=False)
+    with run() as service:
 
         def ask(path: str = "/stations/pier") -> httpx.Response:
             # On a connection of its own, so that any worker may answer.
@@ -175,7 +176,7 @@ def test_a_database_that_is_moved_away_is_missed_by_every_worker_and_loses_nothi
             check_up(client)
         folder.rename(away)
         assert is_refused_by_all()
-    with running(artifacts, **settings) as service, httpx.Client(base_url=service.url, timeout=600) as client:
+    with run() as service, httpx.Client(base_url=service.url, timeout=600) as client:
         # Started anew, it begins without the database.
         assert is_ready(client, "not_created")
         assert answered(client.get("/stations"))["stations"] == []
@@ -211,8 +212,8 @@ def test_no_reading_that_was_accepted_is_lost_while_the_database_moves_away_and_
         sending = sender.submit(send, client)
         try:
             for _ in range(5):
-                count = len(accepted)
-                wait_until(lambda count=count: len(accepted) > count + 3 or sending.done(), "nothing is stored")
+                stored = len(accepted) + 3
+                wait_until(lambda: len(accepted) > stored or sending.done(), "nothing is stored")  # noqa: B023
                 refused.clear()
                 folder.rename(away)
                 wait_until(lambda: refused.is_set() or sending.done(), "nothing is refused")
@@ -220,5 +221,5 @@ def test_no_reading_that_was_accepted_is_lost_while_the_database_moves_away_and_
         finally:
             ended.set()
         sending.result()
-        stored = days(client, "pier")
-        assert accepted.items() <= dict(zip(stored["timestamps"], stored["values"], strict=True)).items()
+        kept = days(client, "pier")
+        assert accepted.items() <= dict(zip(kept["timestamps"], kept["values"], strict=True)).items()
