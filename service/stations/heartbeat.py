@@ -11,7 +11,7 @@ from service.stations.background import BackgroundTask
 from service.stations.outbound import Outbound, OutboundError
 from service.stations.store.alerts import is_delivery_due
 from service.stations.store.database import StationStore
-from service.stations.store.pulse import last_pulse, record_pulse
+from service.stations.store.pulse import SERVICE, last_pulse, record_pulse
 
 logger = logging.getLogger("service")
 
@@ -52,7 +52,7 @@ class Heartbeat:
     def _is_due(self, connection: Connection, now: int) -> bool:
         if not self._url and not self._store.database.exists:
             return False
-        before = last_pulse(connection)
+        before = last_pulse(connection, SERVICE)
         # It is later than now if the clock was set back.
         return before is None or not before <= now < before + _SECONDS
 
@@ -73,5 +73,5 @@ class Heartbeat:
 
 def _beat(connection: Connection, now: int) -> bool:
     """Record the pulse of the service; return whether deliveries are stuck."""
-    record_pulse(connection, now)
+    record_pulse(connection, now, SERVICE)
     return is_delivery_due(connection, now - STUCK_SECONDS)

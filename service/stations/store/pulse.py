@@ -31,17 +31,18 @@ _FIRST_SECONDS: Final = 10
 """How long a service that starts waits for its first use of the database."""
 
 
-def record_pulse(connection: Connection, now: int, name: str = SERVICE) -> int | None:
+def record_pulse(connection: Connection, now: int, name: str) -> int | None:
     """Store that ``name`` is at work at a time in Unix seconds; return the time that was stored before, None if none.
 
-    The time before is returned once, so each name belongs to one caller. Where the clock was set back, it is later.
+    Who records a pulse learns of the gap before it, and nobody after: each name belongs to one caller. If the clock was
+    set back, the time before is later than ``now``.
     """
     before = last_pulse(connection, name)
     put_rows(connection, PULSES, [{"name": name, "time": now}])
     return before
 
 
-def last_pulse(connection: Connection, name: str = SERVICE) -> int | None:
+def last_pulse(connection: Connection, name: str) -> int | None:
     """Return when ``name`` was last at work, in Unix seconds; None if it never was."""
     return connection.scalar(select(PULSES.c.time).where(PULSES.c.name == name))
 

@@ -13,7 +13,7 @@ from service.stations.heartbeat import STUCK_SECONDS, Heartbeat
 from service.stations.outbound import Outbound
 from service.stations.store.alerts import Alert, Delivery, put_alert, put_deliveries
 from service.stations.store.database import StationStore, StoreUnavailableError
-from service.stations.store.pulse import last_pulse, record_pulse
+from service.stations.store.pulse import SERVICE, last_pulse, record_pulse
 from service.stations.store.stations import StationSettings, get_station, put_station
 from tests.processes import running, wait_until
 from tests.servers.webhook_receiver import Answer, Receiver, die, receiving, status
@@ -100,10 +100,10 @@ def test_without_a_monitor_the_time_is_kept_once_there_is_a_database(tmp_path: P
         assert not path.exists()
         asyncio.run(store.write(put_station, "pier", StationSettings("day"), 1))
         beat(store, "")
-        assert asyncio.run(store.read(last_pulse)) == NOW
+        assert asyncio.run(store.read(last_pulse, SERVICE)) == NOW
         # What finds the gap after an outage.
-        assert asyncio.run(store.write(record_pulse, NOW + 4_000)) == NOW
-        assert asyncio.run(store.write(record_pulse, NOW + 4_060)) == NOW + 4_000
+        assert asyncio.run(store.write(record_pulse, NOW + 4_000, SERVICE)) == NOW
+        assert asyncio.run(store.write(record_pulse, NOW + 4_060, SERVICE)) == NOW + 4_000
 
 
 @pytest.mark.parametrize(
