@@ -48,6 +48,7 @@ from service.settings import Settings
 from service.stations import routes as stations
 from service.stations.background import Background, Retention
 from service.stations.health import SilenceWatcher
+from service.stations.heartbeat import Heartbeat
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
 from service.stations.schemas import (
@@ -59,6 +60,7 @@ from service.stations.schemas import (
 )
 from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.database import StationStore, store_url
+from service.stations.store.pulse import WriteProof
 from service.stations.weather_fetching import WeatherFetcher
 from service.stations.webhooks import TESTS_A_MINUTE, TESTS_AT_ONCE, WebhookSender
 from service.telemetry.metrics import Metrics
@@ -135,10 +137,12 @@ def create_app(
         if tracer is not None:
             # What runs in the background is traced too.
             trace_parts(tracer)
+        await app.state.write_proof.begin()
         async with _serving(app, catalog, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
         await app.state.column_streams.close()
+        app.state.write_proof.close()
         app.state.station_store.close()
 
     app = FastAPI(
@@ -165,7 +169,10 @@ def create_app(
     app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
     app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
     app.state.webhook_tests_at_once = asyncio.Semaphore(TESTS_AT_ONCE)
-    app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
+    # The processes of the service share this folder as long as it runs.
+    used = None if bus is None or bus.folder is None else bus.folder / "store.used"
+    app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations, used)
+    app.state.write_proof = WriteProof(app.state.station_store.database)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
@@ -226,10 +233,10 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     weather = WeatherFetcher(store, reader, servers, own, settings.max_body_bytes)
     sender = WebhookSender(store, outbound)
     silence = SilenceWatcher(store, lambda: app.state.background.wake())
+    heartbeat = Heartbeat(store, settings.heartbeat_url.get_secret_value(), Outbound(allow_private=True))
     keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
-    background = app.state.background = Background(
-        store, [fetcher.task, weather.task, sender.task, silence.task, *keeping]
-    )
+    tasks = [fetcher.task, weather.task, sender.task, silence.task, heartbeat.task, *keeping]
+    background = app.state.background = Background(store, tasks)
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,7 @@ _MAX_SECONDS: Final = 86_400
 """The largest value of any setting in seconds: a day."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._/-]*)?")
+_SECRET_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+([/?][!-~]*)?")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:.]+\]?|\*")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -45,6 +47,17 @@ def _check_origins(origins: str) -> str:
 def _check_url(url: str) -> str:
     if url and not _ADDRESS.fullmatch(url):
         raise ValueError(f"invalid address {url!r}: write https://host, without a user, a password or a query")
+    return url
+
+
+def _check_heartbeat(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    try:
+        is_valid = not text or bool(_SECRET_ADDRESS.fullmatch(text) and urlsplit(text).port != 0)
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError("write https://host/path, without a user or a password before the host")
     return url
 
 
@@ -104,6 +117,8 @@ class Settings(BaseSettings):
         outlooks: the folder of outlooks that ``sst outlook`` writes; None if there are none to show.
         keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
         background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
+        heartbeat_url: the address to call once a minute while the background work runs, the database takes writes and
+            deliveries are not stuck; empty for none.
         allow_private_addresses: whether webhooks and sources may be on private networks.
         open_meteo_url: the address of an Open-Meteo server of one's own; empty for the public ones.
         open_meteo_key: the API key of a subscription to Open-Meteo; empty for the free, non-commercial servers.
@@ -153,6 +168,7 @@ class Settings(BaseSettings):
     outlooks: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     keep_days: int = Field(default=0, ge=0, le=36_500)
     background: bool = True
+    heartbeat_url: Annotated[SecretStr, AfterValidator(_check_heartbeat)] = SecretStr("")
     allow_private_addresses: bool = False
     open_meteo_url: Annotated[str, AfterValidator(_check_url)] = ""
     open_meteo_key: SecretStr = SecretStr("")
@@ -219,10 +235,12 @@ def invalid_settings(error: ValidationError) -> list[str]:
 
 
 def _message(name: str, error: Mapping[str, Any]) -> str:
-    given = str(error["input"])[:_MAX_SHOWN]
-    shown = given if given.isprintable() else repr(given)
+    setting = f"{_PREFIX}{name.upper()}"
+    if Settings.model_fields[name].annotation is not SecretStr:
+        given = str(error["input"])[:_MAX_SHOWN]
+        setting += f"={given if given.isprintable() else repr(given)}"
     reason = str(error["ctx"]["error"]) if error["type"] == "value_error" else f"expected {_expected(name)}"
-    return f"invalid setting {_PREFIX}{name.upper()}={shown}: {reason}"
+    return f"invalid setting {setting}: {reason}"
 
 
 def _expected(name: str) -> str:

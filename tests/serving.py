@@ -44,7 +44,7 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     thread.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=600) as client:
-            client.get("/health/ready").raise_for_status()
+            client.get("/health/live")
             yield client
     finally:
         server.should_exit = True

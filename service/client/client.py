@@ -356,7 +356,7 @@ class Calls(Caller):
 
     @Planned
     def ready(self) -> Plan[bool]:
-        """Return whether the service has loaded its models; False if it does not respond. There is no retry.
+        """Return whether the models are loaded and the store takes writes; False without a response. There is no retry.
 
         Raises:
             ProblemError: if the service responds with another error.

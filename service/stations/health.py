@@ -22,11 +22,11 @@ from service.stations.store.feeds import (
     is_silence_due,
     last_arrivals,
     put_feeds,
-    record_pulse,
     silent_feeds,
     unwatched_stations,
 )
 from service.stations.store.observations import Outcome, recent_observations
+from service.stations.store.pulse import record_pulse
 from service.stations.store.stations import (
     ALL_STATIONS,
     NUMBERED_STATIONS,

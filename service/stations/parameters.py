@@ -20,6 +20,7 @@ from service.middleware.keys import Key, Role
 from service.stations.background import Background
 from service.stations.outbound import Outbound
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
+from service.stations.store.pulse import WriteProof
 from service.stations.store.stations import EVERYONE, Writer
 
 
@@ -35,6 +36,7 @@ async def _possible_writer(request: Request) -> Writer | None:
 
 
 StationStoreDep = Annotated[StationStore, app_state("station_store")]
+WriteProofDep = Annotated[WriteProof, app_state("write_proof")]
 BackgroundDep = Annotated[Background, app_state("background")]
 WriterDep = Annotated[Writer, Depends(_writer)]
 PossibleWriterDep = Annotated[Writer | None, Depends(_possible_writer)]

@@ -45,6 +45,7 @@ from service.stations.parameters import (
     TimeQuery,
     WebhookTestsAtOnceDep,
     WebhookTestsDep,
+    WriteProofDep,
     WriterDep,
 )
 from service.stations.responses import (
@@ -189,14 +190,14 @@ async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationI
 @router.get(
     "/access", operation_id="getAccess", summary="Get what the caller may do about stations", responses=problems(503)
 )
-async def get_access(request: Request, store: StationStoreDep, access: AccessDep) -> AccessAnswer:
+async def get_access(request: Request, proof: WriteProofDep, access: AccessDep) -> AccessAnswer:
     """Get the role of the key, and whether it may create stations here.
 
     `writable` in `GET /stations/{id}` says the same of changing a station.
     """
     key: Key | None = request.scope.get(KEY)
     refused = access.refusal(key)
-    broken = await store.refusal()
+    broken = await proof.refusal()
     return AccessAnswer(
         role=None if key is None or key is ANONYMOUS else key.role,
         create_stations=broken is None and refused is None,

@@ -69,6 +69,18 @@ class StationFigures(NamedTuple):
     failing: int = 0
 
 
+class StoreState(NamedTuple):
+    """Whether the database of stations takes writes.
+
+    Attributes:
+        exists: whether there is one, or was one since the service was started.
+        trouble: why it takes no writes, or cannot be created if there is none; None if it can.
+    """
+
+    exists: bool
+    trouble: str | None
+
+
 class StationMetrics:
     """Counts what happens to the readings and forecasts of all stations.
 
@@ -162,15 +174,16 @@ def _bin(probability: float) -> str:
     return f"{low:g}-{high:g}"
 
 
-def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]:
+def station_gauges(figures: StationFigures | None, now: int, *, is_up: bool) -> Iterator[Metric]:
     """Yield what the database says as metrics.
 
     Args:
-        figures: None if the database cannot be used.
+        figures: None if the database cannot be read.
         now: Unix seconds.
+        is_up: whether the database can be read, and takes writes.
     """
-    up = "1 if the database of stations can be used, else 0."
-    yield GaugeMetricFamily("sst_store_up", up, 0 if figures is None else 1)
+    up = "1 if the database of stations can be read and takes writes, or can be created, else 0."
+    yield GaugeMetricFamily("sst_store_up", up, int(is_up))
     if figures is None:
         return
 

@@ -88,7 +88,9 @@ def test_a_rolling_update_waits_for_a_new_pod_and_lets_the_old_one_drain(manifes
     }  # fmt: skip
     pod, container = pod_of(manifests, "Deployment", name)
     if name == "service":
-        assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+        # A database that fails must not take the replicas out of service, nor restart them.
+        paths = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness")}
+        assert paths == {"/v2/health/ready"}
         settings = environment(manifests, name)
         drain = sum(int(settings[f"SST_{part}_SECONDS"]["value"]) for part in ("DRAIN", "LINGER"))
     else:

@@ -50,9 +50,13 @@ class Cluster:
     def new_database(self) -> str:
         """Create an empty database, and return its URL for ``SST_STORE``."""
         name = f"test{next(self._numbers)}"
-        with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+        self.run(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://{_USER}@/{name}?host={self._folder}"
+
+    def run(self, statement: str, database: str | None = _USER) -> None:
+        """Run a statement in a database, outside a transaction."""
+        with psycopg.connect(self._address, dbname=database, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     @property
     def _address(self) -> str:

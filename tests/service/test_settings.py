@@ -57,6 +57,19 @@ def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(
     ]
 
 
+@pytest.mark.parametrize(
+    "value", ["hc.example/s3cret", "ftp://hc.example/s3cret", "https://u:s3cret@hc.example", "http://hc:99999/s3cret"]
+)
+def test_an_invalid_heartbeat_url_is_refused_and_not_shown(
+    artifacts: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    messages = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), heartbeat_url=value)
+    assert messages == [
+        "sst serve: invalid setting SST_HEARTBEAT_URL: write https://host/path, without a user or a password before "
+        "the host"
+    ]
+
+
 @pytest.mark.parametrize("value", ["8000.5", "", "65536"])
 def test_a_port_is_a_whole_number(artifacts: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     messages = refused_start(capsys, "--artifacts", str(artifacts), port=value)

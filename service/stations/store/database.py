@@ -19,7 +19,7 @@ from orjson import dumps, loads
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from forecasting.bundled import RELEASES
@@ -223,14 +223,14 @@ def parts(items: Sequence[Item], size: int = _AT_ONCE) -> Iterator[Sequence[Item
         yield items[begin : begin + size]
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to the newest revision, in the transaction of ``connection``.
+def migrate(connection: Connection, *, is_new: bool) -> None:
+    """Bring the database to the newest revision, in the transaction of ``connection``; create it only if ``is_new``.
 
     One process at a time does this: SQLite allows one writer, and in PostgreSQL the transaction takes a lock. If it is
     interrupted, the database is as it was before.
 
     Raises:
-        StoreUnavailableError: if another version of the service has written the database.
+        StoreUnavailableError: if another version of the service has written the database, or it is not new and empty.
     """
     # Imported at the first use of a database: that takes a tenth of the time in which a service starts.
     from alembic import command
@@ -246,6 +246,8 @@ def migrate(connection: Connection) -> None:
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision == scripts.get_current_head():
         return
+    if revision is None and not is_new:
+        raise _lost("the database of stations was replaced by one without tables")
     if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreUnavailableError(
             f"another version of this service has written the database (revision {revision}): start that version, or "
@@ -255,15 +257,26 @@ def migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
+def _lost(what: str) -> StoreUnavailableError:
+    logger.warning("the store cannot be used: %s", what)
+    return StoreUnavailableError(
+        f"{what}: the operator of the service must put it back, or start the service anew to begin without it"
+    )
+
+
 class Database:
     """The database of the service. Create one in each process; its methods may be called from any thread.
 
     It is opened and brought to the newest revision at the first use. If it cannot be reached, the next transaction
-    tries again.
+    tries again. It is created only where the service has not used one since it was started: a database that vanishes
+    is awaited, and never replaced by an empty one.
     """
 
-    def __init__(self, url: URL, wait_seconds: float = 10) -> None:
-        """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
+    def __init__(self, url: URL, wait_seconds: float = 10, used: Path | None = None) -> None:
+        """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection.
+
+        ``used`` is a file that the processes of a service share: it is there once one of them has used the database.
+        """
         self._path = Path(url.database) if url.drivername == SQLITE and url.database else None
         self._engine = _engine(url, wait_seconds)
         # Each thread has its own database in memory, which any thread may close.
@@ -273,6 +286,8 @@ class Database:
         self._opening = Lock()
         self._opened: object = None
         """The file or server that has the newest revision; None before the first use."""
+        self._used = used
+        self._is_used = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -281,8 +296,8 @@ class Database:
         Raises:
             StoreUnavailableError: if the database cannot be reached or read.
         """
-        with _unavailable(self._path):
-            if self._path is not None and not self._path.exists():
+        with self._unavailable():
+            if not self.exists:
                 with self._empty.connect() as connection:
                     METADATA.create_all(connection)
                     yield connection
@@ -296,12 +311,20 @@ class Database:
         """Yield a connection whose transaction is on disk once the block ends, or undone if the block raises.
 
         Raises:
-            StoreUnavailableError: if the database cannot be reached or written.
+            StoreUnavailableError: if the database cannot be reached or written, or vanishes meanwhile.
         """
-        with _unavailable(self._path):
-            self._open()
+        with self._unavailable():
+            opened = self._open()
             with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
                 yield connection
+                self._check(opened)
+            # SQLite also writes to a file that was deleted, and does not say so.
+            self._check(opened)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database, or was one since the service was started; True for a server."""
+        return self._path is None or self._was_used or self._identity() is not None
 
     @property
     def is_writable(self) -> bool:
@@ -311,7 +334,8 @@ class Database:
         # Path.exists() raises in folders that may not be read.
         path, *parents = self._path.absolute(), *self._path.absolute().parents
         folder = next((parent for parent in parents if os.access(parent, os.F_OK)), None)
-        is_free = not os.access(path, os.F_OK) or (path.is_file() and os.access(path, os.W_OK))
+        is_there = os.access(path, os.F_OK)
+        is_free = path.is_file() and os.access(path, os.W_OK) if is_there else not self._was_used
         # SQLite writes a journal beside the file.
         return is_free and folder is not None and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
@@ -320,19 +344,56 @@ class Database:
         self._engine.dispose()
         self._empty.dispose()
 
-    def _open(self) -> None:
-        """Create the database if there is none, and bring it to the newest revision."""
+    def _open(self) -> object:
+        """Create the database if there has been none, and bring it to the newest revision; return its identity."""
         with self._opening:
-            if self._opened is not None and self._opened == self._identity():
-                return
+            identity = self._identity()
+            if self._opened is not None and self._opened == identity:
+                return identity
+            is_new = not self._was_used
             if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _keep_private(self._path)
+                if is_new:
+                    self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                elif identity is None:
+                    raise self._vanished()
+                elif self._path.stat().st_size == 0:
+                    # Opening it would delete what SQLite has written beside the file that was here before.
+                    raise _lost(f"{self._path.name} was replaced by an empty file")
+                _keep_private(self._path, create=is_new)
+                identity = self._identity()
                 # Connections to a file that was deleted or replaced still write to it.
+                self._opened = None
                 self._engine.dispose()
             with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-                migrate(connection)
-            self._opened = self._identity()
+                migrate(connection, is_new=is_new)
+            self._opened = identity
+            self._remember()
+            return identity
+
+    def _check(self, opened: object) -> None:
+        """Raise StoreUnavailableError if the file is no longer the one that was opened."""
+        identity = self._identity()
+        if identity is None:
+            raise self._vanished()
+        if identity != opened:
+            raise StoreUnavailableError("the database of stations was replaced meanwhile; try again")
+
+    def _vanished(self) -> StoreUnavailableError:
+        assert self._path is not None
+        return _lost(f"the database of stations has vanished ({self._path.name})")
+
+    @property
+    def _was_used(self) -> bool:
+        """Whether a process of this service has used the database since the service was started."""
+        self._is_used = self._is_used or (self._used is not None and self._used.exists())
+        return self._is_used
+
+    def _remember(self) -> None:
+        self._is_used = True
+        if self._used is not None:
+            # Without room for it, the other processes know it from their own use.
+            with suppress(OSError):
+                self._used.touch()
 
     def _identity(self) -> object:
         """Return what distinguishes the file from another in its place; for a server, a constant."""
@@ -340,18 +401,31 @@ class Database:
             return True
         try:
             status = self._path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return status.st_dev, status.st_ino
 
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        """Turn the driver's errors into one that says what the caller may do."""
+        try:
+            with _unavailable(self._path):
+                yield
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, ProgrammingError):
+                # The tables of a server may be gone, or those of a backup: look before the next transaction.
+                self._opened = None
+            raise
 
-def _keep_private(path: Path) -> None:
+
+def _keep_private(path: Path, *, create: bool) -> None:
     """Let only the user of the service read a SQLite file, which holds the secrets of webhooks; create it if need be.
 
     SQLite gives the files that it creates beside it the same mode.
     """
-    with suppress(OSError):  # SQLite reports what is wrong with the file.
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    if create:
+        with suppress(OSError):  # SQLite reports what is wrong with the file.
+            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
             path.with_name(path.name + suffix).chmod(0o600)
@@ -359,6 +433,12 @@ def _keep_private(path: Path) -> None:
 
 def _engine(url: URL, wait_seconds: float) -> Engine:
     is_file = url.drivername == SQLITE
+
+    def open_file() -> sqlite3.Connection:
+        # The mode creates no file: one that has vanished would be replaced by an empty one.
+        uri = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=wait_seconds, check_same_thread=False)
+
     engine = create_engine(
         url,
         pool_size=_CONNECTIONS,
@@ -367,9 +447,8 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
         pool_pre_ping=not is_file,
         json_serializer=lambda content: dumps(content).decode(),
         json_deserializer=loads,
-        connect_args={"timeout": wait_seconds}
-        if is_file
-        else {"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
+        **({"creator": open_file} if is_file else {}),
+        connect_args={} if is_file else {"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
     )
     if is_file:
         _set_up_sqlite(engine)
@@ -455,27 +534,20 @@ class StationStore:
 
     Attributes:
         metrics: Counts the readings and forecasts that go through it.
+        database: What it uses.
     """
 
-    def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
+    def __init__(self, url: URL, metrics: StationMetrics | None = None, used: Path | None = None) -> None:
+        """Use the database at ``url``; ``used`` is as in :class:`Database`."""
         self.metrics = metrics or StationMetrics(CollectorRegistry())
-        self._database = Database(url)
+        self.database = Database(url, used=used)
         self._threads = Worker(_THREADS, "store")
         self._long = Worker(_LONG_THREADS, "store-long")
 
     @property
     def is_writable(self) -> bool:
         """Whether the database may be written, as far as its file tells."""
-        return self._database.is_writable
-
-    async def refusal(self) -> str | None:
-        """Return why the database cannot be written, as far as its file and reading it tell; None if it can."""
-        try:
-            if self.is_writable and await self.read(takes_writes):
-                return None
-        except StoreError as error:
-            return str(error)
-        return "the database of stations cannot be written; ask the operator of the service"
+        return self.database.is_writable
 
     async def read(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` with a connection for reading and the arguments, and return its result.
@@ -483,11 +555,11 @@ class StationStore:
         Raises:
             StoreError: as the work does, or if the database cannot be used.
         """
-        return await self._call("read", self._threads, self._database.reading, work, *args, **kwargs)
+        return await self._call("read", self._threads, self.database.reading, work, *args, **kwargs)
 
     async def read_long(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` as :meth:`read` does, but one long work at a time, so that short ones do not wait for it."""
-        return await self._call("read_long", self._long, self._database.reading, work, *args, **kwargs)
+        return await self._call("read_long", self._long, self.database.reading, work, *args, **kwargs)
 
     async def write(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` in a transaction that is on disk when this returns.
@@ -495,7 +567,7 @@ class StationStore:
         Raises:
             StoreError: as the work does, or if the database cannot be used. Nothing is stored then.
         """
-        return await self._call("write", self._threads, self._database.writing, work, *args, **kwargs)
+        return await self._call("write", self._threads, self.database.writing, work, *args, **kwargs)
 
     async def run(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work``, which uses no database, beside the transactions."""
@@ -512,7 +584,7 @@ class StationStore:
         """Wait for transactions that have begun, and close the connections."""
         self._threads.shutdown(cancel_futures=True)
         self._long.shutdown(cancel_futures=True)
-        self._database.close()
+        self.database.close()
 
     async def _call(
         self,

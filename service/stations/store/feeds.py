@@ -1,7 +1,7 @@
 """How readings arrive at stations, in the database. Each function works in the transaction of its connection."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, select
 
@@ -96,11 +96,3 @@ def last_arrivals(connection: Connection, station: int) -> list[int]:
 def feeds_before_silence(connection: Connection, time: int) -> list[Feed]:
     """Return the feeds of stations that were not silent by a time, Unix seconds, and may become so."""
     return [Feed(*row) for row in connection.execute(select(FEEDS).where(FEEDS.c.silent_at > time))]
-
-
-def record_pulse(connection: Connection, now: int, name: str) -> int | None:
-    """Store that something works ``now``, and return when it last did; None for the first time."""
-    before: int | None = connection.scalar(select(PULSES.c.time).where(PULSES.c.name == name))
-    rows: list[Mapping[str, Any]] = [{"name": name, "time": now}]
-    put_rows(connection, PULSES, rows)
-    return before

@@ -164,16 +164,139 @@ def test_a_writer_that_holds_the_file_delays_others_until_they_give_up(tmp_path:
     database.close()
 
 
-def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
+VANISHED = r"has vanished \(sst\.db\): the operator of the service must put it back, or start the service anew"
+
+
+def refused(database: Database, reason: str) -> None:
+    for use in (put, ids):
+        with pytest.raises(StoreUnavailableError, match=reason):
+            use(database)
+    assert not database.is_writable or reason != VANISHED
+
+
+@pytest.mark.parametrize("part", ["folder", "file"])
+def test_a_database_that_was_moved_away_is_awaited_and_nothing_of_it_is_lost(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "state" / "sst.db"
+    moved = path.parent if part == "folder" else path
+    database = at(path)
+    put(database)
+    moved.rename(tmp_path / "away")
+    refused(database, VANISHED)
+    assert not moved.exists()
+    (tmp_path / "away").rename(moved)
+    assert ids(database) == ["pier"]
+    put(database, "buoy")
+    database.close()
+    assert ids(at(path)) == ["buoy", "pier"]
+
+
+def test_a_database_that_comes_back_as_a_copy_is_used(tmp_path: Path) -> None:
+    path, copy = tmp_path / "sst.db", tmp_path / "copy.db"
+    database = at(path)
+    put(database)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"VACUUM INTO '{copy}'")
+    put(database, "buoy")
+    for file in tmp_path.glob("sst.db*"):
+        file.unlink()
+    refused(database, VANISHED)
+    copy.rename(path)
+    assert ids(database) == ["pier"]
+    put(database, "reef")
+    assert ids(at(path)) == ["pier", "reef"]
+    database.close()
+
+
+def test_a_write_to_a_file_that_is_deleted_meanwhile_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sst.db"
     database = at(path)
     put(database)
-    for file in tmp_path.iterdir():
-        file.unlink()
-    assert ids(database) == []
-    put(database, "buoy")
-    assert ids(database) == ["buoy"]
+
+    def write() -> None:
+        with database.writing() as connection:
+            put_station(connection, "buoy", StationSettings("day"), 1)
+            path.rename(tmp_path / "away.db")
+
+    with pytest.raises(StoreUnavailableError, match=VANISHED):
+        write()
+    (tmp_path / "away.db").rename(path)
+    assert ids(database) == ["pier"]
     database.close()
+
+
+@pytest.mark.parametrize(("pages", "reason"), [(0, "replaced by an empty file"), (1, "replaced by one without tables")])
+def test_an_empty_database_in_place_of_one_with_stations_is_refused(tmp_path: Path, pages: int, reason: str) -> None:
+    path, folder = tmp_path / "sst.db", tmp_path / "away"
+    database = at(path)
+    put(database)
+    folder.mkdir()
+    for file in tmp_path.glob("sst.db*"):
+        file.rename(folder / file.name)
+    if pages:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA user_version = 1")
+    else:
+        path.touch()
+    refused(database, reason)
+    for file in folder.iterdir():
+        file.rename(path.with_name(file.name))
+    assert ids(database) == ["pier"]
+    database.close()
+
+
+def test_an_empty_file_does_not_cost_what_is_only_in_the_log_of_the_one_that_was_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "sst.db"
+    database = at(path)
+    put(database)
+    path.rename(tmp_path / "away.db")
+    path.touch()
+    refused(database, "replaced by an empty file")
+    (tmp_path / "away.db").rename(path)
+    assert ids(database) == ["pier"]
+    database.close()
+    assert ids(at(path)) == ["pier"]
+
+
+def test_a_process_that_has_not_used_a_vanished_database_creates_none_until_the_service_is_started_anew(
+    tmp_path: Path,
+) -> None:
+    path, url = tmp_path / "state" / "sst.db", make_url(f"sqlite:///{tmp_path}/state/sst.db")
+    first, second = (Database(url, used=tmp_path / "used") for _ in range(2))
+    assert ids(second) == []
+    put(first)
+    path.parent.rename(tmp_path / "away")
+    refused(second, VANISHED)
+    refused(Database(url, used=tmp_path / "used"), VANISHED)
+    anew = Database(url, used=tmp_path / "used of the next start")
+    assert ids(anew) == []
+    put(anew, "buoy")
+    assert ids(first) == ids(second) == ["buoy"]
+    for database in (first, second, anew):
+        database.close()
+
+
+@pytest.mark.parametrize("loss", ["DROP DATABASE {0} WITH (FORCE)", None])
+def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: Cluster, loss: str | None) -> None:
+    url = make_url(postgres.new_database())
+    database = Database(url)
+    put(database)
+    if loss:
+        postgres.run(loss.format(url.database))
+        with pytest.raises(StoreUnavailableError, match="the PostgreSQL server of SST_STORE cannot be used"):
+            put(database)
+        postgres.run(f"CREATE DATABASE {url.database}")
+    else:
+        postgres.run("DROP SCHEMA public CASCADE", url.database)
+        postgres.run("CREATE SCHEMA public", url.database)
+    with pytest.raises(StoreUnavailableError):
+        ids(database)
+    refused(database, r"replaced by one without tables: the operator")
+    anew = Database(url)
+    put(anew, "buoy")
+    assert ids(database) == ["buoy"]
+    for each in (database, anew):
+        each.close()
 
 
 def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
