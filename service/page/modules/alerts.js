@@ -7,7 +7,7 @@ import { temperature, typedDegrees, unit } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
 import { limitText, percent } from "./event-words.js";
 import { sentence } from "./sentence.js";
-import { dataForm, FieldProblem, formField, numberFrom, onChange, plainProblem, saveSettings, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
+import { dataForm, FieldProblem, formField, numberFrom, onChange, ownEvents, plainProblem, saveSettings, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
 import { eventName, fromCelsius, toCelsius } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
@@ -88,11 +88,12 @@ class Alerts {
     this.station = station;
     const { card, editor, signal } = this;
     const { id, writable } = station;
-    const events = /** @type {StationEvent[]} */ (station.events ?? []);
+    /** @type {StationEvent[]} */
+    const events = ownEvents(station);
     card.hidden = !writable && !events.length;
     const past = h("div", {});
     const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery(`/stations/${id}/alerts`, { limit: ALERTS }), { signal: stop });
-    if (events.length) runTask(past, "Loading alerts", signal, load, ({ alerts }) => fill(past, alerts.length ? alertTable(alerts, station) : h("p", { class: "note" }, "No alerts so far.")));
+    if (station.newest) runTask(past, "Loading alerts", signal, load, ({ alerts }) => fill(past, alerts.length ? alertTable(alerts, station) : h("p", { class: "note" }, "No alerts so far.")));
     const add = h("button", { type: "button", click: () => this.open((done) => eventForm(station, null, done), add) }, "Add an alert");
     const addHook = h("button", { type: "button", click: () => this.open((done) => hookForm(station, null, done), addHook) }, "Send alerts to an address");
     fill(editor);
@@ -317,7 +318,7 @@ function hookForm(station, before, done) {
     secret.control.value = [...crypto.getRandomValues(new Uint8Array(24))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     secret.control.select();
   };
-  const names = (station.events ?? []).map((event) => event.name);
+  const names = ownEvents(station).map((event) => event.name);
   const boxes = names.map((name) => h("input", { type: "checkbox", value: name, checked: !before?.events || before.events.includes(name) }));
   const submit = async () => {
     const [address, password] = [url.control.value.trim(), secret.control.value];
@@ -336,7 +337,7 @@ function hookForm(station, before, done) {
 function alertTable(alerts, { step }) {
   const rows = [...alerts].sort((a, b) => b.raised.localeCompare(a.raised)).map((alert) => [
     formatTime(alert.observed_until, step),
-    `${eventName({ ...alert, name: alert.event })} ${CHANGES[alert.alert] ?? alert.alert}`,
+    `${eventName({ ...alert, name: alert.event })} ${CHANGES[alert.alert] ?? alert.alert}${alert.late ? ", told late" : ""}`,
     alert.category ?? "–",
     alert.status === "raised" ? deliveriesInWords(alert.deliveries ?? []) : `${alert.status === "held" ? "held" : "dropped"}: ${sentence(alert.reason)}`,
   ]);

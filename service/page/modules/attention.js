@@ -6,10 +6,9 @@ import { difference, inUnit, placesOf, temperature } from "./degrees.js";
 import { CATEGORIES, KINDS } from "./event-kinds.js";
 import { percent } from "./event-words.js";
 import { fixed } from "./numbers.js";
-import { stepLength } from "./series-times.js";
 import { ageInWords, validPhrase } from "./spoken-times.js";
 import { degreesPerCelsius, eventName, observedInWords, stepsAhead, SUSPECT, titleOf, toCelsius } from "./station-words.js";
-import { columnTime, milliseconds } from "./times.js";
+import { columnTime } from "./times.js";
 
 /**
  * @typedef {import("./station-words.js").Station} Station
@@ -33,11 +32,7 @@ import { columnTime, milliseconds } from "./times.js";
  * @property {string} next value with its range; empty if there is none
  */
 
-const RANKS = { active: 0, expected: 1, silent: 2, doubt: 3, fetch: 4, none: 5 };
-
-/** A reading is late after this many steps, but not within hours. */
-const LATE_STEPS = 3;
-const LATE_MS = 3 * 3_600_000;
+const RANKS = { active: 0, expected: 1, silent: 2, stuck: 3, doubt: 4, fetch: 5, none: 6 };
 
 /** An event that is at least as likely is expected, unless the station says otherwise. */
 const EXPECTED = 0.5;
@@ -76,11 +71,9 @@ export function byAttention(places) {
 
 /** @param {Station} station @param {Date} now @returns {Reason[]} */
 function reasonsOf(station, now) {
-  const { newest, step, fetch } = station;
-  const isSilent = newest && now.getTime() - milliseconds(newest.time) > Math.max(LATE_STEPS * stepLength(step), LATE_MS);
+  const { newest, fetch } = station;
   const reasons = [
-    ...(station.events ?? []).map((event) => eventReason(event, now)),
-    isSilent && reason("silent", `No reading for ${ageInWords(newest.time, now)}`),
+    ...(station.events ?? []).map((event) => healthReason(event, station, now) ?? eventReason(event, now)),
     newest && newest.flag >= SUSPECT && reason("doubt", "Last reading in doubt"),
     fetch?.error && reason("fetch", "Readings cannot be fetched"),
   ];
@@ -92,13 +85,25 @@ function reason(kind, words, mark = "alert") {
   return { rank: RANKS[kind], words, mark };
 }
 
+/** Why a station that is silent or stuck needs attention; undefined for other events. @param {StationEvent} event @param {Station} station @param {Date} now */
+function healthReason({ kind, state, since }, { newest }, now) {
+  if (state !== "active") return undefined;
+  if (kind === "silent") return reason("silent", newest ? `No reading for ${ageInWords(newest.time, now)}` : "No readings");
+  return kind === "stuck" ? reason("stuck", `The same value since ${shortDay(since ?? "", now)}: is the sensor stuck?`) : undefined;
+}
+
+/** A day; without its year, if that is this year. @param {string} time @param {Date} now */
+function shortDay(time, now) {
+  return columnTime(time, "day").replace(` ${now.getUTCFullYear()}`, "");
+}
+
 /** Why an event needs attention; null if it does not. @param {StationEvent} event @param {Date} now */
 function eventReason(event, now) {
   const { kind, state, category, since, probability, settings } = event;
   if (state === "active") {
     const level = Math.max(CATEGORIES.indexOf(category ?? ""), 0);
     const palette = KINDS.find((other) => other.kind === kind)?.palette;
-    const words = [eventName(event), category?.toLowerCase(), since && `since ${columnTime(since, "day").replace(` ${now.getUTCFullYear()}`, "")}`];
+    const words = [eventName(event), category?.toLowerCase(), since && `since ${shortDay(since, now)}`];
     // The strongest first.
     return { ...reason("active", words.filter(Boolean).join(", "), palette && `${palette}-${level + 1}`), rank: RANKS.active - level / 10 };
   }

@@ -100,6 +100,6 @@ export function stepsAhead({ forecast, step }, now) {
 /** The name of a kind of event. @param {StationEvent} event */
 export function eventName({ kind, name }) {
   /** @type {Record<string, string>} */
-  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Coral heat stress" };
+  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Coral heat stress", silent: "Silence", stuck: "Stuck sensor" };
   return names[kind] ?? name;
 }
