@@ -56,6 +56,8 @@ class StationCalls(Caller):
         events: Sequence[EventInput] = (),
         baseline: "pd.DataFrame | Mapping[str, Any] | str | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
+        alert_within: str | None = None,
+        silent_after: str | Literal["auto"] | None = "auto",
     ) -> Plan["pd.Series[Any]"]:
         """Create a station, or replace the settings of one. Its readings are kept.
 
@@ -75,6 +77,10 @@ class StationCalls(Caller):
                 probability from which they are expected.
             baseline: the baseline of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
             webhooks: where alerts are sent, as ``PUT /stations/{id}`` takes them.
+            alert_within: how old a change of an event may be that raises an alert, an ISO 8601 duration; None means
+                two days, or seven steps if these are longer.
+            silent_after: how long nothing may arrive before the station is silent, an ISO 8601 duration; with ``auto``,
+                the service chooses it, and with None, the station never is.
 
         Returns:
             The station, as :meth:`get` returns it.
@@ -87,7 +93,10 @@ class StationCalls(Caller):
         fields = given(
             step=step, name=name, latitude=latitude, longitude=longitude, units=units, model=model, horizon=horizon,
             source=source, weather=weather, events=events, baseline=baseline, webhooks=webhooks,
+            alert_within=alert_within,
         )  # fmt: skip
+        # None is a value here.
+        fields["silent_after"] = silent_after
         return self._service.ask(Call("PUT", _path(station), body=json.dumps(fields)), station_tables.station_series)
 
     @Planned

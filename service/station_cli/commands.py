@@ -149,7 +149,8 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
     if not table.empty:
         (print_event_verification if options.events else print_verification)(table, options.format)
         return DONE
-    if options.events and not client.stations.get(options.station)["events"]:
+    watched = client.stations.get(options.station)["events"] if options.events else ()
+    if options.events and all(event["settings"] is None for event in watched):
         _say(options, f"{options.station!r} watches no events: set them with '{STATION.name} add … --events FILE.json'")
         return NOTHING
     return _nothing_verified(client, options, reason)

@@ -91,12 +91,9 @@ def station_detail(
         and takes_writes(connection)
         and not isinstance(settings_to_write(connection, [station_id], writer)[station_id], StoreError)
     )
-    settings = station.settings
     return StationDetail(
         **fields,
-        baseline=parse_baseline(settings.baseline),
-        alert_within=shown_duration(alert_seconds(settings)),
-        silent_after=shown_silence(settings.silent_after),
+        baseline=parse_baseline(station.settings.baseline),
         writable=may_write,
     )
 
@@ -250,6 +247,8 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
             },
             "events": _events(station, states.get(station.number, {}), feeds.get(station.number)),
             "webhooks": shown_webhooks(settings.webhooks),
+            "alert_within": shown_duration(alert_seconds(settings)),
+            "silent_after": shown_silence(settings.silent_after),
             "recent": _recent(connection, station) if recent else None,
             "forecast": forecast,
             "usual": usual,
@@ -282,7 +281,7 @@ def _events(station: Station, states: Mapping[str, Json], feed: Feed | None) -> 
     if station.settings.silent_after != OFF:
         silent = EventState(silence is not None, silence)
         if feed is None or not feed.live:
-            silent = EventState(None, error="no recent reading has arrived yet")
+            silent = EventState(None)
         events.append(_event_response("silent", "silent", silent, None))
     if feed is None or silence is not None:
         stuck = EventState(None, error=None if silence is None else f"no reading since {silence}")

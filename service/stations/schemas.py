@@ -360,6 +360,10 @@ class StationAnswer(BaseModel):
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
     events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
     webhooks: list[WebhookAnswer]
+    alert_within: Duration = Field(description="How old a change of an event may be that raises an alert.")
+    silent_after: Duration | Literal["auto"] | None = Field(
+        description="How long no new readings may arrive before the station is silent; null if it never is."
+    )
     forecast: ShortForecast | None = Field(
         description="Its newest forecast, with the 80 % interval; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
@@ -383,10 +387,6 @@ class StationDetail(StationAnswer):
 
     baseline: AnyBaseline | None = Field(
         description="The baseline of the events; null if it is computed from the readings."
-    )
-    alert_within: Duration = Field(description="How old a change of an event may be that raises an alert.")
-    silent_after: Duration | Literal["auto"] | None = Field(
-        description="How long no new readings may arrive before the station is silent; null if it never is."
     )
     writable: bool = Field(
         description="Whether the caller may change the station: its key allows that, and the database can be written."

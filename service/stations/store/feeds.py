@@ -67,11 +67,10 @@ def _has_become_silent(now: int) -> ColumnElement[bool]:
 
 
 def is_silence_due(connection: Connection, now: int, pulse: str, pause: int) -> bool:
-    """Return whether a station has become silent by ``now``, is not watched yet, or a pulse is older than ``pause``."""
+    """Return whether a station has become silent by ``now``, or the pulse of those that watch is too old."""
     is_fresh = exists().where(PULSES.c.name == pulse, PULSES.c.time.between(now - pause, now))
     has_stations = exists().where(STATIONS.c.number.is_not(None))
-    due = (~is_fresh & has_stations) | exists().where(_has_become_silent(now)) | exists().where(_IS_UNKNOWN)
-    return bool(connection.scalar(select(due)))
+    return bool(connection.scalar(select((~is_fresh & has_stations) | exists().where(_has_become_silent(now)))))
 
 
 def silent_feeds(connection: Connection, now: int, limit: int) -> list[Feed]:

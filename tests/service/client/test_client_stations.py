@@ -173,7 +173,7 @@ def test_events_are_watched_and_their_alerts_listed(ask: Ask, station: str) -> N
     assert len(forecast.event_leads) == 2 * len(forecast)
     assert len(ask("forecasts", station).events) == 2
     states = {event["name"]: event["state"] for event in ask("get", station)["events"]}
-    assert states == {"warm": "inactive", "heatwave": "inactive"}
+    assert states == {"warm": "inactive", "heatwave": "inactive", "silent": "inactive", "stuck": "inactive"}
     next_day = pd.Series([26.5], [today + pd.Timedelta(days=1)])
     ask("push", station, next_day)
     alerts = ask("alerts", station)

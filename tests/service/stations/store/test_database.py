@@ -8,13 +8,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
 
 from forecasting.errors import RequestError
 from service.settings import Settings
+from service.stations.store import migrations
 from service.stations.store.database import Database, StoreUnavailableError, store_url
 from service.stations.store.stations import StationSettings, list_stations, put_station
 from service.stations.store.tables import METADATA
@@ -430,3 +433,32 @@ def test_a_file_that_gives_no_password_is_refused(
     with pytest.raises(RequestError, match=reason) as refused:
         store_url(Settings(store=SecretStr(store), store_password_file=secret))
     assert "secret" not in str(refused.value)
+
+
+def test_a_database_of_the_version_before_is_upgraded_with_all_that_it_holds(store_url: str) -> None:
+    url = make_url(store_url)
+    if url.drivername == "sqlite":
+        Path(url.database or "").parent.mkdir()
+    before = create_engine(url)
+    with before.begin() as connection:
+        scripts = Config(attributes={"connection": connection})
+        scripts.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        command.upgrade(scripts, "stations")
+        connection.execute(
+            text(
+                "INSERT INTO stations (number, id, step, units, model, created, changed, batches, received, webhooks)"
+                " VALUES (1, 'pier', 'day', 'celsius', 'best', 1, 1, 1, 86400, '[{\"url\": \"https://a.example\"}]')"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO observations (station, time, revision, value, received) VALUES (1, 0, 0, 15.5, 86400)")
+        )
+    before.dispose()
+    database = Database(make_url(store_url))
+    with database.writing() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        (station,) = list_stations(connection, 10)
+        assert (station.id, station.newest and station.newest.value) == ("pier", 15.5)
+        assert station.settings.webhooks == [{"url": "https://a.example"}]
+        assert station.settings.alert_within is None
+    database.close()
