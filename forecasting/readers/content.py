@@ -1,5 +1,6 @@
 """Open what is a plain file, and nothing else: no pipe that never ends, and no link where none may be."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -18,11 +19,16 @@ def open_plain(path: Path | str, *, folder: int | None = None, follow: bool = Tr
         follow: whether the file may be a link.
 
     Raises:
-        FileError: if it is not a file.
+        FileError: if it is not a file, or a link that may not be followed.
         OSError: if it cannot be opened.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileError(f"{Path(path).name} is a link") from None
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileError(f"{Path(path).name} is not a file")
