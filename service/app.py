@@ -32,6 +32,7 @@ from service.api.inference import routes as inference
 from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
 from service.api.outlooks import routes as outlooks
+from service.api.outlooks.reader import OutlookReader
 from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import FileReader
@@ -143,6 +144,7 @@ def create_app(
             yield
         await app.state.column_streams.close()
         app.state.write_proof.close()
+        await app.state.outlook_reader.close()
         app.state.station_store.close()
 
     app = FastAPI(
@@ -158,6 +160,7 @@ def create_app(
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
     app.state.assets, app.state.file_reader = Assets.find(has_outlooks=settings.outlooks is not None), FileReader()
+    app.state.outlook_reader = OutlookReader(settings.outlooks)
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)

@@ -4,6 +4,7 @@ xarray comes with an extra, and is only imported when a grid is read.
 """
 
 import contextlib
+import os
 import re
 import warnings
 from collections.abc import Hashable, Iterator
@@ -18,6 +19,7 @@ import numpy as np
 from forecasting.errors import FileError, MissingExtraError, SeriesError
 from forecasting.extras import needs_extra
 from forecasting.readers.dates import FARTHEST_SECONDS, seconds_of_unit
+from forecasting.readers.grid.codecs import refuse_unknown_codecs
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
@@ -34,13 +36,15 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
     """Open a ``netcdf`` file or ``zarr`` store without reading its values.
 
     Raises:
-        FileError: if it cannot be opened.
+        FileError: if it cannot be opened, or names code to decode it that is not known to be safe.
     """
     with _needs_grids():
         import xarray
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on encodings is for authors of files
         with readable(kind):
+            if kind == "zarr":
+                refuse_unknown_codecs(path)
             data = _open(xarray, path, "zarr" if kind == "zarr" else _engine(path))
             if not data.data_vars:
                 _refuse_groups(path, kind)
@@ -48,16 +52,19 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
             yield data
 
 
-def refuse_other_files(path: Path) -> None:
-    """Refuse a NetCDF file that takes values from other files; no value is read.
+def refuse_other_files(path: Path, kind: str = "netcdf") -> None:
+    """Refuse a ``netcdf`` file or ``zarr`` store that takes values from files outside of it; no value is read.
 
     HDF5 reads other files for datasets with external storage, for virtual datasets, and behind external links. Soft
-    links only leave a file through an external link.
+    links only leave a file through an external link. In a Zarr store, links do, and a pipe would never end.
 
     Raises:
-        FileError: naming the variable; also if it cannot be opened.
+        FileError: naming the variable or the file; also if it cannot be opened.
     """
-    with readable("netcdf"):
+    with readable(kind):
+        if kind == "zarr":
+            _refuse_links(path)
+            return
         if _engine(path) != "h5netcdf":
             return
         import h5py
@@ -71,6 +78,20 @@ def refuse_other_files(path: Path) -> None:
                     if isinstance(item, h5py.Group) and item not in seen:
                         groups.append(item)
                         seen.add(item)
+
+
+def _refuse_links(store: Path) -> None:
+    folders = [os.fspath(store)]
+    while folders:
+        with os.scandir(folders.pop()) as inside:
+            for item in inside:
+                if item.is_dir(follow_symlinks=False):
+                    folders.append(item.path)
+                elif not item.is_file(follow_symlinks=False):
+                    name = Path(item.path).relative_to(store)
+                    raise FileError(
+                        f"{name} is a link or no file: only the store itself is read; copy the file into it"
+                    )
 
 
 def _own_item(group: "h5py.Group", name: str) -> Any:

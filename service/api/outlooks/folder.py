@@ -2,17 +2,21 @@
 
 An outlook is read when a request names it, so a new night needs no restart. It is complete before it gets its name;
 what is damaged later, by a disk or by hand, is found here, and the newest that is whole is served instead.
+
+Nothing outside of the folder is read, whatever links somebody put into it: each folder and file is opened in the one
+before it, and none may be a link. Only the folder itself may be one, as mounted volumes are.
 """
 
 import logging
+import os
 import re
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
@@ -20,6 +24,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_valid
 
 from forecasting.errors import FileError, MissingExtraError, UnknownNameError
 from forecasting.extras import needs_extra
+from forecasting.readers.content import open_plain, read_plain
 from forecasting.series.times import Floats
 from service.api.outlooks.schemas import OutlookScale
 from service.api.series_request import Time
@@ -29,6 +34,7 @@ logger = logging.getLogger("service")
 LATEST: Final = "latest"
 _DESCRIPTION: Final = "outlook.json"
 _RASTERS: Final = "rasters"
+_FILES: Final = ("outlook.nc", "outlook.zarr")
 _NAME: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:-(\d{1,6}))?")
 _END_OF_PNG: Final = b"IEND\xaeB`\x82"
 _KEPT: Final = 8
@@ -91,17 +97,44 @@ class Outlook:
     """An outlook that is whole."""
 
     folder: Path
+    name: str
     description: Description
-
-    @property
-    def file(self) -> Path:
-        """The file or store of the forecasts."""
-        return self.folder / self.description.file
 
     @property
     def kind(self) -> str:
         """``zarr`` or ``netcdf``."""
-        return "zarr" if self.file.suffix == ".zarr" else "netcdf"
+        return "zarr" if self.description.file.endswith(".zarr") else "netcdf"
+
+    def raster(self, name: str) -> bytes:
+        """Return the content of a raster.
+
+        Raises:
+            FileError, OSError: if it cannot be read.
+        """
+        folder, _, file = name.rpartition("/")
+        with _inside(self.folder, self.name, folder) as rasters:
+            return read_plain(file, _LONGEST, folder=rasters, follow=False)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Path]:
+        """Yield a path by which libraries open the file or store of the forecasts, and that nobody can replace."""
+        from forecasting.readers.grid.codecs import refuse_unknown_codecs
+        from forecasting.readers.grid.store import readable, refuse_other_files
+
+        if self.kind == "zarr":
+            with _inside(self.folder, self.name, self.description.file) as store, readable("zarr"):
+                # Each time: nothing tells that a file deep inside is another now.
+                refuse_other_files(path := Path(f"/dev/fd/{store}"), "zarr")
+                refuse_unknown_codecs(path)
+                yield path
+            return
+        with _inside(self.folder, self.name) as inside:
+            file = open_plain(self.description.file, folder=inside, follow=False)
+        try:
+            with readable("netcdf"):
+                yield Path(f"/dev/fd/{file}")
+        finally:
+            os.close(file)
 
     @cached_property
     def grid(self) -> "Grid":
@@ -111,13 +144,15 @@ class Outlook:
             ForecastError: if the file cannot be read.
         """
         # Not at the start of the service, which it would delay.
-        from forecasting.readers.grid.store import opened, readable, refuse_other_files
+        from forecasting.readers.grid.store import opened, refuse_other_files
 
         with needs_extra("grids", "the forecast of a cell"):
             import_module("xarray")
-        if self.kind == "netcdf":
-            refuse_other_files(self.file)
-        with readable(self.kind), opened(self.file, self.kind) as data:
+        with ExitStack() as stack:
+            path = stack.enter_context(self._opened())
+            if self.kind == "netcdf":
+                refuse_other_files(path)
+            data = stack.enter_context(opened(path, self.kind))
             sst = data["sst"]
             names = {str(data[name].attrs["standard_name"]): str(name) for name in sst.dims if name in data}
             rows, columns = names["latitude"], names["longitude"]
@@ -144,13 +179,12 @@ class Outlook:
 
         xarray would take a second for so many variables.
         """
-        from forecasting.readers.grid.store import readable
-
-        with readable(self.kind), ExitStack() as stack:
+        with ExitStack() as stack:
+            path = stack.enter_context(self._opened())
             if self.kind == "zarr":
-                file = import_module("zarr").open_group(self.file, mode="r")
+                file = import_module("zarr").open_group(path, mode="r")
             else:
-                file = stack.enter_context(import_module("h5py").File(self.file, "r"))
+                file = stack.enter_context(import_module("h5py").File(path, "r"))
             return {name: variable.plain(file[name], cell) for name, variable in self.grid.variables.items()}
 
 
@@ -207,20 +241,15 @@ def _nearest(axis: Floats, distances: Floats) -> int | None:
     return nearest if abs(distances[nearest]) <= reach + _SLACK else None
 
 
-def find_outlook(folder: Path | None, name: str) -> Outlook:
+def find_outlook(folder: Path, name: str) -> Outlook:
     """Return an outlook by its name, or the newest that is whole as ``latest``.
 
     Raises:
         UnknownNameError: if there is none.
     """
-    if folder is None:
-        raise UnknownNameError(
-            "this service has no outlooks: make one with sst outlook GRID -o FOLDER, set SST_OUTLOOKS=FOLDER, and "
-            "start the service again"
-        )
     for found in newest_first(folder) if name == LATEST else [name] if _NAME.fullmatch(name) else []:
         try:
-            return _read(folder / found, _stamp(folder / found))
+            return _read(folder, found, _stamp(folder, found))
         except (FileError, OSError, ValueError) as error:
             logger.warning("outlook %s is not shown: %s", found, " ".join(str(error).split()))
     if name == LATEST:
@@ -234,10 +263,15 @@ def newest_first(folder: Path) -> list[str]:
     Raises:
         UnknownNameError: if the folder cannot be read.
     """
-    link = folder / LATEST
+    linked: list[str] = []
     try:
-        linked = [link.readlink().name] if link.is_symlink() else []
-        inside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        with _inside(folder) as opened:
+            inside = os.listdir(opened)  # noqa: PTH208  no path is followed
+            with suppress(OSError):  # there is no link of this name
+                # Only a name in the folder, wherever it leads.
+                linked.append(Path(os.readlink(LATEST, dir_fd=opened)).name)
+    except FileNotFoundError:
+        return []
     except OSError as error:
         logger.warning("the folder of outlooks cannot be read: %s", error)
         raise UnknownNameError("the service cannot read the folder of SST_OUTLOOKS; its log says why") from None
@@ -246,39 +280,47 @@ def newest_first(folder: Path) -> list[str]:
     return list(dict.fromkeys([*filter(_NAME.fullmatch, linked), *(match[0] for match in found)]))
 
 
-def _stamp(outlook: Path) -> tuple[int, ...]:
-    """Return what changes when an outlook is replaced by another of the same name, or a file of it is removed."""
-    known = [(outlook / name).stat() for name in (_DESCRIPTION, ".", _RASTERS)]
+@contextmanager
+def _inside(folder: Path, *names: str) -> Iterator[int]:
+    """Open a folder in a folder in the folder of outlooks, none of them a link, and yield its descriptor."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    with ExitStack() as stack:
+        descriptor = os.open(folder, flags)
+        stack.callback(os.close, descriptor)
+        for name in names:
+            descriptor = os.open(name, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+            stack.callback(os.close, descriptor)
+        yield descriptor
+
+
+def _stamp(folder: Path, outlook: str) -> tuple[int, ...]:
+    """Return what changes when an outlook or a file of it is replaced, changed or removed."""
+    with _inside(folder, outlook) as inside:
+        known = [os.stat(name, dir_fd=inside, follow_symlinks=False) for name in (_DESCRIPTION, ".", _RASTERS)]
+        for name in _FILES:
+            with suppress(FileNotFoundError):
+                known.append(os.stat(name, dir_fd=inside, follow_symlinks=False))
     return tuple(number for each in known for number in (each.st_ino, each.st_ctime_ns))
 
 
 @lru_cache(maxsize=_KEPT)
-def _read(outlook: Path, stamp: tuple[int, ...]) -> Outlook:
+def _read(folder: Path, outlook: str, stamp: tuple[int, ...]) -> Outlook:
     """Return an outlook after checking that all of it is there, and is no link to something else.
 
     Raises:
         FileError, OSError, ValueError: if it is not.
     """
+    with _inside(folder, outlook) as inside:
+        content = read_plain(_DESCRIPTION, _LONGEST, folder=inside, follow=False)
     try:
-        found = Outlook(outlook, Description.model_validate_json(_content(outlook / _DESCRIPTION)))
+        found = Outlook(folder, outlook, Description.model_validate_json(content))
     except ValidationError as error:
         raise ValueError(f"{_DESCRIPTION} is damaged or of another version, which sst outlook can replace") from error
-    for path in (outlook / _RASTERS, found.file):
-        if path.is_symlink() or not path.exists():
-            raise ValueError(f"{path.name} is missing, or a link")
     for pictures in found.description.layers.values():
         for picture in pictures:
-            if not _content(outlook / picture.raster).endswith(_END_OF_PNG):
+            if not found.raster(picture.raster).endswith(_END_OF_PNG):
                 raise ValueError(f"{picture.raster} is damaged")
     # Maps need no package.
     with suppress(MissingExtraError):
         _ = found.grid
     return found
-
-
-def _content(path: Path) -> bytes:
-    """Return the content of a file; one that is a link or a pipe, or too long, is refused."""
-    known = path.lstat()
-    if not S_ISREG(known.st_mode) or known.st_size > _LONGEST:
-        raise ValueError(f"{path.name} is not a file, or too long")
-    return path.read_bytes()

@@ -4,8 +4,10 @@ import io
 import json
 import os
 import shutil
-import sys
+import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from pydantic import SecretStr
 from service.client import Client, ProblemError
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
+from tests.processes import Service, running, wait_until
 from tests.scoring.grids.sample import opened
 from tests.scoring.outlook.sample import COLUMNS, ISLAND, grid, outlook, saved
 from tests.serving import serve
@@ -159,11 +162,18 @@ def test_where_there_is_no_forecast_the_service_says_why(
     assert words in response.json()["detail"]
 
 
-def test_a_zarr_store_gives_the_same_forecast(shown: httpx.Client, seas: Path, tmp_path: Path) -> None:
-    made = outlook(saved(tmp_path, name="in.zarr"), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 3)
+@pytest.fixture(scope="module")
+def stores(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of an outlook that is a Zarr store."""
+    folder = tmp_path_factory.mktemp("stores")
+    made = outlook(saved(folder, name="in.zarr"), "-o", folder / "out", "--artifacts", seas, "--horizon", 3)
     assert made == 0
-    assert (tmp_path / "out" / DAY / "outlook.zarr").is_dir()
-    with serve(Settings(artifacts=seas, outlooks=tmp_path / "out")) as client:
+    assert (folder / "out" / DAY / "outlook.zarr").is_dir()
+    return folder / "out"
+
+
+def test_a_zarr_store_gives_the_same_forecast(shown: httpx.Client, seas: Path, stores: Path) -> None:
+    with serve(Settings(artifacts=seas, outlooks=stores)) as client:
         ours, theirs = (service.get(f"{LATEST}/point", params=AT).json() for service in (client, shown))
     for name in ("sst", "anomaly"):
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-3)
@@ -219,9 +229,15 @@ def link(path: Path) -> None:
     path.symlink_to(away)
 
 
-def pipe(folder: Path) -> None:
-    (folder / "outlook.json").unlink()
-    os.mkfifo(folder / "outlook.json")
+def pipe(path: Path) -> None:
+    """Replace a file by a pipe, whose reader waits for a writer."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def link_outlook(outlook: Path) -> None:
+    """Move an outlook out of the folder of outlooks, and link to it."""
+    outlook.symlink_to(outlook.rename(outlook.parents[1] / "away"))
 
 
 def regrid(folder: Path, how: Callable[[xr.Dataset], xr.Dataset]) -> None:
@@ -270,7 +286,10 @@ def external(folder: Path) -> None:
         lambda outlook: link(outlook / "outlook.nc"),
         lambda outlook: link(outlook / "rasters"),
         lambda outlook: link(outlook / "rasters" / "anomaly-1.png"),
-        pipe,
+        link_outlook,
+        lambda outlook: pipe(outlook / "outlook.json"),
+        lambda outlook: pipe(outlook / "outlook.nc"),
+        lambda outlook: pipe(outlook / "rasters" / "anomaly-1.png"),
         lambda outlook: regrid(outlook, lambda data: data.assign_coords(lat=data["lat"] * np.nan)),
         lambda outlook: regrid(outlook, lambda data: data.drop_vars("sst")),
         lambda outlook: regrid(outlook, lambda data: data.drop_vars("lon")),
@@ -300,7 +319,10 @@ def external(folder: Path) -> None:
         "linked file",
         "linked rasters",
         "linked raster",
-        "pipe",
+        "linked outlook",
+        "piped description",
+        "piped file",
+        "piped raster",
         "nowhere",
         "no sst",
         "no longitudes",
@@ -325,6 +347,130 @@ def test_a_damaged_outlook_is_not_served_but_the_one_before_it(
         *_, warning = body["warnings"]
         assert warning["code"] == "damaged_outlook"
         assert "2024-03-09-2 is damaged" in warning["message"]
+
+
+def link_variable(store: Path) -> None:
+    (store / "sst").symlink_to((store / "sst").rename(store.parents[2] / "sst"))
+
+
+def link_chunk(store: Path) -> None:
+    chunk = next(path for path in (store / "sst" / "c").rglob("*") if path.is_file())
+    chunk.symlink_to(chunk.rename(store.parents[2] / "chunk"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (link_variable, "sst is a link or no file"),
+        (link_chunk, "is a link or no file"),
+        (lambda store: pipe(store / "lat" / "zarr.json"), "lat/zarr.json is a link or no file"),
+        (lambda store: os.mkfifo(store / "sst" / "c" / "pipe"), "sst/c/pipe is a link or no file"),
+        (lambda store: change(store / "lat" / "zarr.json", lambda known: known.update(codecs=["pickle"])),
+         "variable lat has the codec 'pickle'"),
+        (lambda store: store.symlink_to(store.rename(store.parents[2] / "away.zarr")), "outlook.zarr"),
+    ],
+    ids=["linked variable", "linked chunk", "piped metadata", "pipe", "pickled", "linked store"],
+)  # fmt: skip
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "read before"])
+def test_a_store_that_leads_elsewhere_is_not_read(
+    seas: Path,
+    stores: Path,
+    tmp_path: Path,
+    damage: Callable[[Path], object],
+    reason: str,
+    is_known: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = Path(shutil.copytree(stores, tmp_path / "outlooks", symlinks=True))
+    with serve(Settings(artifacts=seas, outlooks=folder)) as client:
+        if is_known:
+            client.get(f"{LATEST}/point", params=AT).raise_for_status()
+        damage(folder / DAY / "outlook.zarr")
+        response = client.get(f"{LATEST}/point", params=AT)
+    assert response.status_code == 404
+    assert reason in caplog.text
+
+
+@pytest.mark.parametrize("leads_to", ["../away", "/", "latest", "in.nc"])
+def test_the_link_to_the_newest_leads_nowhere_else(copied: Path, seas: Path, leads_to: str) -> None:
+    shutil.copytree(copied / DAY, copied.parent / "away")
+    (copied / "latest").unlink()
+    (copied / "latest").symlink_to(leads_to)
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        assert client.get(LATEST).json()["id"] == DAY
+
+
+def test_the_folder_of_outlooks_may_be_a_link(copied: Path, seas: Path) -> None:
+    (copied.parent / "mounted").symlink_to(copied)
+    with serve(Settings(artifacts=seas, outlooks=copied.parent / "mounted")) as client:
+        client.get(f"{LATEST}/point", params=AT).raise_for_status()
+
+
+@pytest.mark.parametrize("damage", [link, pipe])
+def test_a_raster_that_is_replaced_after_it_was_shown_is_not_followed(
+    copied: Path, seas: Path, damage: Callable[[Path], object]
+) -> None:
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        raster = f"/outlooks/{DAY}/anomaly/1.png"
+        client.get(raster).raise_for_status()
+        damage(copied / DAY / "rasters" / "anomaly-1.png")
+        assert client.get(raster).status_code == 404
+
+
+def test_a_file_that_is_changed_where_it_is_cannot_lead_elsewhere(copied: Path, seas: Path) -> None:
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        client.get(f"{LATEST}/point", params=AT).raise_for_status()
+        away = shutil.copy(copied / DAY / "outlook.nc", copied.parent / "away.nc")
+        with h5py.File(copied / DAY / "outlook.nc", "a") as file:
+            del file["sst"]
+            file["sst"] = h5py.ExternalLink(away, "/sst")
+        assert client.get(f"{LATEST}/point", params=AT).status_code == 404
+
+
+def readers(service: Service) -> list[int]:
+    """The processes of a service that read outlooks."""
+    known = Path(f"/proc/{service.process.pid}/task").glob("*/children")
+    pids = [int(pid) for children in known for pid in children.read_text().split()]
+    return [pid for pid in pids if b"service.api.outlooks" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_disk_that_hangs_holds_up_neither_other_requests_nor_the_end(copied: Path, seas: Path) -> None:
+    with (
+        running(seas, outlooks=copied, drain_seconds=60) as service,
+        httpx.Client(base_url=service.url, timeout=600) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        client.get(LATEST).raise_for_status()
+        (first,) = readers(service)
+        # As one whose disk hangs, it neither answers nor ends.
+        os.kill(first, signal.SIGSTOP)
+        waiting = pool.submit(client.get, f"{LATEST}/point", params=AT)
+        client.get(LATEST).raise_for_status()  # by another
+        (second,) = {*readers(service)} - {first}
+        os.kill(second, signal.SIGSTOP)
+        more = [pool.submit(client.get, path) for path in (LATEST, f"{LATEST}/anomaly/1.png", f"/outlooks/{DAY}")]
+        for _ in range(20):
+            client.get("/models").raise_for_status()
+            client.get("/health/ready").raise_for_status()
+        for each in [waiting, *more]:
+            response = each.result()
+            assert (response.status_code, response.headers["retry-after"]) == (503, "10")
+            assert response.json()["detail"].startswith("the outlooks cannot be read at the moment")
+        service.wait_for("the folder of outlooks did not answer within 10 s", times=4)
+        last = pool.submit(httpx.get, f"{service.url}{LATEST}", timeout=600)
+        service.process.terminate()
+        assert service.process.wait() == 0
+        with suppress(httpx.TransportError):  # it may have come too late
+            assert last.result().status_code == 503
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (first, second)), "a process is left")
+
+
+def test_a_process_that_is_ended_is_replaced(copied: Path, seas: Path) -> None:
+    with running(seas, outlooks=copied) as service, httpx.Client(base_url=service.url, timeout=600) as client:
+        client.get(LATEST).raise_for_status()
+        (pid,) = readers(service)
+        os.kill(pid, signal.SIGKILL)
+        client.get(f"{LATEST}/point", params=AT).raise_for_status()
 
 
 @pytest.mark.parametrize(
@@ -377,9 +523,11 @@ def test_an_outlook_that_is_replaced_by_one_of_the_same_times_is_read_again(copi
 
 
 def test_maps_need_no_extra_but_forecasts_of_cells_do(
-    copied: Path, seas: Path, monkeypatch: pytest.MonkeyPatch
+    copied: Path, seas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
+    # What an import finds where it is not installed, also in other processes.
+    (tmp_path / "xarray.py").write_text("raise ModuleNotFoundError(name='xarray')")
+    monkeypatch.syspath_prepend(tmp_path)
     with serve(Settings(artifacts=seas, outlooks=copied)) as client:
         assert client.get(f"{LATEST}/anomaly/1.png").is_success
         response = client.get(f"{LATEST}/point", params=AT)
