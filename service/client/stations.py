@@ -57,7 +57,7 @@ class StationCalls(Caller):
         baseline: "pd.DataFrame | Mapping[str, Any] | str | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
         alert_within: str | None = None,
-        silent_after: str | Literal["auto"] | None = "auto",
+        silent_after: str | None = "auto",
     ) -> Plan["pd.Series[Any]"]:
         """Create a station, or replace the settings of one. Its readings are kept.
 
