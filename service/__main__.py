@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -71,17 +72,34 @@ def main(arguments: list[str] | None = None) -> int:
         except Exception:
             logger.critical("the service cannot start because of an unexpected error", exc_info=True)
             return 1
-    configure_logs(settings)
-    for message in unknown_settings(os.environ):
-        logger.warning(message)
-    _print(_greeting(settings, listener.getsockname()[1]))
-    if catalog is None:
-        try:
-            return Supervisor(create_app, settings, listener).run()
-        except ForecastError as error:
-            return _refuse([str(error)], log_format)
-    serve(settings, listener, create_app(settings, catalog, WorkerBus()))
+    with _noted_signals() as signals:
+        configure_logs(settings)
+        for message in unknown_settings(os.environ):
+            logger.warning(message)
+        _print(_greeting(settings, listener.getsockname()[1]))
+        if catalog is None:
+            try:
+                return Supervisor(create_app, settings, listener).run(signals)
+            except ForecastError as error:
+                return _refuse([str(error)], log_format)
+        serve(settings, listener, create_app(settings, catalog, WorkerBus()), signals)
     return 0
+
+
+@contextmanager
+def _noted_signals() -> Iterator[list[int]]:
+    """Collect signals that come before the server handles them: clients can connect, and a stop has to answer them."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda number, frame: signals.append(number)) for number in numbers]
+    try:
+        yield signals
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _start() -> tuple[Settings, Catalog | None, socket.socket]:

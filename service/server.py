@@ -9,22 +9,26 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Literal
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forecasting.errors import ForecastError
 from forecasting.releases.catalog import Catalog
+from service.connections import Connection, holds_any, refuse_new
 from service.engine.releases.published_releases import open_catalog
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle
+from service.http.problems import error_response, shutting_down
 from service.settings import Settings
 from service.telemetry.logs import configure_logs, log_config
 from service.telemetry.metrics import begin_worker, shared_by_workers, worker_ended
@@ -37,13 +41,45 @@ KEEP_ALIVE_SECONDS: Final = 75
 BuildApp = Callable[[Settings, Catalog, WorkerBus], FastAPI]
 """Builds the application. It has to be a function of a module, so that worker processes can import it."""
 
+_HANDSHAKE_SECONDS: Final = 1.0
+"""The longest time in which a socket that is about to be closed hands over the connections that it holds."""
 
-def serve(settings: Settings, listener: socket.socket, app: FastAPI) -> None:
-    """Serve ``app`` on ``listener`` until a signal stops the process."""
-    config = uvicorn.Config(
+_TICK_SECONDS: Final = 0.1
+"""Pause between looks at all connections, as in uvicorn's main loop."""
+
+_PAUSE_SECONDS: Final = 0.01
+"""Pause between looks at what may change at once."""
+
+_LAST_WORD_SECONDS: Final = 1.0
+"""The longest time that clients get to read the responses to requests that were cut off."""
+
+
+def serve(settings: Settings, listener: socket.socket, app: FastAPI, signals: Sequence[int] = ()) -> None:
+    """Serve ``app`` on ``listener`` until a signal stops the process, or after the ``signals`` that it has had."""
+    DrainingServer(_config(settings, app, "on"), app.state.lifecycle, settings, signals).run(sockets=[listener])
+
+
+def turn_away(settings: Settings, listener: socket.socket) -> None:
+    """Close ``listener``; the connections that it still holds get a 503."""
+    refuse_new(listener)
+    if holds_any(listener):
+        server = DrainingServer(_config(settings, _refuse, "off"), Lifecycle(draining=True), settings)
+        server.should_exit = True
+        server.run(sockets=[listener])
+    listener.close()
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer every request with 503: the application of a process that never serves."""
+    await error_response(shutting_down(), scope)(scope, receive, send)
+
+
+def _config(settings: Settings, app: ASGIApp, lifespan: Literal["on", "off"]) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
+        http=Connection,
         ws="none",
-        lifespan="on",
+        lifespan=lifespan,
         log_config=log_config(settings),
         server_header=False,
         access_log=False,
@@ -52,19 +88,21 @@ def serve(settings: Settings, listener: socket.socket, app: FastAPI) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    DrainingServer(config, app.state.lifecycle, settings).run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):
     """A server that stops in two steps, and drops connections whose clients do not read.
 
     After a signal it answers every new request with 503 and Retry-After for ``settings.linger_seconds``, so that load
-    balancers choose another process; a second signal skips this. Then it stops as uvicorn does: it closes the socket
-    and idle connections, and finishes the requests that it has begun.
+    balancers choose another process; a second signal skips this. Then it closes the socket, after what the socket
+    holds has been accepted, and idle connections, and finishes the requests that it has begun. No connection is reset.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, settings: Settings) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lifecycle: Lifecycle, settings: Settings, signals: Sequence[int] = ()
+    ) -> None:
         super().__init__(config)
+        self._signals = signals
         self._unread: dict[asyncio.Transport, tuple[int, float]] = {}
         self._lifecycle = lifecycle
         self._linger_seconds = settings.linger_seconds
@@ -73,18 +111,28 @@ class DrainingServer(uvicorn.Server):
         self._stop_at = float("inf")
         """When the second step begins, in the time of :func:`time.monotonic`."""
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals, and those that came before this."""
+        with super().capture_signals():
+            for number in self._signals:
+                self.handle_exit(number, None)
+            yield
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop. Unlike uvicorn, do not raise the signal again: a process that stops as asked exits with 0."""
         if self._lifecycle.draining and sig == signal.SIGTERM and parent_process() is not None:
             # A signal to the whole process group comes twice: from its sender, and from the supervisor.
             return
-        if self._lifecycle.draining or not self.started:
+        if self._lifecycle.draining:
             self.force_exit |= self.should_exit and sig == signal.SIGINT
             self.should_exit = True
             return
         self._lifecycle.draining = True
-        self._stop_at = time.monotonic() + self._linger_seconds
+        self._stop_at = time.monotonic() + (self._linger_seconds if self.started else 0)
         self._lifecycle.until = self._stop_at + self._drain_seconds
+        # Before the start there is nothing to linger for.
+        self.should_exit |= not self.started
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop (uvicorn asks ten times a second), and drop connections whose client does not read."""
@@ -92,13 +140,56 @@ class DrainingServer(uvicorn.Server):
         if parent is not None and not parent.is_alive() and not self._lifecycle.draining:
             logger.error("the supervisor has died: stopping")
             self.handle_exit(signal.SIGTERM, None)
-        self._drop_unread()
+        self._end_connections()
         self.should_exit |= time.monotonic() >= self._stop_at
         return await super().on_tick(counter)
 
-    def _drop_unread(self) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop as uvicorn does, without resetting a connection."""
+        if self.force_exit:
+            await super().shutdown(sockets)
+            return
+        await self._empty(sockets or [])
+        closing = asyncio.create_task(self._close_connections())
+        try:
+            await super().shutdown(sockets)
+            await self._say_last_word()
+        finally:
+            closing.cancel()
+
+    async def _empty(self, sockets: Sequence[socket.socket]) -> None:
+        """Let in what the listening sockets hold, and nothing more. The last of several workers leaves them empty."""
+        for listener in sockets:
+            refuse_new(listener)
+        until = time.monotonic() + _HANDSHAKE_SECONDS
+        while any(map(holds_any, sockets)) and time.monotonic() < until:
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _close_connections(self) -> None:
+        """Close each connection once nothing more is to be expected of it."""
+        while True:
+            for connection in self._connections():
+                connection.shutdown()
+            self._end_connections()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _say_last_word(self) -> None:
+        """Close the connections of requests that were cut off, and wait until their clients have read the responses."""
+        until = time.monotonic() + _LAST_WORD_SECONDS
+        while self.server_state.connections and time.monotonic() < until and not self.force_exit:
+            for connection in self._connections():
+                if connection.is_answered:
+                    connection.transport.close()
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self.server_state.connections if isinstance(each, Connection)]
+
+    def _end_connections(self) -> None:
+        """Drop connections whose client does not read, and end those whose client has nothing more to say."""
         now, before, self._unread = time.monotonic(), self._unread, {}
-        for connection in list(self.server_state.connections):
+        for connection in self._connections():
+            connection.end_linger()
             transport = connection.transport
             size = transport.get_write_buffer_size()
             if not size:
@@ -160,14 +251,18 @@ class Supervisor:
         self._stopping = False
         self._wake_read, self._wake_write = self._context.Pipe(duplex=False)
 
-    def run(self) -> int:
+    def run(self, signals: Sequence[int] = ()) -> int:
         """Run until SIGTERM or SIGINT; return the exit status: 0, or that of workers that cannot start at all.
+
+        After the ``signals`` that the process has had, only the connections that the socket holds are answered.
 
         Raises:
             RequestError: if there is no room for the files that workers share.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        for earlier in signals:
+            self._stop(earlier, None)
         shared = shared_by_workers(self.settings.workers)
         with shared, tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
             return self._watch(Path(name))
@@ -222,14 +317,34 @@ class Supervisor:
 
     def _end(self, workers: Collection[SpawnProcess]) -> None:
         """Stop all workers, and kill those that do not stop in time."""
-        # An open copy would let clients connect after the last worker has closed its own.
-        self.listener.close()
         for worker in workers:
             worker.terminate()
-        deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _KILL_MARGIN_SECONDS
+        stop_at = time.monotonic() + self.settings.linger_seconds
+        self._close_listener(workers, stop_at)
+        deadline = stop_at + self.settings.drain_seconds + _KILL_MARGIN_SECONDS
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
             if worker.exitcode is None:
                 logger.error("worker %s did not stop in time and is being killed", worker.pid)
                 worker.kill()
                 worker.join()
+
+    def _close_listener(self, workers: Collection[SpawnProcess], stop_at: float) -> None:
+        """Close the socket when workers have accepted what it holds; if none of them is left, answer that here.
+
+        Workers that end before they have started accept nothing. An open copy would keep later clients waiting.
+        """
+        until = stop_at + _HANDSHAKE_SECONDS
+        while alive := [worker.sentinel for worker in workers if worker.is_alive()]:
+            now = time.monotonic()
+            if now < stop_at:
+                wait(alive, stop_at - now)
+                continue
+            refuse_new(self.listener)
+            if now >= until or not holds_any(self.listener):
+                break
+            wait(alive, _PAUSE_SECONDS)
+        if alive:
+            self.listener.close()
+        else:
+            turn_away(self.settings, self.listener)
