@@ -259,9 +259,11 @@ def _save(
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
+_SHARED_CACHE: Final = "max-age=300"
+_OWN_CACHE: Final = "private, max-age=300"
+"""What one key may see, a cache must not show to callers with another one, or without any."""
+
 _HEADERS: Final = {
-    # What one key may see, a cache must not show to callers with another one, or without any.
-    "Cache-Control": "private, max-age=300",
     "Vary": "Authorization",
     # A card is there to be shown by the pages of others, which cannot read its content.
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -287,7 +289,8 @@ async def get_card(request: Request, store: StationStoreDep, caller: CallerDep, 
     """
     station = await store.read(station_detail, id, caller, recent=True)
     content = await store.run(card_svg, station, int(time.time()))
-    return revalidated(request, content, _MEDIA_TYPE, _HEADERS)
+    caching = _SHARED_CACHE if caller.name is None else _OWN_CACHE
+    return revalidated(request, content, _MEDIA_TYPE, _HEADERS | {"Cache-Control": caching})
 
 
 router.include_router(observations.router)

@@ -212,6 +212,9 @@ def test_a_cache_keeps_the_card_of_a_station_from_others(open_service: httpx.Cli
         again = HEADERS["boat"] | {"If-None-Match": card.headers["ETag"]}
         status = open_service.get(f"/stations/{kind}/card.svg", headers=again).status_code
         assert status == (404 if kind == "private" else 304)
+    # What is shown to callers without a key, any cache may keep.
+    card = open_service.get("/stations/shared/card.svg")
+    assert (card.headers["Cache-Control"], "Authorization" in card.headers["Vary"]) == ("max-age=300", True)
 
 
 def test_without_keys_on_loopback_everything_is_one_owners(seas: Path, tmp_path: Path) -> None:
