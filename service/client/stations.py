@@ -113,8 +113,8 @@ class StationCalls(Caller):
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
             ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``weather``, and of fetching it
             ``weather_fetch_succeeded``, ``weather_fetch_until`` and ``weather_fetch_error``; ``events`` with their
-            states and ``webhooks``, a list each; ``visibility`` and ``owner``. Values are missing where there is none. Times are in UTC. Further
-            columns hold other fields that the service returns.
+            states and ``webhooks``, a list each; ``visibility`` and ``owner``. Values are missing where there is none.
+            Times are in UTC. Further columns hold other fields that the service returns.
         """
         stations = yield from self._pages("/stations", "stations")
         return station_tables.stations_table(stations)
@@ -395,7 +395,7 @@ class StationCalls(Caller):
     def audit(
         self, station: str | None = None, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
     ) -> Plan[pd.DataFrame]:
-        """Return who wrote what, newest first: all of it for an admin key, and what is about its own stations for others.
+        """Return who wrote what, newest first: all of it to an admin key, to others what is about their stations.
 
         Args:
             station: the ID of a station; None means all.

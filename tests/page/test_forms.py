@@ -455,8 +455,11 @@ def test_a_place_is_shown_to_those_with_its_key_and_to_others_once_it_is_shared(
         enter_key(page, text)
         expect(page.get_by_role("link", name="The pier").first).to_be_visible()
 
-        page = visitor(address, new=True).open("place/station/pier")
+        visit = visitor(address, new=True)
+        page = visit.open("place/station/pier")
         expect(page.locator("h1")).to_have_text("There is no station named pier.")
+        # The browser logs the 404.
+        visit.console_errors.clear()
         page.get_by_role("button", name="Enter a key").click()
         enter_key(page, text)
         page.get_by_text("Settings", exact=True).click()

@@ -328,8 +328,8 @@ def test_the_service_says_what_a_key_may_do(seas: Path, tmp_path: Path, allow_an
     settings = keyed(seas, store, [key for _, key in made.values()])
     with serve(settings.model_copy(update={"allow_anonymous": allow_anonymous})) as client:
         sent = {"Authorization": f"Bearer {made['pier'][0]}"}
-        settings = {"step": "day", "visibility": "shared"}
-        assert client.put("/stations/pier", headers=sent, json=settings).json()["writable"] is True
+        shared = {"step": "day", "visibility": "shared"}
+        assert client.put("/stations/pier", headers=sent, json=shared).json()["writable"] is True
         needed = "writing stations and their readings needs a station key"
         assert permissions(client) == (None, False, True, needed, False)
         assert permissions(client, made["reader"][0]) == (
