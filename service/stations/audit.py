@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Final
 
@@ -17,8 +18,16 @@ logger = logging.getLogger("service")
 
 Json = dict[str, Any]
 
-_WITH_SECRETS: Final = {"webhooks": shown_webhooks}
-"""Settings that hold secrets, and what is shown of them."""
+PLAIN: Final = frozenset(
+    {
+        *("step", "name", "latitude", "longitude", "units", "model", "horizon", "events", "baseline", "source"),
+        *("weather", "visibility", "owner"),
+    }
+)
+"""Settings without secrets."""
+
+SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"webhooks": shown_webhooks}
+"""Settings that hold secrets, and what is shown of them. Of settings that are neither here nor plain, nothing is."""
 
 
 def audit_settings(connection: Connection, before: Station | None, after: Station, now: int, caller: Caller) -> None:
@@ -40,8 +49,9 @@ def _settings(station: Station) -> Json:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """Return a setting as the audit shows it: of those with secrets, what responses show."""
-    return value if value is None or name not in _WITH_SECRETS else _WITH_SECRETS[name](value)
+    if value is None or name in PLAIN:
+        return value
+    return SHOWN[name](value) if name in SHOWN else "hidden"
 
 
 async def audit_release(store: StationStore, change: ReleaseChange) -> None:

@@ -466,7 +466,7 @@ class AuditedRelease(BaseModel):
     dataset: str
     version: str
     previous: str | None = Field(description="The release that served before; the same if it did not change.")
-    model: str | None = Field(description="The model that the call named; null if the service noticed the release.")
+    model: str | None = Field(description="The model that the call named; null for a release that replaced another.")
 
 
 class AuditEntry(BaseModel):

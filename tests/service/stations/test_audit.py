@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ import httpx
 import pytest
 
 from forecasting.releases.release import open_current, point_current
+from service.stations.audit import PLAIN, SHOWN
+from service.stations.store.stations import StationSettings
 from tests.processes import wait_until
 from tests.servers.erddap import Answer, serving
 from tests.service.requests import Json, answered
@@ -65,6 +68,10 @@ def test_settings_are_audited_with_the_old_and_the_new_value_and_no_secret(ask: 
     text = ask("ops", "GET", "/audit", station="set").text
     assert "hooks.example" in text
     assert not any(secret in text for secret in ("the-path", WEBHOOK["secret"], other["secret"]))
+
+
+def test_for_each_setting_it_is_decided_what_the_audit_shows() -> None:
+    assert {each.name for each in fields(StationSettings)} | {"owner"} == PLAIN | SHOWN.keys()
 
 
 def test_batches_corrections_and_deletions_are_audited_and_outlive_the_station(ask: Ask) -> None:
@@ -196,6 +203,20 @@ def test_loads_unloads_and_rollbacks_are_audited_once(artifacts: Path, trained_t
         ("rolled_back", None, "service", same | {"previous": new.name, "model": None}),
         ("loaded", None, "service", same | {"version": new.name, "model": None}),
     ]
+
+
+def test_a_key_that_loads_a_new_release_is_its_author(artifacts: Path, trained_twice: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    shutil.copytree(artifacts, folder)
+    old, newer = (open_current(place, "nino12").path for place in (artifacts, trained_twice))
+    shutil.copytree(newer, folder / "nino12" / newer.name)
+    with serve(keyed(folder, f"sqlite:///{tmp_path}/sst.db", reload_seconds=3_600)) as client:
+        client.put("/stations/pier", headers=HEADERS["ops"], json={"step": "month", "model": "nino12-gru"})
+        point_current(folder / "nino12", newer.name)
+        client.post("/v2/repository/models/nino12-gru/load", headers=HEADERS["ops"]).raise_for_status()
+        (loaded,) = releases(client)
+    assert (loaded["action"], loaded["who"]) == ("loaded", "ops")
+    assert loaded["release"] == {"dataset": "nino12", "version": newer.name, "previous": old.name, "model": None}
 
 
 def test_a_load_does_not_fail_with_the_audit(artifacts: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
