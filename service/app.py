@@ -47,6 +47,7 @@ from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
 from service.settings import Settings
 from service.stations import routes as stations
+from service.stations.audit import audit_release
 from service.stations.background import Background, Retention
 from service.stations.health import SilenceWatcher
 from service.stations.heartbeat import Heartbeat
@@ -266,4 +267,5 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
         bus,
         metrics,
         loader,
+        partial(audit_release, app.state.station_store),
     )

@@ -116,6 +116,8 @@ class Settings(BaseSettings):
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
         outlooks: the folder of outlooks that ``sst outlook`` writes; None if there are none to show.
         keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
+        stations_per_key: the most stations that belong to one key; 0 means no limit.
+        sources_per_key: the most of them that have a source; 0 means no limit.
         background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
         heartbeat_url: the address to call once a minute while the background work runs, the database takes writes and
             deliveries are not stuck; empty for none.
@@ -167,6 +169,8 @@ class Settings(BaseSettings):
     store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     outlooks: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     keep_days: int = Field(default=0, ge=0, le=36_500)
+    stations_per_key: int = Field(default=1_000, ge=0)
+    sources_per_key: int = Field(default=100, ge=0)
     background: bool = True
     heartbeat_url: Annotated[SecretStr, AfterValidator(_check_heartbeat)] = SecretStr("")
     allow_private_addresses: bool = False

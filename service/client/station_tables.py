@@ -19,7 +19,8 @@ _STATIONS: Final[Kinds] = {
     "forecast_issued": "time", "forecast_observed_until": "time", "forecast_model": "object", "source": "object",
     "fetch_next": "time", "fetch_succeeded": "time", "fetch_failures": "Int64", "fetch_error": "object",
     "weather": "object", "weather_fetch_succeeded": "time", "weather_fetch_until": "time",
-    "weather_fetch_error": "object", "events": "object", "webhooks": "object",
+    "weather_fetch_error": "object", "events": "object", "webhooks": "object", "visibility": "object",
+    "owner": "object",
 }  # fmt: skip
 _FLATTENED: Final = {
     "newest": ("time", "sst", "received", "flag", "age_seconds"),
@@ -35,6 +36,10 @@ _ALERTS: Final[Kinds] = {
     "alert": "object", "event": "object", "kind": "object", "status": "object", "reason": "object", "raised": "time",
     "observed_until": "time", "sst": "float64", "units": "object", "since": "time", "category": "object",
     "previous_category": "object", "probability": "float64", "deliveries": "object",
+}  # fmt: skip
+_AUDIT: Final[Kinds] = {
+    "time": "time", "who": "object", "by": "object", "station": "object", "action": "object", "changes": "object",
+    "readings": "object", "correction": "object", "deleted": "object", "release": "object",
 }  # fmt: skip
 _TRIED: Final[Kinds] = {
     "url": "object", "delivered": "bool", "status": "Int64", "milliseconds": "int64", "error": "object",
@@ -117,6 +122,11 @@ def issued_table(
 def alerts_table(alerts: Sequence[Json]) -> pd.DataFrame:
     """Return a row for each alert."""
     return table_of(alerts, _ALERTS)
+
+
+def audit_table(entries: Sequence[Json]) -> pd.DataFrame:
+    """Return a row for each entry of the audit."""
+    return table_of(entries, _AUDIT)
 
 
 def tried_webhooks(response: Json) -> pd.DataFrame:

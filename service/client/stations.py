@@ -58,6 +58,8 @@ class StationCalls(Caller):
         webhooks: Sequence[Mapping[str, Any]] = (),
         alert_within: str | None = None,
         silent_after: str | None = "auto",
+        visibility: Literal["private", "shared"] | None = None,
+        owner: str | None = None,
     ) -> Plan["pd.Series[Any]"]:
         """Create a station, or replace the settings of one. Its readings are kept.
 
@@ -81,6 +83,8 @@ class StationCalls(Caller):
                 two days, or seven steps if these are longer.
             silent_after: how long nothing may arrive before the station is silent, an ISO 8601 duration; with ``auto``,
                 the service chooses it, and with None, the station never is.
+            visibility: ``shared`` if other keys may read the station; None means ``private``.
+            owner: the name of the key that it belongs to, which only an admin key can change; None keeps it.
 
         Returns:
             The station, as :meth:`get` returns it.
@@ -93,7 +97,7 @@ class StationCalls(Caller):
         fields = given(
             step=step, name=name, latitude=latitude, longitude=longitude, units=units, model=model, horizon=horizon,
             source=source, weather=weather, events=events, baseline=baseline, webhooks=webhooks,
-            alert_within=alert_within,
+            alert_within=alert_within, visibility=visibility, owner=owner,
         )  # fmt: skip
         # None is a value here.
         fields["silent_after"] = silent_after
@@ -117,8 +121,8 @@ class StationCalls(Caller):
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
             ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``weather``, and of fetching it
             ``weather_fetch_succeeded``, ``weather_fetch_until`` and ``weather_fetch_error``; ``events`` with their
-            states and ``webhooks``, a list each. Values are missing where there is none. Times are in UTC. Further
-            columns hold other fields that the service returns.
+            states and ``webhooks``, a list each; ``visibility`` and ``owner``. Values are missing where there is none.
+            Times are in UTC. Further columns hold other fields that the service returns.
         """
         stations = yield from self._pages("/stations", "stations")
         return station_tables.stations_table(stations)
@@ -394,6 +398,34 @@ class StationCalls(Caller):
         """
         call = Call("POST", _path(station, "webhooks", "test"), body=json.dumps(given(url=url)), once=True)
         return self._service.ask(call, station_tables.tried_webhooks)
+
+    @Planned
+    def audit(
+        self, station: str | None = None, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
+    ) -> Plan[pd.DataFrame]:
+        """Return who wrote what, newest first: all of it to an admin key, to others what is about their stations.
+
+        Args:
+            station: the ID of a station; None means all.
+            start: the earliest time to return.
+            end: the latest.
+            limit: the most entries to return, the newest; None means all.
+
+        Returns:
+            A row for each entry: ``time``, ``who`` (the name of the key), ``by`` (``key``, ``anyone``, ``source`` or
+            ``service``), ``station``, ``action``, and a dictionary in the column that belongs to the action:
+            ``changes``, ``readings``, ``correction``, ``deleted`` or ``release``.
+
+        Raises:
+            TypeError: if the limit is not an integer.
+            ProblemError: 403 if the station belongs to another key, 404 if it does not exist.
+        """
+        options: Json = {"start": start, "end": end}
+        if station is not None:
+            options["station"] = checked_station(station)
+        maximum = given(limit=limit).get("limit")
+        entries = yield from self._pages("/audit", "entries", maximum, **options)
+        return station_tables.audit_table(entries)
 
     def _pages(self, path: str, field: str, maximum: int | None = None, **options: Any) -> Plan[Entries]:
         """Return the entries of all pages of a list, or the first ``maximum``."""

@@ -70,7 +70,8 @@ class Access:
         self._keys = keys
         self._has_route = has_route
         self._open = forecasts_are_open(settings)
-        self._anyone_writes = not keys and is_loopback(settings.host)
+        self.anyone_writes = not keys and is_loopback(settings.host)
+        """Whether there are no keys, and only this machine can reach the service."""
         self._looks_at_keys = bool(keys) or not self._open
         self._keyless = ANONYMOUS if keys and settings.allow_anonymous else None
 
@@ -106,9 +107,13 @@ class Access:
         """Whether there is a key that may write stations."""
         return self._keys.has_station
 
+    def may_own(self, name: str) -> bool:
+        """Whether a station may belong to the key of this name: there is one, or there are no keys yet."""
+        return not self._keys or name in self._keys.names
+
     def refusal(self, key: Key | None) -> ProblemError | None:
         """Return why a caller with this key may not write stations; None if it may."""
-        if self._anyone_writes:
+        if self.anyone_writes:
             return None
         if not self._keys.has_station:
             return _no_key(_WRITING, Role.STATION)
@@ -117,7 +122,7 @@ class Access:
         return _wrong_role(_WRITING, Role.STATION, key) if key.role is Role.FORECAST else None
 
     def _check_station(self, authorization: bytes | None) -> Key | None:
-        known = not self._anyone_writes and self._keys.has_station
+        known = not self.anyone_writes and self._keys.has_station
         key = self._identify(_presented(authorization)) if known else None
         if (refused := self.refusal(key)) is not None:
             raise refused

@@ -18,7 +18,8 @@ MAX_NAME: Final = 32
 _KEY_BYTES: Final = 32
 _MAX_PRESENTED: Final = 512
 # Shorter than a key, so that a key in the wrong field is refused before it can turn up in a log as a name.
-_NAME: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_NAME}}}")
+NAME: Final = rf"[A-Za-z0-9._-]{{1,{MAX_NAME}}}"
+_NAME: Final = re.compile(NAME)
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _PREFIX: Final = 8
 
@@ -71,6 +72,7 @@ class Keys:
             _refuse_second(key, names.setdefault(key.name, key), "name")
             _refuse_second(key, by_prefix.setdefault(key.digest[:_PREFIX], key), "key")
         self._by_prefix = by_prefix
+        self.names = frozenset(names)
         self.has_admin = any(key.role is Role.ADMIN for key in keys)
         self.has_station = self.has_admin or any(key.role is Role.STATION for key in keys)
 

@@ -105,6 +105,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--horizon", type=whole, metavar="H", help="number of steps to forecast (default: 7)")
     command.add_argument(
+        "--visibility",
+        choices=("private", "shared"),
+        help="whether other keys may read it (default: private)",
+    )
+    command.add_argument("--owner", metavar="NAME", help="name of the key that it belongs to; needs an admin key")
+    command.add_argument(
         "--weather",
         metavar="SOURCE",
         help="where the service fetches the weather at the position, which is sent there: open-meteo, or a JSON file "

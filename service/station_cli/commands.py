@@ -36,7 +36,7 @@ from service.station_cli.output import (
 
 DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
 _STANDARD_INPUT: Final = "-"
-_SETTINGS: Final = ("step", "name", "latitude", "longitude", "units", "model", "horizon")
+_SETTINGS: Final = ("step", "name", "latitude", "longitude", "units", "model", "horizon", "visibility", "owner")
 
 
 def run_station_command(options: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
 from service.engine.events import EventOptions, event_options, read_baseline
 from service.engine.reading import AnyBaseline, InputBaseline
+from service.stations.audit import audit_settings
 from service.stations.durations import MOST_DAYS, alert_seconds, first_told, shifted, shown_duration
 from service.stations.event_changes import Change, History, Told, changes_of
 from service.stations.store.alerts import (
@@ -40,16 +41,17 @@ from service.stations.store.alerts import (
     put_deliveries,
     put_states,
 )
+from service.stations.store.database import take_turns
 from service.stations.store.observations import judge_again
 from service.stations.store.stations import (
     EVERYONE,
     NUMBERED_STATIONS,
+    Caller,
     Station,
     StationSettings,
-    Writer,
     fetch_stations,
     get_station,
-    lock_station,
+    lock_station_to_put,
     lock_stations,
     put_station,
 )
@@ -425,7 +427,8 @@ def put_watching_station(
     settings: StationSettings,
     webhooks: Sequence[InputWebhook],
     now: int,
-    writer: Writer = EVERYONE,
+    caller: Caller = EVERYONE,
+    owner: str | None = None,
 ) -> bool:
     """Create a station, or give it other settings and these ``webhooks``. Return whether it is new.
 
@@ -433,17 +436,21 @@ def put_watching_station(
     which judges the events anew.
 
     Raises:
-        NotOwnerError: if the station belongs to another writer.
+        StoreError: as :func:`~service.stations.store.stations.put_station` does.
         RequestError: if a new webhook has no secret.
-        StepChangeError: if the station has readings at another step.
     """
-    before = lock_station(connection, station_id, writer)
-    stored = stored_webhooks(webhooks, before and before.webhooks)
-    is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, writer)
-    if before is not None and any(getattr(before, name) != getattr(settings, name) for name in _JUDGED_BY):
+    # Two calls at once would both find a place for one more station, and nothing that was there before.
+    take_turns(connection, "stations")
+    exists = lock_station_to_put(connection, station_id, caller) is not None
+    before = get_station(connection, station_id) if exists else None
+    stored = stored_webhooks(webhooks, None if before is None else before.settings.webhooks)
+    is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, caller, owner)
+    after = get_station(connection, station_id)
+    audit_settings(connection, before, after, now, caller)
+    if before is not None and any(getattr(before.settings, name) != getattr(settings, name) for name in _JUDGED_BY):
         judge_again(connection, before.number, now)
     if not is_new:
-        number = get_station(connection, station_id).number
+        number = after.number
         events = {event["name"]: event for event in settings.events or ()}
         states = get_states(connection, [number]).get(number, {})
         kept = [name for name, state in states.items() if _is_same_event(state["definition"], events.get(name))]

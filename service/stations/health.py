@@ -14,6 +14,7 @@ from service.stations.background import BackgroundTask
 from service.stations.durations import first_told, silent_seconds
 from service.stations.event_changes import AlertKind
 from service.stations.readings import Readings, correct, ingest
+from service.stations.store.audit import ANYONE, Author
 from service.stations.store.database import AFTER_ALL, StationStore
 from service.stations.store.feeds import (
     Feed,
@@ -45,26 +46,28 @@ _LONGEST_LINE: Final = 2_000
 _NAMED: Final = ALL_STATIONS.where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
-def receive(connection: Connection, readings: Mapping[str, Readings], now: int) -> tuple[dict[str, Outcome], int]:
+def receive(
+    connection: Connection, readings: Mapping[str, Readings], now: int, author: Author = ANYONE
+) -> tuple[dict[str, Outcome], int]:
     """Store and test readings of stations as :func:`~service.stations.readings.ingest` does, and note that they came.
 
     Returns:
         What they changed, by station, and how many alerts are to be delivered.
     """
-    outcomes = ingest(connection, readings, now)
+    outcomes = ingest(connection, readings, now, author)
     changed = [name for name, outcome in outcomes.items() if outcome.new or outcome.revised]
     return outcomes, watch(connection, changed, now, {name: readings[name] for name in changed if outcomes[name].new})
 
 
 def receive_correction(
-    connection: Connection, station: str, time: int, now: int, *, value: float | None, flag: int
+    connection: Connection, station: str, time: int, now: int, author: Author, *, value: float | None, flag: int
 ) -> tuple[Observation, int]:
     """Store what a person decides of a reading as :func:`~service.stations.readings.correct` does.
 
     Returns:
         The reading, and how many alerts are to be delivered.
     """
-    reading = correct(connection, station, time, now, value=value, flag=flag)
+    reading = correct(connection, station, time, now, author, value=value, flag=flag)
     return reading, watch(connection, [station], now)
 
 

@@ -32,11 +32,11 @@ from service.stations.health import receive, receive_correction
 from service.stations.issue import issue_forecasts
 from service.stations.parameters import (
     BackgroundDep,
+    CallerDep,
     Period,
     StationId,
     StationStoreDep,
     TimeQuery,
-    WriterDep,
 )
 from service.stations.readings import (
     Readings,
@@ -82,14 +82,14 @@ class Receiver:
         serving: ServingDep,
         settings: SettingsDep,
         background: BackgroundDep,
-        writer: WriterDep,
+        caller: CallerDep,
     ) -> None:
         self.database, self.serving, self.settings = store, serving, settings
-        self.writer, self._background = writer, background
+        self.caller, self._background = caller, background
 
     async def station(self, station: str) -> StationSettings:
         """Return the settings of a station that the caller may write."""
-        found = (await self.database.read(settings_to_write, [station], self.writer))[station]
+        found = (await self.database.read(settings_to_write, [station], self.caller))[station]
         if isinstance(found, StoreError):
             raise found
         return found
@@ -148,8 +148,10 @@ class Receiver:
             if correction.value is not None:
                 sent = np.array([correction.value])
                 value = float(rounded(sea_temperatures(sent, units, lambda _: "value")[0]))
-        now = int(time.time())
-        reading, alerts = await self.database.write(receive_correction, station, time_of, now, value=value, flag=flag)
+        now, author = int(time.time()), self.caller.author
+        reading, alerts = await self.database.write(
+            receive_correction, station, time_of, now, author, value=value, flag=flag
+        )
         if alerts:
             self._background.wake()
         issued = await issue_forecasts(self.database, self.serving, [station], self._background.wake)
@@ -183,7 +185,7 @@ class Receiver:
 
         ``progressed`` is called when the forecasts of a part of the stations are on disk.
         """
-        outcomes, alerts = await self.database.write(receive, batches, int(time.time()))
+        outcomes, alerts = await self.database.write(receive, batches, int(time.time()), self.caller.author)
         if alerts:
             self._background.wake()
         count_readings(self.database.metrics, outcomes.values(), sum(len(batches[name].refused) for name in outcomes))
@@ -314,7 +316,7 @@ async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
     bodies = (await receiver.read_json(request, ManyReadingsRequest, receiver.settings.max_series)).readings
     _check_many(bodies, receiver.settings)
     names = [body.station for body in bodies]
-    found = await receiver.database.read(settings_to_write, names, receiver.writer)
+    found = await receiver.database.read(settings_to_write, names, receiver.caller)
     stations = {name: station for name, station in found.items() if isinstance(station, StationSettings)}
     results = await receiver.database.run(_read_all, bodies, found)
     batches = {name: read for name, read in results.items() if isinstance(read, Readings)}
@@ -338,13 +340,15 @@ async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
 async def get_observations(
     store: StationStoreDep,
     settings: SettingsDep,
+    caller: CallerDep,
     id: StationId,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
     revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
 ) -> ObservationsAnswer:
     """Get what is stored, the latest revision of each time by default."""
-    return await store.read(observations, id, Period.read(begin, to), settings.max_values, revisions=revisions)
+    period = Period.read(begin, to)
+    return await store.read(observations, id, caller, period, settings.max_values, revisions=revisions)
 
 
 def _check_length(body: ReadingsRequest, most: int, field: str) -> None:

@@ -16,31 +16,34 @@ from forecasting.series.times import DAY, seconds_of
 from service.api.dependencies import app_state
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY, Access, RateLimiter
-from service.middleware.keys import Key, Role
+from service.middleware.keys import ANONYMOUS, Key, Role
+from service.settings import Settings
 from service.stations.background import Background
 from service.stations.outbound import Outbound
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
 from service.stations.store.pulse import WriteProof
-from service.stations.store.stations import EVERYONE, Writer
+from service.stations.store.stations import Caller, Limits
 
 
-async def _writer(request: Request) -> Writer:
+async def _caller(request: Request) -> Caller:
     key: Key | None = request.scope.get(KEY)
-    return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
-
-
-async def _possible_writer(request: Request) -> Writer | None:
-    state = request.app.state
-    may_write = state.access.refusal(request.scope.get(KEY)) is None and state.station_store.is_writable
-    return await _writer(request) if may_write else None
+    access: Access = request.app.state.access
+    settings: Settings = request.app.state.settings
+    if key is None or key is ANONYMOUS:
+        return Caller(None, may_write=access.anyone_writes, may_all=access.anyone_writes)
+    is_limited = key.role is Role.STATION
+    return Caller(
+        key.name,
+        may_write=access.refusal(key) is None,
+        may_all=key.role is Role.ADMIN,
+        limits=Limits(settings.stations_per_key, settings.sources_per_key) if is_limited else None,
+    )
 
 
 StationStoreDep = Annotated[StationStore, app_state("station_store")]
 WriteProofDep = Annotated[WriteProof, app_state("write_proof")]
 BackgroundDep = Annotated[Background, app_state("background")]
-WriterDep = Annotated[Writer, Depends(_writer)]
-PossibleWriterDep = Annotated[Writer | None, Depends(_possible_writer)]
-"""Who would write a station in a call that only reads; None if the caller may not write."""
+CallerDep = Annotated[Caller, Depends(_caller)]
 AccessDep = Annotated[Access, app_state("access")]
 OutboundDep = Annotated[Outbound, app_state("outbound")]
 WebhookTestsDep = Annotated[RateLimiter, app_state("webhook_tests")]

@@ -25,6 +25,7 @@ from forecasting.series.units import SYMBOLS, Units, from_celsius, outside_sea_r
 from forecasting.wording import counted
 from service.http.problems import Place
 from service.stations.durations import shifted
+from service.stations.store.audit import ANYONE, Action, Author, Entry, add_entries
 from service.stations.store.database import AFTER_ALL, UnknownStationError, parts
 from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
 from service.stations.store.observations import (
@@ -269,7 +270,9 @@ _SUSPECT: Final = (
 _FAILED: Final = "it is stored, but not used; if it is right, give it the flag 1"
 
 
-def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -> dict[str, Outcome]:
+def ingest(
+    connection: Connection, readings: Mapping[str, Readings], now: int, author: Author = ANYONE
+) -> dict[str, Outcome]:
     """Store and test the readings of stations in one transaction.
 
     Readings between two steps of the earlier ones move from ``accepted`` to ``refused``. Those that the tests doubt
@@ -279,6 +282,7 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
         connection: A connection of a writing transaction.
         readings: The readings of each station, by ID.
         now: When they arrived, Unix seconds.
+        author: Who sends them.
 
     Returns:
         What they changed, by station; a station that does not exist is left out.
@@ -291,7 +295,22 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     outcomes = dict[int, Outcome]()
     for some in parts(batches, _AT_ONCE):
         outcomes |= _ingest(connection, some, now)
-    return {name: outcomes[end.number] for name, end in ends.items() if end.number in present}
+    stored = {name: outcomes[end.number] for name, end in ends.items() if end.number in present}
+    add_entries(
+        connection,
+        [
+            Entry(now, author, name, ends[name].owner, "readings", _batch_content(readings[name], outcome))
+            for name, outcome in stored.items()
+            if outcome.new or outcome.revised
+        ],
+    )
+    return stored
+
+
+def _batch_content(batch: Readings, outcome: Outcome) -> dict[str, int]:
+    """Return what the audit says of a batch: short, since a station may get one every few minutes for years."""
+    counts = outcome._asdict() | {"refused": len(batch.refused)}
+    return counts | {"first": min(batch.accepted), "last": max(batch.accepted)}
 
 
 def _ingest(connection: Connection, batches: Sequence[tuple[SeriesEnd, Readings]], now: int) -> dict[int, Outcome]:
@@ -323,11 +342,19 @@ def _period(end: SeriesEnd, batch: Readings) -> tuple[int, int]:
 
 
 def correct(
-    connection: Connection, station: str, time: int, now: int, *, value: float | None, flag: int
+    connection: Connection,
+    station: str,
+    time: int,
+    now: int,
+    author: Author = ANYONE,
+    *,
+    value: float | None,
+    flag: int,
 ) -> Observation:
     """Store what a person decides of a reading, and test those around it that were suspect.
 
-    The arguments are those of :func:`~service.stations.store.observations.correct_observation`, with the station's ID.
+    The arguments are those of :func:`~service.stations.store.observations.correct_observation`, with the station's ID
+    and the person.
 
     Raises:
         UnknownStationError: if there is no such station.
@@ -337,7 +364,12 @@ def correct(
     if station not in ends:
         raise UnknownStationError(station)
     number = ends[station].number
-    reading = correct_observation(connection, number, time, now, value=value, flag=flag)
+    before, reading = correct_observation(connection, number, time, now, value=value, flag=flag)
+    if reading != before:
+        old, new = ({"value": each.value, "flag": each.flag} for each in (before, reading))
+        content = {"time": time, "old": old, "new": new}
+        action: Action = "taken_back" if flag == MISSING else "corrected"
+        add_entries(connection, [Entry(now, author, station, ends[station].owner, action, content)])
     known = recent_observations(connection, {number: (time, AFTER_ALL)}, _BEFORE).get(number, ())
     flag_observations(connection, {number: check_readings(connection, ends[station], known, (), time)})
     return reading

@@ -31,6 +31,8 @@ from service.stations.parameters import Cursor, Period, cut_page
 from service.stations.schemas import (
     AlertAnswer,
     AlertList,
+    AuditEntry,
+    AuditList,
     DeliveryAnswer,
     FetchedReadings,
     FetchState,
@@ -45,19 +47,19 @@ from service.stations.schemas import (
 )
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
-from service.stations.store.database import NoForecastError, StoreError, takes_writes
+from service.stations.store.audit import Entry, get_entries
+from service.stations.store.database import AuditAccessError, NoForecastError, takes_writes
 from service.stations.store.feeds import Feed, get_feeds
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import daily_means, get_observations
 from service.stations.store.stations import (
     WEATHER_KIND,
+    Caller,
     Fetch,
     Station,
-    Writer,
     get_fetches,
-    get_station,
     list_stations,
-    settings_to_write,
+    station_for,
 )
 from service.stations.weather_fetching import parse_origin
 from service.stations.webhooks import shown_url, shown_webhooks
@@ -74,23 +76,17 @@ RECENT: Final = 60
 Json = dict[str, Any]
 
 
-def station_detail(
-    connection: Connection, station_id: str, writer: Writer | None = None, *, recent: bool = False
-) -> StationDetail:
+def station_detail(connection: Connection, station_id: str, caller: Caller, *, recent: bool = False) -> StationDetail:
     """Return a station with all of its settings, in its units; if ``recent``, with its last sixty days.
 
-    It says whether ``writer`` may change it; None stands for a caller who may write nothing.
+    It says whether ``caller`` may change it.
 
     Raises:
-        UnknownStationError: if there is none with this ID.
+        UnknownStationError: if there is none with this ID that ``caller`` may read.
     """
-    station = get_station(connection, station_id)
-    (fields,) = _described(connection, [station], recent=recent)
-    may_write = (
-        writer is not None
-        and takes_writes(connection)
-        and not isinstance(settings_to_write(connection, [station_id], writer)[station_id], StoreError)
-    )
+    station = station_for(connection, station_id, caller)
+    (fields,) = _described(connection, [station], caller, recent=recent)
+    may_write = caller.may_write and caller.owns(station.owner) and takes_writes(connection)
     return StationDetail(
         **fields,
         baseline=parse_baseline(station.settings.baseline),
@@ -98,28 +94,28 @@ def station_detail(
     )
 
 
-def page_json(connection: Connection, limit: int, after: str, search: str, *, recent: bool) -> bytes:
+def page_json(connection: Connection, caller: Caller, limit: int, after: str, search: str, *, recent: bool) -> bytes:
     """Return a :class:`~service.stations.schemas.StationPage` as JSON.
 
-    It has the first ``limit`` stations after an ID with ``search`` in their IDs or names; if ``recent``, with their
-    last sixty days. The store has what this service wrote, and checking the fields of many stations takes longer than
-    reading them.
+    It has the first ``limit`` stations after an ID that ``caller`` may read, with ``search`` in their IDs or names; if
+    ``recent``, with their last sixty days. The store has what this service wrote, and checking the fields of many
+    stations takes longer than reading them.
     """
-    stations = list_stations(connection, limit + 1, after, search)
+    stations = list_stations(connection, limit + 1, after, search, caller)
     # Written one by one: thousands of objects would keep the garbage collector busy.
     dump = partial(dumps, default=partial(BaseModel.model_dump, mode="json", by_alias=True))
-    page = [Fragment(dump(fields)) for fields in _described(connection, stations[:limit], recent=recent)]
+    page = [Fragment(dump(fields)) for fields in _described(connection, stations[:limit], caller, recent=recent)]
     return dumps({"stations": page, "next": stations[limit - 1].id if len(stations) > limit else None})
 
 
-def newest_forecast(connection: Connection, station_id: str) -> NewestForecast:
+def newest_forecast(connection: Connection, station_id: str, caller: Caller) -> NewestForecast:
     """Return the newest forecast, with the warning ``late`` if it is more than two steps old.
 
     Raises:
-        UnknownStationError: if there is no such station.
+        UnknownStationError: if there is no such station that ``caller`` may read.
         NoForecastError: if it has no forecast.
     """
-    station = get_station(connection, station_id)
+    station = station_for(connection, station_id, caller)
     issued = last_forecast(connection, station.number)
     if issued is None:
         raise NoForecastError(station_id)
@@ -138,14 +134,14 @@ def newest_forecast(connection: Connection, station_id: str) -> NewestForecast:
 
 
 def archive(
-    connection: Connection, station_id: str, period: Period, after: Cursor | None, limit: int
+    connection: Connection, station_id: str, caller: Caller, period: Period, after: Cursor | None, limit: int
 ) -> ForecastArchive:
     """Return a page of the forecasts whose last observation is in a period.
 
     Raises:
-        UnknownStationError: if there is no such station.
+        UnknownStationError: if there is no such station that ``caller`` may read.
     """
-    station = get_station(connection, station_id)
+    station = station_for(connection, station_id, caller)
     forecasts = forecasts_after(connection, station.number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(forecasts, limit, lambda issued: Cursor(issued.observed_until, issued.batch))
     units = station.settings.units
@@ -154,14 +150,14 @@ def archive(
 
 
 def station_alerts(
-    connection: Connection, station_id: str, period: Period, after: Cursor | None, limit: int
+    connection: Connection, station_id: str, caller: Caller, period: Period, after: Cursor | None, limit: int
 ) -> AlertList:
     """Return a page of the alerts of a station that were raised in a period, newest first.
 
     Raises:
-        UnknownStationError: if there is no such station.
+        UnknownStationError: if there is no such station that ``caller`` may read.
     """
-    number = get_station(connection, station_id).number
+    number = station_for(connection, station_id, caller).number
     alerts = get_alerts(connection, number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(alerts, limit, lambda alert: Cursor(alert.raised, alert.number))
     deliveries = deliveries_of(connection, [alert.number for alert in page])
@@ -174,15 +170,15 @@ def station_alerts(
 
 
 def observations(
-    connection: Connection, station_id: str, period: Period, most: int, *, revisions: bool
+    connection: Connection, station_id: str, caller: Caller, period: Period, most: int, *, revisions: bool
 ) -> ObservationsAnswer:
     """Return the observations of a period; with ``revisions``, every revision of each.
 
     Raises:
-        UnknownStationError: if there is no such station.
+        UnknownStationError: if there is no such station that ``caller`` may read.
         RequestError: if there are more than ``most``.
     """
-    station = get_station(connection, station_id)
+    station = station_for(connection, station_id, caller)
     rows = get_observations(connection, station.number, period.begin, period.end, limit=most + 1, revisions=revisions)
     if len(rows) > most:
         raise RequestError(
@@ -201,13 +197,56 @@ def observations(
     )
 
 
+def audit(
+    connection: Connection, caller: Caller, station: str | None, period: Period, after: Cursor | None, limit: int
+) -> AuditList:
+    """Return a page of what was written, newest first: all of it, or what was about stations that a key owned then.
+
+    Raises:
+        AuditAccessError: if the caller has no key, or there is nothing about a station that is not its own.
+        UnknownStationError: if there is nothing about a station that the caller may not see.
+    """
+    if caller.name is None and not caller.may_all:
+        raise AuditAccessError
+    owner = None if caller.may_all else caller.name
+    number = None if after is None else after.number
+    entries = get_entries(connection, *period, station=station, owner=owner, after=number, limit=limit + 1)
+    if owner is not None and station is not None and not entries and after is None:
+        # A station that was deleted has entries, but no settings.
+        found = station_for(connection, station, caller)
+        if found.owner != owner:
+            raise AuditAccessError
+    page, following = cut_page(entries, limit, lambda entry: Cursor(entry.time, entry.number))
+    return AuditList(entries=[_audit_entry(entry) for entry in page], next=following)
+
+
+def _audit_entry(entry: Entry) -> AuditEntry:
+    content = dict(entry.content)
+    fields: Json = {}
+    if entry.action in ("created", "changed"):
+        fields = content
+    elif entry.action == "readings":
+        fields = {"readings": content | {name: iso_of(content[name]) for name in ("first", "last")}}
+    elif entry.action in ("corrected", "taken_back"):
+        fields = {"correction": content | {"time": iso_of(content["time"])}}
+    elif entry.action == "deleted":
+        fields = {"deleted": content}
+    else:
+        fields = {"release": content}
+    author = entry.author
+    by = author.part or ("key" if author.name is not None else "anyone")
+    return AuditEntry(
+        time=iso_of(entry.time), who=author.name, by=by, station=entry.station, action=entry.action, **fields
+    )
+
+
 def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | IssuedFailure:
     """Return a forecast, or the reason why there is none, for a response."""
     return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_forecast_fields(issued, units))
 
 
-def _described(connection: Connection, stations: Sequence[Station], *, recent: bool) -> Iterator[Json]:
-    """Yield the fields of :class:`~service.stations.schemas.StationAnswer` of each station."""
+def _described(connection: Connection, stations: Sequence[Station], caller: Caller, *, recent: bool) -> Iterator[Json]:
+    """Yield the fields of :class:`~service.stations.schemas.StationAnswer` of each station, as ``caller`` sees it."""
     units_of = {each.number: each.settings.units for each in stations}
     issued = newest_forecasts(connection, [*units_of])
     forecasts = {each.station: _short_fields(each, units_of[each.station]) for each in issued}
@@ -234,6 +273,8 @@ def _described(connection: Connection, stations: Sequence[Station], *, recent: b
             "horizon": settings.horizon or DEFAULT_HORIZON,
             "source": None if settings.source is None else Source.load(settings.source),
             "weather": parse_origin(settings.weather),
+            "visibility": settings.visibility,
+            "owner": station.owner if caller.owns(station.owner) else None,
             "created": iso_of(station.created),
             "changed": iso_of(station.changed),
             "newest": None

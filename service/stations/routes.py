@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
@@ -35,21 +36,22 @@ from service.stations.parameters import (
     AccessDep,
     After,
     BackgroundDep,
+    CallerDep,
     Cursor,
     OutboundDep,
     PageSize,
     Period,
-    PossibleWriterDep,
     StationId,
+    StationName,
     StationStoreDep,
     TimeQuery,
     WebhookTestsAtOnceDep,
     WebhookTestsDep,
     WriteProofDep,
-    WriterDep,
 )
 from service.stations.responses import (
     archive,
+    audit,
     newest_forecast,
     page_json,
     station_alerts,
@@ -60,6 +62,7 @@ from service.stations.schemas import (
     WEBHOOK_TEST_EXAMPLES,
     AccessAnswer,
     AlertList,
+    AuditList,
     ForecastArchive,
     NewestForecast,
     StationDetail,
@@ -71,7 +74,7 @@ from service.stations.schemas import (
     WebhookTestRequest,
 )
 from service.stations.sources import check_source
-from service.stations.store.stations import StationSettings, Writer, delete_station, station_to_write
+from service.stations.store.stations import Caller, StationSettings, delete_station, quota_refusal, station_for
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
 from service.stations.webhooks import SECONDS, InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
@@ -104,7 +107,8 @@ async def put_station(
     serving: ServingDep,
     settings: SettingsDep,
     background: BackgroundDep,
-    writer: WriterDep,
+    access: AccessDep,
+    caller: CallerDep,
     id: StationId,
     response: Response,
 ) -> StationDetail:
@@ -114,19 +118,21 @@ async def put_station(
     is issued from the readings that are stored, and an event that they make true raises its alert.
 
     Where the service has keys, this call needs one with the role `station` or `admin`. A station belongs to the key
-    that creates it: only this key and admin keys can change it.
+    that creates it: only this key and admin keys can change it, and other keys can read it if it is `shared`.
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     if body.weather is not None:
         check_uses_weather(serving, body.model)
+    if body.owner is not None and not access.may_own(body.owner):
+        raise RequestError(f"owner: no key has the name {body.owner}; leave it out to keep the owner", field="owner")
     stored = _stored_settings(body, settings)
-    created = await store.write(_save, id, stored, body.webhooks, writer)
+    created = await store.write(_save, id, stored, body.webhooks, caller, body.owner)
     if not created:
         # If the settings change what the readings mean, so that a forecast is due.
         await issue_forecasts(store, serving, [id], background.wake)
-    detail = await store.read(station_detail, id, writer)
+    detail = await store.read(station_detail, id, caller)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return detail
@@ -141,6 +147,7 @@ async def put_station(
 )
 async def get_stations(
     store: StationStoreDep,
+    caller: CallerDep,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
     after: Annotated[
         str, Query(max_length=64, pattern=ONE_LINE, description="Return stations that come after this ID.")
@@ -150,10 +157,10 @@ async def get_stations(
     ] = "",
     recent: Recent = False,
 ) -> Response:
-    """List stations in the order of their IDs, each with its newest observation and forecast."""
+    """List the stations that you may read in the order of their IDs, each with its newest observation and forecast."""
     if recent and limit > MAX_RECENT:
         raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
-    page = await store.read(page_json, limit, after, search, recent=recent)
+    page = await store.read(page_json, caller, limit, after, search, recent=recent)
     return Response(page, media_type="application/json")
 
 
@@ -164,10 +171,12 @@ async def get_stations(
     responses=problems(404, 422, 503, 504),
 )
 async def get_station(
-    store: StationStoreDep, writer: PossibleWriterDep, id: StationId, recent: Recent = False
+    store: StationStoreDep, caller: CallerDep, id: StationId, recent: Recent = False
 ) -> StationDetail:
     """Get the settings of a station, its newest observation and forecast, and the state of its events."""
-    return await store.read(station_detail, id, writer, recent=recent)
+    if not store.is_writable:
+        caller = replace(caller, may_write=False)
+    return await store.read(station_detail, id, caller, recent=recent)
 
 
 @router.delete(
@@ -178,19 +187,21 @@ async def get_station(
     response_class=Response,
     responses=problems(403, 404, 422, 503, 504),
 )
-async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationId) -> Response:
+async def remove_station(store: StationStoreDep, caller: CallerDep, id: StationId) -> Response:
     """Delete a station with all its readings. This cannot be undone.
 
     Where the service has keys, this call needs the one that created the station, or an admin key.
     """
-    await store.write(delete_station, id, writer)
+    await store.write(delete_station, id, int(time.time()), caller)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.get(
     "/access", operation_id="getAccess", summary="Get what the caller may do about stations", responses=problems(503)
 )
-async def get_access(request: Request, proof: WriteProofDep, access: AccessDep) -> AccessAnswer:
+async def get_access(
+    request: Request, store: StationStoreDep, proof: WriteProofDep, access: AccessDep, caller: CallerDep
+) -> AccessAnswer:
     """Get the role of the key, and whether it may create stations here.
 
     `writable` in `GET /stations/{id}` says the same of changing a station.
@@ -198,28 +209,62 @@ async def get_access(request: Request, proof: WriteProofDep, access: AccessDep) 
     key: Key | None = request.scope.get(KEY)
     refused = access.refusal(key)
     broken = await proof.refusal()
+    full = await store.read(quota_refusal, caller) if broken is None and refused is None else None
     return AccessAnswer(
         role=None if key is None or key is ANONYMOUS else key.role,
-        create_stations=broken is None and refused is None,
+        create_stations=broken is None and refused is None and full is None,
+        change_stations=broken is None and refused is None,
         needs_key=broken is None and refused is not None and access.has_writers,
-        reason=broken or (refused and refused.detail),
+        reason=broken or (refused and refused.detail) or full,
     )
 
 
+@router.get(
+    "/audit",
+    operation_id="listAudit",
+    summary="List who wrote what",
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def get_audit(
+    store: StationStoreDep,
+    caller: CallerDep,
+    station: Annotated[StationName | None, Query(description="The ID of a station. Defaults to all.")] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
+    limit: PageSize = PAGE,
+    after: After = "",
+) -> AuditList:
+    """List what was written, newest first: settings, readings, corrections, deletions, and changes of releases.
+
+    An admin key gets all of it, another key what was written about stations while they belonged to it, also after they
+    are deleted. Entries are only ever added.
+    """
+    return await store.read(audit, caller, station, Period.read(begin, to), Cursor.read(after), limit)
+
+
 def _save(
-    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
+    connection: Connection,
+    station: str,
+    settings: StationSettings,
+    webhooks: Sequence[InputWebhook],
+    caller: Caller,
+    owner: str | None,
 ) -> bool:
     """Create a station or give it other settings, and return whether it is new; it may be silent by these settings."""
     now = int(time.time())
-    created = put_watching_station(connection, station, settings, webhooks, now, writer)
+    created = put_watching_station(connection, station, settings, webhooks, now, caller, owner)
     if not created:
         watch(connection, [station], now)
     return created
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
+_SHARED_CACHE: Final = "max-age=300"
+_OWN_CACHE: Final = "private, max-age=300"
+"""What one key may see, a cache must not show to callers with another one, or without any."""
+
 _HEADERS: Final = {
-    "Cache-Control": "max-age=300",
+    "Vary": "Authorization",
     # A card is there to be shown by the pages of others, which cannot read its content.
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
@@ -236,14 +281,16 @@ _HEADERS: Final = {
         **problems(404, 422, 503, 504),
     },
 )
-async def get_card(request: Request, store: StationStoreDep, id: StationId) -> Response:
+async def get_card(request: Request, store: StationStoreDep, caller: CallerDep, id: StationId) -> Response:
     """Get a picture for other pages: the last value, what is usual, the next steps and the last sixty days.
 
-    It follows the light or dark colours of the reader, and holds its content in words for screen readers.
+    It follows the light or dark colours of the reader, and holds its content in words for screen readers. Pages cannot
+    send a key with a picture: a station has to be `shared`, and the service open to everyone, to be shown by them.
     """
-    station = await store.read(station_detail, id, recent=True)
+    station = await store.read(station_detail, id, caller, recent=True)
     content = await store.run(card_svg, station, int(time.time()))
-    return revalidated(request, content, _MEDIA_TYPE, _HEADERS)
+    caching = _SHARED_CACHE if caller.name is None else _OWN_CACHE
+    return revalidated(request, content, _MEDIA_TYPE, _HEADERS | {"Cache-Control": caching})
 
 
 router.include_router(observations.router)
@@ -255,9 +302,9 @@ router.include_router(observations.router)
     summary="Get the newest forecast of a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
+async def get_newest(store: StationStoreDep, caller: CallerDep, id: StationId) -> NewestForecast:
     """Get the forecast that was issued last, from the latest observation."""
-    return await store.read(newest_forecast, id)
+    return await store.read(newest_forecast, id, caller)
 
 
 @router.get(
@@ -268,6 +315,7 @@ async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
 )
 async def get_archive(
     store: StationStoreDep,
+    caller: CallerDep,
     id: StationId,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
@@ -275,7 +323,7 @@ async def get_archive(
     after: After = "",
 ) -> ForecastArchive:
     """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
-    return await store.read(archive, id, Period.read(begin, to), Cursor.read(after), limit)
+    return await store.read(archive, id, caller, Period.read(begin, to), Cursor.read(after), limit)
 
 
 @router.get(
@@ -286,6 +334,7 @@ async def get_archive(
 )
 async def get_alerts(
     store: StationStoreDep,
+    caller: CallerDep,
     id: StationId,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `raised`, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest `raised`.")] = None,
@@ -293,7 +342,7 @@ async def get_alerts(
     after: After = "",
 ) -> AlertList:
     """List events that began, changed their category, ended or are expected, with what became of each delivery."""
-    return await store.read(station_alerts, id, Period.read(begin, to), Cursor.read(after), limit)
+    return await store.read(station_alerts, id, caller, Period.read(begin, to), Cursor.read(after), limit)
 
 
 @router.post(
@@ -308,7 +357,7 @@ async def post_webhook_test(
     store: StationStoreDep,
     serving: ServingDep,
     settings: SettingsDep,
-    writer: WriterDep,
+    caller: CallerDep,
     outbound: OutboundDep,
     limiter: WebhookTestsDep,
     at_once: WebhookTestsAtOnceDep,
@@ -321,7 +370,7 @@ async def post_webhook_test(
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(WebhookTestRequest, await request.body(), 0, settings.max_body_bytes)
-    station = await store.read(station_to_write, id, writer)
+    station = await store.read(station_for, id, caller, writes=True)
     webhooks = tested_webhooks(station.settings.webhooks, body.url)
     if at_once.locked():
         raise too_many("many tests are being sent just now", SECONDS)
@@ -363,6 +412,7 @@ _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 )
 async def get_verification(
     store: StationStoreDep,
+    caller: CallerDep,
     id: StationId,
     lead: Annotated[Horizon | None, Query(description="The number of steps ahead. Defaults to all.")] = None,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
@@ -379,7 +429,7 @@ async def get_verification(
     """Compare the issued forecasts and their baselines with the latest revision of the observations."""
     selection = Selection(*Period.read(begin, to), lead, replayed, by is not None)
     form: Form = "events_csv" if format == "csv" and table == "events" else format
-    content = await store.read_long(verification, id, selection, form)
+    content = await store.read_long(verification, id, caller, selection, form)
     return Response(content, media_type=_MEDIA_TYPES[format])
 
 
@@ -398,7 +448,7 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     step, private = TimeStep.parse(body.step), settings.allow_private_addresses
     check_origin(body.weather, step, _place(body), private=private)
     return StationSettings(
-        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather", "silent_after"}),
+        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather", "silent_after", "owner"}),
         events=stored_events(body.events),
         baseline=stored_baseline(body.baseline),
         source=None if body.source is None else body.source.stored(),

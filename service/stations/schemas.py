@@ -16,7 +16,7 @@ from service.api.forecast.schemas import EventForecast, WeatherUse
 from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
-from service.middleware.keys import Role
+from service.middleware.keys import NAME, Role
 from service.stations.alerts import EventKind, HealthKind, StationEvents
 from service.stations.durations import AUTO, parse_duration
 from service.stations.event_changes import AlertKind, EventCategory
@@ -24,6 +24,8 @@ from service.stations.issue import DEFAULT_HORIZON
 from service.stations.outbound import MAX_URL
 from service.stations.parameters import StationName
 from service.stations.sources import Source
+from service.stations.store.audit import Action
+from service.stations.store.stations import Visibility
 from service.stations.weather_fetching import WeatherOrigin
 from service.stations.webhooks import Webhooks
 
@@ -280,6 +282,16 @@ class StationRequest(RequestModel):
         examples=["PT12H"],
     )
     webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
+    visibility: Visibility = Field(
+        default="private",
+        description="Who may read it where the service has keys: only the key that it belongs to and admin keys, or "
+        "(`shared`) everyone who may call the service.",
+    )
+    owner: Annotated[str, Field(pattern=f"^{NAME}$")] | None = Field(
+        default=None,
+        description="The name of the key that it belongs to. Only an admin key can change it. A new station belongs to "
+        "the key that creates it; another one keeps its owner if you leave this out.",
+    )
 
     @model_validator(mode="after")
     def _check_position(self) -> Self:
@@ -355,6 +367,11 @@ class StationAnswer(BaseModel):
     horizon: int
     source: Source | None
     weather: WeatherOrigin | None
+    visibility: Visibility
+    owner: str | None = Field(
+        description="The name of the key that it belongs to, for this key and admin keys. Null for others, and for a "
+        "station from before there were keys, which every key may read, and every station key may change."
+    )
     created: Time
     changed: Time = Field(description="When the settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
@@ -398,8 +415,85 @@ class AccessAnswer(BaseModel):
 
     role: Role | None = Field(description="The role of the key; null without a key.")
     create_stations: bool = Field(description="Whether the caller may create stations, which are then its own.")
+    change_stations: bool = Field(description="Whether the caller may change the stations that are its own.")
     needs_key: bool = Field(description="Whether a key of the role `station` or `admin` would allow that.")
     reason: str | None = Field(description="Why the caller may not create stations; null if it may.")
+
+
+class SettingChange(BaseModel):
+    """A setting before and after a change. Secrets are hidden: if they changed, both may be the same."""
+
+    old: Any
+    new: Any
+
+
+class AuditedBatch(BaseModel):
+    """The readings of a batch by outcome."""
+
+    new: int
+    revised: int
+    unchanged: int
+    refused: int
+    first: Time = Field(description="The earliest time of those that were not refused.")
+    last: Time
+
+
+class AuditedReading(BaseModel):
+    """A reading before or after a correction."""
+
+    value: float = Field(description="In °C, whatever the units of the station.")
+    flag: Flag
+
+
+class AuditedCorrection(BaseModel):
+    """A reading that a person has corrected or taken back."""
+
+    time: Time = Field(description="The time of the reading.")
+    old: AuditedReading
+    new: AuditedReading
+
+
+class AuditedDeletion(BaseModel):
+    """What was deleted with a station."""
+
+    name: str | None
+    readings: int = Field(description="The number of readings and revisions.")
+
+
+class AuditedRelease(BaseModel):
+    """The release of a dataset that serves since, or in which a model is unloaded."""
+
+    dataset: str
+    version: str
+    previous: str | None = Field(description="The release that served before; the same if it did not change.")
+    model: str | None = Field(description="The model that the call named; null for a release that replaced another.")
+
+
+class AuditEntry(BaseModel):
+    """What was written. The field that belongs to the action holds the rest; the other ones are null."""
+
+    time: Time
+    who: str | None = Field(description="The name of the key; null without one.")
+    by: Literal["key", "anyone", "source", "service"] = Field(
+        description="`anyone` calls a service without keys. Readings are fetched from a `source`. The `service` itself "
+        "loads what was published."
+    )
+    station: str | None = Field(description="The ID of the station; null for releases.")
+    action: Action
+    changes: dict[str, SettingChange] | None = Field(
+        default=None, description="Of `created` and `changed`: the settings that changed, by name."
+    )
+    readings: AuditedBatch | None = Field(default=None, description="Of `readings`.")
+    correction: AuditedCorrection | None = Field(default=None, description="Of `corrected` and `taken_back`.")
+    deleted: AuditedDeletion | None = Field(default=None, description="Of `deleted`.")
+    release: AuditedRelease | None = Field(default=None, description="Of `loaded`, `unloaded` and `rolled_back`.")
+
+
+class AuditList(BaseModel):
+    """Some of what was written, newest first."""
+
+    entries: list[AuditEntry]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")
 
 
 class WebhookTestRequest(RequestModel):

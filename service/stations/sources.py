@@ -34,6 +34,7 @@ from service.stations.health import receive
 from service.stations.issue import issue_forecasts
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.readings import Readings, count_readings, readings_of
+from service.stations.store.audit import SOURCE
 from service.stations.store.database import StationStore, StoreError, UnknownStationError
 from service.stations.store.observations import Outcome
 from service.stations.store.stations import (
@@ -504,7 +505,7 @@ def _ingest_current(connection: Connection, station: Station, readings: Readings
     """
     if not has_source(connection, station.number, station.settings.source or {}):
         return Outcome(), 0
-    outcomes, alerts = receive(connection, {station.id: readings}, now)
+    outcomes, alerts = receive(connection, {station.id: readings}, now, SOURCE)
     return outcomes.get(station.id, Outcome()), alerts
 
 

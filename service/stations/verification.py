@@ -34,7 +34,7 @@ from service.stations.schemas import (
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL
 from service.stations.store.forecasts import IssuedForecast, counting_forecasts, iterate_forecasts
 from service.stations.store.observations import latest_values
-from service.stations.store.stations import get_station
+from service.stations.store.stations import EVERYONE, Caller, station_for
 
 MAX_PAIRS: Final = 200_000
 """Forecasts times leads of one response: ten years of hours at one lead, or sixty years of days at seven."""
@@ -88,22 +88,24 @@ class Selection(NamedTuple):
     by_month: bool = False
 
 
-def verification(connection: Connection, station: str, selection: Selection, form: Form) -> str:
+def verification(connection: Connection, station: str, caller: Caller, selection: Selection, form: Form) -> str:
     """Return the verification of a station as JSON or CSV.
 
     Raises:
-        UnknownStationError: if there is no such station.
+        UnknownStationError: if there is no such station that ``caller`` may read.
         RequestError: if there are too many forecasts for one response.
     """
-    response = verify(connection, station, selection)
+    response = verify(connection, station, selection, caller)
     if form == "json":
         return response.model_dump_json()
     return _csv(response) if form == "csv" else _events_csv(response)
 
 
-def verify(connection: Connection, station_id: str, selection: Selection) -> StationVerification:
+def verify(
+    connection: Connection, station_id: str, selection: Selection, caller: Caller = EVERYONE
+) -> StationVerification:
     """Score the forecasts of a station. The errors are those of :func:`verification`."""
-    station = get_station(connection, station_id)
+    station = station_for(connection, station_id, caller)
     step, units = TimeStep.parse(station.settings.step), station.settings.units
     pairs, events = _Rows(), defaultdict[_Scored, _Rows](_Rows)
     period = selection.begin, selection.end

@@ -411,7 +411,7 @@ def test_without_a_key_that_may_write_there_are_values_and_no_controls(
     keys = SecretStr("\n".join(key.line for _, key in made.values()))
     with serve(Settings(artifacts=seas, keys=keys, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))) as client:
         client.headers["Authorization"] = f"Bearer {made['pier'][0]}"
-        add(client, "pier", spring(20), events=[{"name": "warm", "above": 24.0}])
+        add(client, "pier", spring(20), events=[{"name": "warm", "above": 24.0}], visibility="shared")
         visit = visitor(str(client.base_url).rstrip("/"), new=True)
         page = visit.open("place/station/pier")
         readings = card(page, "Readings")
@@ -438,6 +438,43 @@ def test_without_a_key_that_may_write_there_are_values_and_no_controls(
         expect(readings.get_by_role("status")).to_contain_text("Replaced: now 15")
         expect(card(page, "Alerts").get_by_role("button", name="Remove: ")).to_be_visible()
         expect(page.locator(".settings form").first).to_be_visible()
+
+
+def test_a_place_is_shown_to_those_with_its_key_and_to_others_once_it_is_shared(
+    visitor: Visitor, seas: Path, tmp_path: Path
+) -> None:
+    text, key = new_key("pier", Role.STATION)
+    settings = Settings(artifacts=seas, keys=SecretStr(key.line), store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))
+    with serve(settings) as client:
+        address = str(client.base_url).rstrip("/")
+        with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {text}"}) as owner:
+            add(owner, "pier", spring(20), name="The pier")
+        page = visitor(address, new=True).open("")
+        expect(page.get_by_text("Some places are shown only to those who have their key.")).to_be_visible()
+        page.get_by_role("button", name="Enter a key").click()
+        enter_key(page, text)
+        expect(page.get_by_role("link", name="The pier").first).to_be_visible()
+
+        visit = visitor(address, new=True)
+        page = visit.open("place/station/pier")
+        expect(page.locator("h1")).to_have_text("There is no station named pier.")
+        # The browser logs the 404.
+        visit.console_errors.clear()
+        page.get_by_role("button", name="Enter a key").click()
+        enter_key(page, text)
+        page.get_by_text("Settings", exact=True).click()
+        form = page.locator(".settings form").first
+        shared = form.get_by_label("Show it to others")
+        expect(shared).not_to_be_checked()
+        shared.check()
+        form.get_by_role("button", name="Save settings").click()
+        expect(form.get_by_role("status")).to_have_text("Saved.")
+        assert client.get("/stations/pier").json()["visibility"] == "shared"
+        # Another change keeps it.
+        form.get_by_label("Name").fill("Quay")
+        form.get_by_role("button", name="Save settings").click()
+        expect(form.get_by_role("status")).to_have_text("Saved.")
+        assert client.get("/stations/pier").json()["name"] == "Quay"
 
 
 def enter_key(page: Page, key: str) -> None:

@@ -58,6 +58,7 @@ from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.bodies import Headers, weighed
 from service.http.query import merge_query_and_body
+from service.middleware.access import KEY
 from service.worker.json_bodies import read_json
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
@@ -286,7 +287,7 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     This call needs an admin key.
     """
     _refuse_overrides(_read_optional(LoadRequest, await request.body()))
-    await watcher.load(request.path_params["model"])
+    await watcher.load(request.path_params["model"], request.scope[KEY].name)
     return LoadResponse()
 
 
@@ -300,7 +301,7 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
 async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     """Stop serving a model in every worker, until it is loaded again. This call needs an admin key."""
     _read_optional(LoadRequest, await request.body())
-    await watcher.unload(request.path_params["model"])
+    await watcher.unload(request.path_params["model"], request.scope[KEY].name)
     return LoadResponse()
 
 

@@ -9,9 +9,10 @@ that is copied slowly is complete in the end.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -33,6 +34,37 @@ _freezing: set["ReleaseWatcher"] = set()
 """Watchers of this process that freeze what they have loaded."""
 
 
+class ReleaseChange(NamedTuple):
+    """What has changed of what this process serves.
+
+    Attributes:
+        dataset: the dataset.
+        version: the release of it that serves since.
+        previous: the release that served before; None if there was none.
+        model: the model that a call named; None for a release that has replaced another one.
+        who: the name of the key that asked for it; None if this process has noticed it by itself.
+        is_unload: whether the model serves no longer.
+    """
+
+    dataset: str
+    version: str
+    previous: str | None
+    model: str | None = None
+    who: str | None = None
+    is_unload: bool = False
+
+    @property
+    def action(self) -> Literal["loaded", "unloaded", "rolled_back"]:
+        """What was done. Versions are times, so an earlier one is a release from before."""
+        if self.is_unload:
+            return "unloaded"
+        return "loaded" if self.previous is None or self.previous <= self.version else "rolled_back"
+
+
+async def _tell_nobody(change: ReleaseChange) -> None:
+    pass
+
+
 class ReleaseWatcher:
     """Loads the published releases of a worker, and puts them to serve."""
 
@@ -45,6 +77,7 @@ class ReleaseWatcher:
         bus: WorkerBus,
         metrics: Metrics,
         loader: Executor,
+        tell: Callable[[ReleaseChange], Awaitable[None]] = _tell_nobody,
     ) -> None:
         """Wire a watcher.
 
@@ -56,6 +89,7 @@ class ReleaseWatcher:
             bus: reaches the other workers.
             metrics: counts checks, and shows what is loaded.
             loader: should be one thread, which reuses the memory of the release before the last.
+            tell: is told what has changed, once it serves. It must not raise.
         """
         self.releases = releases
         self.device = device
@@ -66,7 +100,7 @@ class ReleaseWatcher:
         """Why the current release of a dataset is refused, by dataset."""
         self._tried: dict[str, ReleaseState] = {}
         self._serve = serve
-        self._loader = loader
+        self._loader, self._tell = loader, tell
         self._lock = asyncio.Lock()
         self._catalog: Catalog | None = None
 
@@ -115,25 +149,25 @@ class ReleaseWatcher:
                     logger.info("checking for new releases again")
                 reported = ""
 
-    async def load(self, model: str) -> None:
-        """Serve the current release of a model's dataset in every worker. Undoes :meth:`unload`.
+    async def load(self, model: str, who: str | None = None) -> None:
+        """Serve the current release of a model's dataset in every worker, as a key asks. Undoes :meth:`unload`.
 
         Raises:
             UnknownNameError: if there is no such model.
             ReleaseError: if no release is current, or any worker refuses it.
         """
-        await self._broadcast({"do": "load", "model": model})
+        await self._broadcast({"do": "load", "model": model}, who)
 
-    async def unload(self, model: str) -> None:
-        """Stop serving a model in every worker, until it is loaded again.
+    async def unload(self, model: str, who: str | None = None) -> None:
+        """Stop serving a model in every worker, until it is loaded again, as a key asks.
 
         Raises:
             UnknownNameError: if there is no such model.
         """
-        await self._broadcast({"do": "unload", "model": model})
+        await self._broadcast({"do": "unload", "model": model}, who)
 
-    async def _broadcast(self, message: Message) -> None:
-        await self._execute(message, is_origin=True)
+    async def _broadcast(self, message: Message, who: str | None) -> None:
+        await self._execute(message, is_origin=True, who=who)
         failed = [answer["error"] for answer in await self.bus.ask_others(message) if answer.get("error")]
         if failed:
             raise ReleaseError(f"{len(failed)} other workers refused the release: {failed[0]}")
@@ -149,11 +183,12 @@ class ReleaseWatcher:
             return {"error": f"{type(error).__name__}: {error}"}
         return {}
 
-    async def _execute(self, message: Message, *, is_origin: bool) -> None:
+    async def _execute(self, message: Message, *, is_origin: bool, who: str | None = None) -> None:
         """Load or unload a model. Only the worker that the call came to records unloaded models, for all workers."""
         model = message["model"]
         dataset = model.rpartition("-")[0]
-        published = await self._load_current(again=True) if message["do"] == "load" else None
+        loads = message["do"] == "load"
+        published = await self._load_current(again=True, who=who) if loads else None
         if published is not None and dataset in self.refused:
             raise ReleaseError(self.refused[dataset])
         self._check_name(model)
@@ -164,8 +199,12 @@ class ReleaseWatcher:
                 f"{version} is still served: write the version to serve into that file"
             )
         if is_origin:
-            self._withdraw(model, withdrawn=message["do"] == "unload")
+            self._withdraw(model, withdrawn=not loads)
         self.refresh()
+        # A release that this has loaded was told of with it.
+        if is_origin and not (published and published[dataset]):
+            version = self.catalog.versions[dataset]
+            await self._tell(ReleaseChange(dataset, version, version, model, who, is_unload=not loads))
 
     def refresh(self) -> None:
         """Serve all loaded releases without the models that are unloaded by now."""
@@ -176,10 +215,10 @@ class ReleaseWatcher:
         if model not in known:
             raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
-    async def _load_current(self, *, again: bool = False) -> Collection[str]:
+    async def _load_current(self, *, again: bool = False, who: str | None = None) -> dict[str, bool]:
         """Load the current releases that are not loaded; refused ones only if ``again`` is set or they have changed.
 
-        Returns the datasets that have a current release.
+        ``who`` has asked for it. Returns the datasets that have a current release, and whether this has loaded it.
         """
         async with self._lock:
             try:
@@ -190,16 +229,19 @@ class ReleaseWatcher:
                 raise
             for dataset in self.refused.keys() - states.keys():
                 self._forget_refusal(dataset)
-            unchanged = True
+            unchanged, changes = True, list[ReleaseChange]()
             for dataset, state in states.items():
                 if state is None:
                     self._forget_refusal(dataset)
                 elif again or self._tried.get(dataset) != state:
                     unchanged = False
-                    await self._replace(dataset, state)
+                    changes += await self._replace(dataset, state)
             if unchanged:
                 self.metrics.reloaded("unchanged")
-            return states.keys()
+        for change in changes:
+            await self._tell(change._replace(who=who))
+        loaded = {change.dataset for change in changes}
+        return {dataset: dataset in loaded for dataset in states}
 
     async def _refresh(self, again: bool) -> None:
         """Bring the local copy of releases at a URL up to date."""
@@ -227,7 +269,7 @@ class ReleaseWatcher:
         self.refused.pop(dataset, None)
         self._tried.pop(dataset, None)
 
-    async def _replace(self, dataset: str, state: ReleaseState) -> None:
+    async def _replace(self, dataset: str, state: ReleaseState) -> list[ReleaseChange]:
         try:
             loop = asyncio.get_running_loop()
             loaded = self.catalog.releases.get(dataset)
@@ -239,13 +281,15 @@ class ReleaseWatcher:
             self._tried[dataset] = state
             self.metrics.reloaded("failed")
             logger.error("refused a new release of %s; still serving the loaded one: %s", dataset, error)
-            return
+            return []
         self._forget_refusal(dataset)
         self._switch_to(self.catalog.with_release(release))
         self._freeze()
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
+        previous = None if loaded is None else loaded.release.version
+        return [ReleaseChange(dataset, release.release.version, previous)]
 
     def _switch_to(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -50,12 +50,7 @@ export async function getJson(path, options) {
 
 /** Post JSON and parse the JSON response. @param {string} path @param {unknown} content @param {AbortSignal} [signal] */
 export async function postJson(path, content, signal) {
-  return getJson(path, {
-    signal,
-    method: "POST",
-    body: JSON.stringify(content),
-    headers: { "Content-Type": "application/json" },
-  });
+  return getJson(path, { signal, method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" } });
 }
 
 /** Post a file and parse the JSON response. @param {string} path @param {Blob} blob @param {AbortSignal} [signal] */

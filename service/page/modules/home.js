@@ -8,6 +8,7 @@ import { textField } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
 import { formatCount } from "./numbers.js";
 import { anomalyText, attributes, placesMap } from "./places-map.js";
+import { offerKey } from "./station-changes.js";
 import { latestOnly, runTask } from "./task.js";
 
 /** @typedef {import("./attention.js").Listed} Listed */
@@ -33,6 +34,7 @@ export async function show(root, signal) {
     const { search } = readState();
     if (!page?.stations.length && !search) welcome(body, page === null, signal);
     else overview(body, page ?? { stations: [], next: null }, signal);
+    offerKey(body, "Some places are shown only to those who have their key.", signal, () => show(root, signal));
   });
 }
 
@@ -93,9 +95,7 @@ function overview(body, first, signal) {
   fill(
     body,
     h("div", { class: "intro" }, h("h1", {}, heading), count),
-    h(
-      "div",
-      { class: "home-parts" },
+    h("div", { class: "home-parts" },
       h("div", { class: "home-map" }, map.element, outlookLink()),
       h("div", { class: "home-list" }, (first.stations.length > FEW || readState().search) && search, rows, h("details", { toggle: showOnce }, h("summary", {}, "Examples from the archive"), examples)),
     ),

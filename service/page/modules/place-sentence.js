@@ -90,10 +90,6 @@ function anomalyPhrase(value, usual, years) {
 
 /** Say that there is no such place, and where others are. @param {HTMLElement} box @param {string} sentence @param {{href: string, text: string}[]} [links] */
 export function noPlace(box, sentence, links = []) {
-  fill(
-    box,
-    h("div", { class: "intro" }, h("h1", {}, sentence)),
-    links.length > 0 && h("ul", {}, links.map(({ href, text }) => h("li", {}, h("a", { href }, text)))),
-    h("p", {}, "Look at ", h("a", { href: HOME }, "all places"), ", or ", h("a", { href: ADD }, "add a place"), "."),
-  );
+  const list = links.length > 0 && h("ul", {}, links.map(({ href, text }) => h("li", {}, h("a", { href }, text))));
+  fill(box, h("div", { class: "intro" }, h("h1", {}, sentence)), list, h("p", {}, "Look at ", h("a", { href: HOME }, "all places"), ", or ", h("a", { href: ADD }, "add a place"), "."));
 }

@@ -7,7 +7,7 @@ import { announce, fill, h, uniqueId } from "./dom.js";
 import { sentence } from "./sentence.js";
 
 /**
- * @typedef {import("./station-words.js").Station & {writable?: boolean, baseline?: any, source?: any, weather?: any, webhooks?: any[], alert_within?: string, silent_after?: string | null}} Station
+ * @typedef {import("./station-words.js").Station & {writable?: boolean, baseline?: any, source?: any, weather?: any, webhooks?: any[], alert_within?: string, silent_after?: string | null, visibility?: string, owner?: string | null}} Station
  *
  * @typedef {object} Field
  * @property {HTMLElement} element
@@ -46,9 +46,9 @@ export function send(method, id, path, body) {
 
 /** Change settings of a station, and keep all others as they are stored now. @param {string} id @param {(settings: any) => any} change returns the fields that change */
 export async function saveSettings(id, change) {
-  const { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, ...station } = await loadStation(id);
+  const { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, visibility, ...station } = await loadStation(id);
   const events = ownEvents(station).map(({ settings }) => settings);
-  const settings = { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, events };
+  const settings = { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, visibility, events };
   return send("PUT", id, "", { ...settings, ...change(settings) });
 }
 
@@ -67,13 +67,20 @@ export function permissionNote(station, part) {
     /** @type {HTMLElement | null} */ (part.querySelector("input"))?.focus();
   };
   const button = (/** @type {string} */ text) => h("button", { type: "button", click: enter }, text);
-  const show = (/** @type {{create_stations: boolean, needs_key: boolean, reason: string}} */ access) => {
-    if (access.create_stations) fill(note, h("p", { class: "note" }, "This place belongs to another key. You can look at it, but not change it."), button("Use another key"));
+  const show = (/** @type {{change_stations: boolean, needs_key: boolean, reason: string}} */ access) => {
+    if (access.change_stations) fill(note, h("p", { class: "note" }, "This place belongs to another key. You can look at it, but not change it."), button("Use another key"));
     else if (access.needs_key) fill(note, h("p", { class: "note" }, "To change anything here, enter the key that created this place, or an admin key."), button("Enter a key"));
     else fill(note, h("p", { class: "note" }, `Nothing can be changed here. ${sentence(access.reason)}`));
   };
   getJson("/access").then(show, () => part.contains(note) && note.remove());
   return note;
+}
+
+/** Offer to enter a key if one could show or allow more. @param {Element} part @param {string} why @param {AbortSignal} signal @param {() => unknown} then */
+export async function offerKey(part, why, signal, then) {
+  const { needs_key: needed } = await getJson("/access", { signal }).catch(() => ({}));
+  const enter = async () => (await enterKey()) && then();
+  if (needed && !signal.aborted) part.append(h("p", { class: "note" }, why, " ", h("button", { type: "button", class: "link", click: enter }, "Enter a key")));
 }
 
 /** A labelled control with a note, which a problem replaces. @param {string} label @param {any} control @param {string} [note] @returns {Field} */

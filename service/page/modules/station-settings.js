@@ -51,15 +51,15 @@ function originOf(weather) {
 
 /** @param {Station} station @param {HTMLElement} card */
 function settingsForm(station, card) {
-  const { id, weather_fetch: fetched } = station;
+  const { id, weather_fetch: fetched, latitude, longitude, owner, visibility } = station;
   const name = formField("Name", textInput({ value: station.name ?? "", maxlength: 200, size: 32 }));
-  const { latitude, longitude } = station;
   const entered = latitude === null ? undefined : [String(latitude), String(longitude)];
   const picker = positionPicker({ purpose: "Click the map or enter degrees; south and west are negative.", entered });
   const attribution = fetched?.attribution ?? "";
   const note = station.weather && station.weather !== OPEN_METEO ? `The weather comes ${originOf(station.weather)}. ${attribution}` : SENT;
   const weather = formField("Use the weather that is coming", h("input", { type: "checkbox", checked: Boolean(station.weather) }), note);
-  weather.element.classList.add("check");
+  const shared = formField("Show it to others", h("input", { type: "checkbox", checked: visibility === "shared" }), "Everyone who may use this service can then see this place. Only its own key can change it.");
+  for (const { element } of [weather, shared]) element.classList.add("check");
   const failing = fetched?.error && h("p", { class: "note" }, `No weather could be fetched last time. ${sentence(fetched.error)}`);
   const said = h("p", { class: "note", role: "status" });
   const submit = async () => {
@@ -67,11 +67,11 @@ function settingsForm(station, card) {
     const position = picker.read();
     const uses = weather.control.checked;
     if (uses && !position) throw new FieldProblem("weather", "Weather is that of a position: enter the latitude and longitude too.");
-    await saveSettings(id, (before) => ({ name: name.control.value.trim() || null, ...(position ?? NOWHERE), weather: uses ? (before.weather ?? OPEN_METEO) : null }));
+    await saveSettings(id, (before) => ({ name: name.control.value.trim() || null, ...(position ?? NOWHERE), weather: uses ? (before.weather ?? OPEN_METEO) : null, visibility: shared.control.checked ? "shared" : "private" }));
     await tellChange(id, card);
     fill(said, "Saved.");
   };
-  return dataForm({ name, latitude: picker, longitude: picker, weather }, submit, name.element, picker.element, (WEATHER_STEPS.includes(station.step) || station.weather) && [weather.element, failing], h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
+  return dataForm({ name, latitude: picker, longitude: picker, weather }, submit, name.element, picker.element, (WEATHER_STEPS.includes(station.step) || station.weather) && [weather.element, failing], owner && shared.element, h("div", { class: "row" }, h("button", { class: "main" }, "Save settings"), said));
 }
 
 /** @param {Station} station */

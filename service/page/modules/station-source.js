@@ -18,7 +18,7 @@ import { sentence } from "./sentence.js";
 import { stepLength, timestampsOf } from "./series-times.js";
 import { shareCard } from "./share.js";
 import { ageInWords } from "./spoken-times.js";
-import { explained, onChange } from "./station-changes.js";
+import { explained, offerKey, onChange } from "./station-changes.js";
 import { settingsCard } from "./station-settings.js";
 import { degreesPerCelsius, SUSPECT, titleOf, toCelsius } from "./station-words.js";
 import { tableDisclosure } from "./table.js";
@@ -56,7 +56,8 @@ const NEEDED = { day: "14 daily", hour: "48 hourly", week: "12 weekly", month: "
 /** @param {HTMLElement} box @param {string} id @param {AbortSignal} signal @param {(box: HTMLElement, place: Place, signal: AbortSignal) => void} show */
 export function open(box, id, signal, show) {
   return runTask(box, "Loading the station", signal, (stop) => load(id, stop), (loaded) => {
-    if (!loaded) return noPlace(box, `There is no station named ${id}.`);
+    if (!loaded) noPlace(box, `There is no station named ${id}.`);
+    if (!loaded) return void offerKey(box, "It may be one that is shown only to those who have its key.", signal, () => open(box, id, signal, show));
     const { station } = loaded;
     const forecast = h("div", { class: "stack" });
     const nextSignal = latestOnly(signal);

@@ -62,6 +62,39 @@ class NotOwnerError(StoreError):
         )
 
 
+class HiddenStationError(StoreError):
+    """A station would be created whose ID a station has that the caller may not see."""
+
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"the ID {station!r} is taken: choose another ID")
+
+
+class OwnerChangeError(StoreError):
+    """A caller who is not an administrator would give a station another owner."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__("only an admin key can give a station another owner: leave owner out")
+
+
+class AuditAccessError(StoreError):
+    """The caller may not read the audit of a station, or any audit."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__("reading the audit needs the key that owns the station, or an admin key")
+
+
+class QuotaError(StoreError):
+    """A key has as many stations, or stations with a source, as it may have."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class UnknownReadingError(StoreError):
     """A station has no reading at a time."""
 
@@ -189,6 +222,12 @@ _WRITES: Final = "sst_writes"
 def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def take_turns(connection: Connection, name: str) -> None:
+    """Let other transactions wait that take turns under this name; in SQLite, all that write do anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"sst {name}"))))
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -543,6 +582,11 @@ class StationStore:
         self.database = Database(url, used=used)
         self._threads = Worker(_THREADS, "store")
         self._long = Worker(_LONG_THREADS, "store-long")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database, or was one since the service was started."""
+        return self.database.exists
 
     @property
     def is_writable(self) -> bool:

@@ -147,10 +147,13 @@ def _added(readings: Mapping[int, float], known: Sequence[Observation], now: int
 
 def correct_observation(
     connection: Connection, station: int, time: int, now: int, *, value: float | None, flag: int
-) -> Observation:
+) -> tuple[Observation, Observation]:
     """Give an observation the flag that a person decides, or another value, °C, which becomes the next revision.
 
     The values before a new one fail. The flag of missing values takes back all values of the time.
+
+    Returns:
+        The observation before and after; they are the same if nothing changed.
 
     Raises:
         UnknownReadingError: if there is none at this time.
@@ -164,7 +167,7 @@ def correct_observation(
     if value is None or value == last.value:
         new = last._replace(flag=flag, tests=PERSON)
         if new == last:
-            return last
+            return last, last
         rows = at_time if flag == MISSING else and_(at_time, OBSERVATIONS.c.revision == last.revision)
         connection.execute(OBSERVATIONS.update().where(rows).values(flag=flag, tests=PERSON))
     else:
@@ -172,7 +175,7 @@ def correct_observation(
         connection.execute(OBSERVATIONS.update().where(at_time).values(flag=FAIL, tests=PERSON))
         connection.execute(OBSERVATIONS.insert(), [new._asdict() | {"station": station}])
     _count_batches(connection, [station], now)
-    return new
+    return last, new
 
 
 def flag_observations(connection: Connection, observations: Mapping[int, Sequence[Observation]]) -> None:

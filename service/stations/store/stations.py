@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, or_, select, true
 
 from forecasting.qartod import MISSING, NOT_EVALUATED
 from forecasting.series.units import Units
+from forecasting.wording import counted
+from service.stations.store.audit import Author, Entry, add_entries
 from service.stations.store.database import (
+    HiddenStationError,
     NotOwnerError,
+    OwnerChangeError,
+    QuotaError,
     StepChangeError,
     StoreError,
     UnknownStationError,
@@ -19,6 +24,9 @@ from service.stations.store.database import (
 from service.stations.store.tables import FETCHES, OBSERVATIONS, STATIONS, WEATHER
 
 Json = dict[str, Any]
+
+Visibility = Literal["private", "shared"]
+"""Who may read a station: its owner, or everyone who may call the service. One without an owner is everyone's."""
 
 SETTLED_READINGS: Final = 14
 """Readings that settle the steps of a station. Until then, one at a wrong time must not refuse all that follow."""
@@ -45,6 +53,7 @@ class StationSettings:
         alert_within: How old a change may be that raises an alert, an ISO 8601 duration; None for the default.
         silent_after: How long nothing may arrive before the station is silent: an ISO 8601 duration, ``off``, or None
             for the default.
+        visibility: Who may read it.
     """
 
     step: str
@@ -61,6 +70,7 @@ class StationSettings:
     weather: Json | str | None = None
     alert_within: str | None = None
     silent_after: str | None = None
+    visibility: Visibility = "private"
 
     def origin(self, kind: "FetchKind") -> Json | str | None:
         """Return where something is fetched; None if it is not."""
@@ -73,27 +83,64 @@ WEATHER_KIND: Final = "weather"
 _KINDS: Final[tuple[FetchKind, ...]] = get_args(FetchKind)
 
 
+class Limits(NamedTuple):
+    """How many stations, and stations with a source, one key may have; 0 for no limit."""
+
+    stations: int
+    sources: int
+
+
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """Who writes a station.
+class Caller:
+    """Who reads or writes stations.
 
     Attributes:
-        name: The name of the key that owns the stations it creates; None without keys. A new key of the same name owns
+        name: The name of the key that owns the stations it creates; None without a key. A new key of the same name owns
             them too.
-        may_all: Whether it may write the stations of others: an admin key may, and everyone without keys.
+        may_write: Whether it may write stations at all.
+        may_all: Whether all stations are as good as its own: to an admin key, and to everyone without keys.
+        limits: How many stations it may have; None for no limits.
     """
 
     name: str | None = None
+    may_write: bool = True
     may_all: bool = True
+    limits: Limits | None = None
 
-    def check(self, station: str, owner: str | None) -> None:
-        """Raise NotOwnerError if a station belongs to another key."""
-        if not self.may_all and self.name != owner:
+    @property
+    def author(self) -> Author:
+        """The caller as the audit names it."""
+        return Author(self.name)
+
+    @property
+    def reads(self) -> ColumnElement[bool]:
+        """The condition that the caller may read a station; it is that of :meth:`check`."""
+        if self.may_all:
+            return true()
+        owner = STATIONS.c.owner
+        return or_(owner.is_(None), owner == self.name, STATIONS.c.visibility == "shared")
+
+    def owns(self, owner: str | None) -> bool:
+        """Return whether a station with this owner is as good as the caller's own; so are those without an owner."""
+        return self.may_all or owner is None or owner == self.name
+
+    def check(self, station: str, owner: str | None, visibility: str, *, writes: bool = True) -> None:
+        """Check whether the caller may write a station, or read it.
+
+        Raises:
+            UnknownStationError: if it may not read it.
+            NotOwnerError: if it may read it only.
+        """
+        if self.owns(owner):
+            return
+        if visibility != "shared":
+            raise UnknownStationError(station)
+        if writes:
             raise NotOwnerError(station)
 
 
-EVERYONE: Final = Writer()
-"""The only writer where there are no keys."""
+EVERYONE: Final = Caller()
+"""The only caller where there are no keys, and the service itself."""
 
 
 class Observation(NamedTuple):
@@ -132,6 +179,7 @@ class Station:
         batches: The number of batches that brought new or revised readings.
         received: When the last of them arrived.
         newest: Its newest observation that was not taken back; None without any.
+        owner: The name of the key that it belongs to; None if it belongs to all.
     """
 
     id: str
@@ -142,6 +190,7 @@ class Station:
     received: int | None
     settings: StationSettings
     newest: Observation | None
+    owner: str | None = None
 
 
 def _newest(column: str) -> ColumnElement[Any]:
@@ -152,7 +201,7 @@ def _newest(column: str) -> ColumnElement[Any]:
 
 
 _SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
-_OWN: Final = tuple(STATIONS.c[name] for name in ("id", "number", "created", "changed", "batches", "received"))
+_OWN: Final = tuple(STATIONS.c[name] for name in ("id", "number", "created", "changed", "batches", "received", "owner"))
 _OBSERVED: Final = tuple(OBSERVATIONS.c[name] for name in Observation._fields)
 
 ALL_STATIONS: Final = select(*_OWN, *_SETTINGS, *_OBSERVED).join_from(
@@ -169,7 +218,7 @@ ALL_STATIONS: Final = select(*_OWN, *_SETTINGS, *_OBSERVED).join_from(
 
 # To build these statements takes longer than to run them for one station.
 NUMBERED_STATIONS: Final = ALL_STATIONS.where(STATIONS.c.number.in_(bindparam("ids", expanding=True)))
-_SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, *_SETTINGS).where(
+_SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, STATIONS.c.visibility, *_SETTINGS).where(
     STATIONS.c.id.in_(bindparam("ids", expanding=True))
 )
 _LOCK: Final = (
@@ -187,20 +236,32 @@ _ENDS: Final = select(
     *(STATIONS.c[name] for name in ("id", "number", "step", "latitude", "longitude")),
     _TIMES.limit(1).scalar_subquery(),
     _TIMES.where(OBSERVATIONS.c.revision == 0).limit(1).offset(SETTLED_READINGS - 1).scalar_subquery(),
+    STATIONS.c.owner,
 ).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def put_station(
-    connection: Connection, station_id: str, settings: StationSettings, now: int, writer: Writer = EVERYONE
+    connection: Connection,
+    station_id: str,
+    settings: StationSettings,
+    now: int,
+    caller: Caller = EVERYONE,
+    owner: str | None = None,
 ) -> bool:
-    """Create a station, which then belongs to ``writer``, or give it other settings. Return whether it is new.
+    """Create a station, or give it other settings. Return whether it is new.
+
+    A new one belongs to ``owner``, by default the caller; another one keeps its owner if there is none.
 
     Raises:
-        NotOwnerError: if it belongs to another writer.
+        HiddenStationError: if there is one that the caller may not see.
+        NotOwnerError: if it belongs to another key.
+        OwnerChangeError: if the caller may not give it this owner.
+        QuotaError: if the caller would have too many stations.
         StepChangeError: if it has readings, which belong to another step.
     """
     values = asdict(settings)
-    new = {"id": station_id, "owner": writer.name, "created": now, "changed": now, **values}
+    new = {"id": station_id, "owner": owner or caller.name, "created": now, "changed": now, **values}
+    _check_owner(new["owner"], caller.name, caller)
     creation = (
         insert_into(STATIONS, connection.dialect.name).values(**new).on_conflict_do_nothing(index_elements=["id"])
     )
@@ -210,11 +271,14 @@ def put_station(
             for kind in _KINDS:
                 if settings.origin(kind) is not None:
                     schedule_fetch(connection, number, now, kind)
+            _check_limits(connection, caller, station=True, source=settings.source is not None)
             return True
-        row = lock_station(connection, station_id, writer)
+        row = lock_station_to_put(connection, station_id, caller)
         # None if another process has deleted it since.
         if row is not None:
             break
+    values["owner"] = owner or row.owner
+    _check_owner(values["owner"], row.owner, caller)
     if all(getattr(row, name) == value for name, value in values.items()):
         return False
     has_readings = exists().where(OBSERVATIONS.c.station == row.number)
@@ -230,19 +294,77 @@ def put_station(
     if before != (settings.weather, settings.latitude, settings.longitude, settings.step):
         connection.execute(WEATHER.delete().where(WEATHER.c.station == row.number))
         schedule_fetch(connection, row.number, None if settings.weather is None else now, WEATHER_KIND)
+    _check_limits(connection, caller, station=False, source=settings.source is not None and row.source is None)
     return False
 
 
-def lock_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> Row[Any] | None:
+def _check_owner(owner: str | None, before: str | None, caller: Caller) -> None:
+    if owner != before and not caller.may_all:
+        raise OwnerChangeError
+
+
+def _check_limits(connection: Connection, caller: Caller, *, station: bool, source: bool) -> None:
+    """Raise QuotaError if the caller has too many stations, now that it has got one, or a source for one."""
+    if caller.limits is None:
+        return
+    stations, sources = _numbers_of(connection, caller)
+    if station and 0 < caller.limits.stations < stations:
+        raise QuotaError(_full(caller, stations - 1))
+    if source and 0 < caller.limits.sources < sources:
+        raise QuotaError(
+            f"the key {caller.name} has {counted(sources - 1, 'station')} with a source, and may have at most "
+            f"{caller.limits.sources} (SST_SOURCES_PER_KEY): remove the source of one, or ask the operator of the "
+            "service for more"
+        )
+
+
+def quota_refusal(connection: Connection, caller: Caller) -> str | None:
+    """Return why the caller may not create another station, as far as its limits tell; None if it may."""
+    if caller.limits is None:
+        return None
+    stations, _ = _numbers_of(connection, caller)
+    return _full(caller, stations) if 0 < caller.limits.stations <= stations else None
+
+
+def _numbers_of(connection: Connection, caller: Caller) -> tuple[int, int]:
+    """Return how many stations belong to a caller, and how many of them have a source."""
+    numbers = select(func.count(), func.count(STATIONS.c.source)).where(STATIONS.c.owner == caller.name)
+    stations, sources = connection.execute(numbers).one()
+    return stations, sources
+
+
+def _full(caller: Caller, stations: int) -> str:
+    assert caller.limits is not None
+    return (
+        f"the key {caller.name} has {counted(stations, 'station')}, and may have at most {caller.limits.stations} "
+        "(SST_STATIONS_PER_KEY): delete one, or ask the operator of the service for more"
+    )
+
+
+def lock_station(connection: Connection, station_id: str, caller: Caller = EVERYONE) -> Row[Any] | None:
     """Return the row of a station, and let other transactions wait that write to it; None if there is no such station.
 
     Raises:
-        NotOwnerError: if it belongs to another writer.
+        UnknownStationError: if the caller may not see it.
+        NotOwnerError: if it belongs to another key.
     """
     row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
     if row is not None:
-        writer.check(station_id, row.owner)
+        caller.check(station_id, row.owner, row.visibility)
     return row
+
+
+def lock_station_to_put(connection: Connection, station_id: str, caller: Caller) -> Row[Any] | None:
+    """Do what :func:`lock_station` does, for a call that would create the station.
+
+    Raises:
+        HiddenStationError: if the caller may not see it.
+        NotOwnerError: if it belongs to another key.
+    """
+    try:
+        return lock_station(connection, station_id, caller)
+    except UnknownStationError:
+        raise HiddenStationError(station_id) from None
 
 
 def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
@@ -253,20 +375,24 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
     return [n for some in parts(sorted(numbers)) for n in connection.scalars(_LOCK, {"numbers": some})]
 
 
-def delete_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> None:
-    """Delete a station with all that belongs to it.
+def delete_station(connection: Connection, station_id: str, now: int, caller: Caller = EVERYONE) -> None:
+    """Delete a station with all that belongs to it, except its audit.
 
     Raises:
         UnknownStationError: if there is none with this ID.
-        NotOwnerError: if it belongs to another writer.
+        NotOwnerError: if it belongs to another key.
     """
-    if lock_station(connection, station_id, writer) is None:
+    row = lock_station(connection, station_id, caller)
+    if row is None:
         raise UnknownStationError(station_id)
+    of_station = OBSERVATIONS.c.station == row.number
+    deleted = {"name": row.name, "readings": connection.scalar(select(func.count()).where(of_station))}
+    add_entries(connection, [Entry(now, caller.author, station_id, row.owner, "deleted", deleted)])
     connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id))
 
 
 def get_station(connection: Connection, station_id: str) -> Station:
-    """Return a station.
+    """Return a station, for the service itself.
 
     Raises:
         UnknownStationError: if there is none with this ID.
@@ -277,24 +403,26 @@ def get_station(connection: Connection, station_id: str) -> Station:
     return _station_of(row)
 
 
-def station_to_write(connection: Connection, station_id: str, writer: Writer) -> Station:
-    """Return a station that ``writer`` may write.
+def station_for(connection: Connection, station_id: str, caller: Caller, *, writes: bool = False) -> Station:
+    """Return a station that ``caller`` may read, or write.
 
     Raises:
-        UnknownStationError: if there is none with this ID.
-        NotOwnerError: if it belongs to another writer.
+        UnknownStationError: if there is none with this ID that it may read.
+        NotOwnerError: if it may only read it.
     """
     station = get_station(connection, station_id)
-    writer.check(station_id, connection.scalar(select(STATIONS.c.owner).where(STATIONS.c.number == station.number)))
+    caller.check(station_id, station.owner, station.settings.visibility, writes=writes)
     return station
 
 
-def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:
+def list_stations(
+    connection: Connection, limit: int, after: str = "", search: str = "", caller: Caller = EVERYONE
+) -> list[Station]:
     """Return the first ``limit`` stations after an ID, in the database's order, with ``search`` in their IDs or names.
 
-    Upper and lower case are the same to ``search``.
+    They are those that ``caller`` may read. Upper and lower case are the same to ``search``.
     """
-    query = ALL_STATIONS.where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
+    query = ALL_STATIONS.where(STATIONS.c.id > after, caller.reads).order_by(STATIONS.c.id).limit(limit)
     if search:
         query = query.where(or_(*(c.icontains(search, autoescape=True) for c in (STATIONS.c.id, STATIONS.c.name))))
     return [_station_of(row) for row in connection.execute(query)]
@@ -307,23 +435,23 @@ def fetch_stations(connection: Connection, statement: Select[Any], ids: Sequence
 
 def _station_of(row: Sequence[Any]) -> Station:
     # By position: thousands of stations are read at once.
-    station_id, number, created, changed, batches, received = row[: len(_OWN)]
+    station_id, number, created, changed, batches, received, owner = row[: len(_OWN)]
     settings, observed = row[len(_OWN) : -len(_OBSERVED)], row[-len(_OBSERVED) :]
     newest = None if observed[0] is None else Observation(*observed)
-    return Station(station_id, number, created, changed, batches, received, StationSettings(*settings), newest)
+    return Station(station_id, number, created, changed, batches, received, StationSettings(*settings), newest, owner)
 
 
 def settings_to_write(
-    connection: Connection, station_ids: Sequence[str], writer: Writer
+    connection: Connection, station_ids: Sequence[str], caller: Caller
 ) -> dict[str, StationSettings | StoreError]:
-    """Return the settings of each station by ID, or the error that keeps ``writer`` from writing it."""
+    """Return the settings of each station by ID, or the error that keeps ``caller`` from writing it."""
     settings: dict[str, StationSettings | StoreError] = {name: UnknownStationError(name) for name in station_ids}
     for ids in parts(station_ids):
-        for name, owner, *values in connection.execute(_SETTINGS_OF, {"ids": ids}):
+        for name, owner, visibility, *values in connection.execute(_SETTINGS_OF, {"ids": ids}):
             try:
-                writer.check(name, owner)
+                caller.check(name, owner, visibility)
                 settings[name] = StationSettings(*values)
-            except NotOwnerError as error:
+            except StoreError as error:
                 settings[name] = error
     return settings
 
@@ -338,6 +466,7 @@ class SeriesEnd(NamedTuple):
         longitude: Degrees east.
         newest: The time of the newest, Unix seconds; None if there is none.
         settling: The time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
+        owner: The name of the key that the station belongs to; None if it belongs to all.
     """
 
     number: int
@@ -346,6 +475,7 @@ class SeriesEnd(NamedTuple):
     longitude: float | None
     newest: int | None
     settling: int | None
+    owner: str | None
 
 
 def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:

@@ -230,9 +230,12 @@ AUDIT: Final = Table(
     # The name of the key; null without one.
     Column("who", Text),
     Column("station", Text),
+    # The owner of the station then, who may read the row whatever becomes of the station; null without one.
+    Column("owner", Text),
     Column("action", Text, nullable=False),
     Column("content", JSON, nullable=False),
     Index("audit_by_station", "station", "number"),
+    Index("audit_by_owner", "owner", "number"),
     Index("audit_by_time", "time"),
     sqlite_autoincrement=True,
 )

@@ -46,6 +46,7 @@ IDS = {
     "GET /stations/{id}/card.svg": "getStationCard",
     "GET /stations/{id}/alerts": "listStationAlerts",
     "POST /stations/{id}/webhooks/test": "testWebhooks",
+    "GET /audit": "listAudit",
     "GET /access": "getAccess",
     "GET /outlooks/{outlook}": "getOutlook",
     "GET /outlooks/{outlook}/point": "getOutlookPoint",

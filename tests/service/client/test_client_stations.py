@@ -57,6 +57,19 @@ def test_a_station_is_its_row_in_the_table_of_all(ask: Ask, station: str) -> Non
     assert_series_equal(row, pier, check_index_type=False)
 
 
+def test_the_audit_tells_who_wrote_what(ask: Ask, station: str) -> None:
+    ask("put", station, step="day", visibility="shared", owner="boat")
+    ask("push", station, days(3))
+    audit = ask("audit", station)
+    assert audit["action"].tolist() == ["readings", "changed", "created"]
+    assert audit["by"].tolist() == ["anyone"] * 3
+    assert audit["readings"].iloc[0]["new"] == 3
+    assert audit["changes"].iloc[1]["owner"] == {"old": None, "new": "boat"}
+    assert str(audit["time"].dtype).endswith("UTC]")
+    assert len(ask("audit", limit=1)) == 1
+    assert ask("get", station)[["visibility", "owner"]].tolist() == ["shared", "boat"]
+
+
 def test_all_stations_are_listed_however_many_pages_they_fill(
     ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -71,6 +72,12 @@ def test_a_station_is_added_listed_and_shown(run: Run, station: str, file: Path)
     ids = [line.partition(",")[0] for line in run("list", "--format", "csv").output.splitlines()]
     assert ids[0] == "id"
     assert station in ids
+
+
+def test_a_station_is_shared_and_given_an_owner(run: Run, station: str) -> None:
+    shown = run("add", station, "--step", "day", "--visibility", "shared", "--owner", "boat").output
+    assert re.search(r"^visibility +shared$", shown, re.MULTILINE)
+    assert re.search(r"^owner +boat$", shown, re.MULTILINE)
 
 
 def test_weather_is_one_word_or_a_file(run: Run, station: str, tmp_path: Path) -> None:

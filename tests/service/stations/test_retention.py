@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Table, func, make_url, select
 
 from service.stations.background import Retention
 from service.stations.store.alerts import Alert, Delivery, put_alert, put_deliveries
+from service.stations.store.audit import ANYONE, Entry, add_entries
 from service.stations.store.database import StationStore
 from service.stations.store.forecasts import IssuedForecast, add_forecasts, forecasts_after
 from service.stations.store.stations import StationSettings, get_station, put_station
-from service.stations.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
+from service.stations.store.tables import ALERTS, AUDIT, DELIVERIES, OBSERVATIONS
 from tests.service.stations.conftest import observe
 
 DAY = 86_400
@@ -31,6 +32,7 @@ def fill(connection: Connection, horizon: int, later_horizon: int) -> int:
         alert = put_alert(connection, Alert(number, "heat", "began", day * DAY, day * DAY, {}))
         put_deliveries(connection, [Delivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
     put_station(connection, "pier", StationSettings("day", horizon=later_horizon), 0)
+    add_entries(connection, [Entry(0, ANYONE, "pier", None, "readings", {})])
     return number
 
 
@@ -54,6 +56,7 @@ def kept(
             forecasts = await store.read(forecasts_after, number, limit=1_000)
             raised = await store.read(lambda connection: connection.scalars(select(ALERTS.c.raised)).all())
             assert await store.read(count_of, OBSERVATIONS) == 250, "readings are never deleted"
+            assert await store.read(count_of, AUDIT) == 1, "neither is what tells who wrote them"
             deliveries = await store.read(count_of, DELIVERIES)
             return [each.issued // DAY for each in forecasts], [each // DAY for each in raised], deliveries
 

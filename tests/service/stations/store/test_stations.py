@@ -104,7 +104,7 @@ def test_a_deleted_station_takes_its_readings_along(database: Database) -> None:
         put_station(connection, "pier", PIER, 100)
         number = get_station(connection, "pier").number
         observe(connection, number, {10: 14.0})
-        delete_station(connection, "pier")
+        delete_station(connection, "pier", 100)
         assert get_observations(connection, number, limit=1) == []
         put_station(connection, "pier", PIER, 200)
         assert get_station(connection, "pier").number != number
