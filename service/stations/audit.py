@@ -21,7 +21,7 @@ Json = dict[str, Any]
 PLAIN: Final = frozenset(
     {
         *("step", "name", "latitude", "longitude", "units", "model", "horizon", "events", "baseline", "source"),
-        *("weather", "visibility", "owner"),
+        *("weather", "alert_within", "silent_after", "visibility", "owner"),
     }
 )
 """Settings without secrets."""

@@ -13,7 +13,7 @@ from service.stations.readings import Readings
 from service.stations.responses import station_detail
 from service.stations.store.alerts import get_alerts
 from service.stations.store.database import Database
-from service.stations.store.stations import StationSettings
+from service.stations.store.stations import EVERYONE, StationSettings
 from service.stations.store.tables import FEEDS, PULSES
 from tests.service.requests import Json, answered
 from tests.service.stations.conftest import NewStation
@@ -69,7 +69,7 @@ class Pier:
     @property
     def states(self) -> dict[str, str]:
         with self.database.reading() as connection:
-            return {event.name: event.state for event in station_detail(connection, "pier").events}
+            return {event.name: event.state for event in station_detail(connection, "pier", EVERYONE).events}
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_station_is_silent_after_four_of_its_usual_intervals_until_a_reading_a
     assert pier.told == [("silent", "began", 15.0)]
     assert pier.states == {"warm": "unknown", "silent": "active", "stuck": "unknown"}
     with pier.database.reading() as connection:
-        warm, silent, _ = station_detail(connection, "pier").events
+        warm, silent, _ = station_detail(connection, "pier", EVERYONE).events
         (alert,) = get_alerts(connection, 1, limit=2)
     assert warm.error == f"no reading since {silent.since}"
     assert (alert.content["since"], alert.content["kind"], alert.content["sst"]) == (silent.since, "silent", 20.3)
