@@ -52,7 +52,7 @@ from service.stations.store.stations import (
     lock_station,
     put_station,
 )
-from service.stations.webhooks import InputWebhook, stored_webhooks
+from service.stations.webhooks import InputWebhook, receivers, stored_webhooks
 
 DEFAULT_ALERT_AT: Final = 0.5
 
@@ -432,12 +432,8 @@ def trial_alert(station: Station, event: str | None, now: int) -> Json:
 def _deliver(connection: Connection, station: Station, alert: Alert) -> None:
     """Store an alert, and its deliveries to the webhooks of its event."""
     number = put_alert(connection, alert)
-    urls = [
-        webhook["url"]
-        for webhook in station.settings.webhooks or ()
-        if webhook["events"] is None or alert.event in webhook["events"]
-    ]
-    put_deliveries(connection, [Delivery(number, url, uuid4().hex, alert.raised) for url in urls])
+    hooks = receivers(station.settings.webhooks, alert.event, alert.content["kind"])
+    put_deliveries(connection, [Delivery(number, hook["url"], uuid4().hex, alert.raised) for hook in hooks])
 
 
 def put_watching_station(
@@ -454,11 +450,11 @@ def put_watching_station(
 
     Raises:
         NotOwnerError: if the station belongs to another writer.
-        RequestError: if a new webhook has no secret.
+        RequestError: if the URL of a new webhook is partly hidden.
         StepChangeError: if the station has readings at another step.
     """
     before = lock_station(connection, station_id, writer)
-    stored = stored_webhooks(webhooks, before and before.webhooks)
+    stored = stored_webhooks(webhooks, before and before.webhooks, now)
     is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, writer)
     if not is_new:
         number = get_station(connection, station_id).number

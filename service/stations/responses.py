@@ -23,6 +23,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
 from service.api.series_request import SeriesWarning
+from service.stations.addresses import shown_address
 from service.stations.alerts import EventState, parse_baseline
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import Cursor, Period, cut_page
@@ -58,7 +59,7 @@ from service.stations.store.stations import (
     settings_to_write,
 )
 from service.stations.weather_fetching import parse_origin
-from service.stations.webhooks import shown_url, shown_webhooks
+from service.stations.webhooks import shown_webhooks
 
 SHORT_LEVEL: Final = 80
 """Percent, the level of the only interval in a list of stations."""
@@ -301,7 +302,7 @@ def _weather_state(fetch: Fetch | None) -> WeatherState | None:
 
 def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
     return DeliveryAnswer(
-        url=shown_url(delivery.url),
+        url=shown_address(delivery.url),
         state=delivery.state,
         attempts=delivery.attempts,
         delivered=_optional_iso(delivery.delivered),

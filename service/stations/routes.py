@@ -24,6 +24,7 @@ from service.middleware.access import KEY, too_many
 from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
 from service.stations import observations
+from service.stations.addresses import shown_address
 from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events, trial_alert
 from service.stations.card import card_svg
 from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather
@@ -69,9 +70,17 @@ from service.stations.schemas import (
 )
 from service.stations.sources import check_source
 from service.stations.store.stations import StationSettings, Writer, delete_station, station_to_write
+from service.stations.store.stations import get_station as stored_station
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
-from service.stations.webhooks import SECONDS, InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
+from service.stations.webhooks import (
+    SECONDS,
+    InputWebhook,
+    check_webhooks,
+    made_secrets,
+    send_signed,
+    tested_webhooks,
+)
 
 router = APIRouter(tags=["stations"])
 
@@ -200,7 +209,10 @@ def _store_station(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
 ) -> tuple[bool, StationDetail]:
     is_new = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
-    return is_new, station_detail(connection, station, writer)
+    detail = station_detail(connection, station, writer)
+    made = made_secrets(webhooks, stored_station(connection, station).settings.webhooks)
+    shown = [webhook.model_copy(update={"secret": made.get(webhook.url)}) for webhook in detail.webhooks]
+    return is_new, detail.model_copy(update={"webhooks": shown})
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
@@ -326,9 +338,9 @@ async def post_webhook_test(
 
 async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:
     begin = time.perf_counter()
-    status, error = await send_signed(outbound, webhook["url"], webhook["secret"], uuid4().hex, content)
+    status, error = await send_signed(outbound, dict(webhook), uuid4().hex, content, int(time.time()))
     return TriedDelivery(
-        url=shown_url(webhook["url"]),
+        url=shown_address(webhook["url"]),
         delivered=error is None,
         status=status,
         milliseconds=round(1000 * (time.perf_counter() - begin)),
