@@ -55,7 +55,7 @@ from service.stations.store.stations import (
     lock_stations,
     put_station,
 )
-from service.stations.webhooks import InputWebhook, stored_webhooks
+from service.stations.webhooks import InputWebhook, receivers, stored_webhooks
 
 DEFAULT_ALERT_AT: Final = 0.5
 
@@ -413,12 +413,8 @@ def trial_alert(station: Station, event: str | None, now: int) -> Json:
 def deliver_alert(connection: Connection, station: Station, alert: Alert) -> None:
     """Store an alert, and its deliveries to the webhooks of its event."""
     number = put_alert(connection, alert)
-    urls = [
-        webhook["url"]
-        for webhook in station.settings.webhooks or ()
-        if webhook["events"] is None or alert.event in webhook["events"]
-    ]
-    put_deliveries(connection, [Delivery(number, url, uuid4().hex, alert.raised) for url in urls])
+    hooks = receivers(station.settings.webhooks, alert.event, alert.content["kind"])
+    put_deliveries(connection, [Delivery(number, hook["url"], uuid4().hex, alert.raised) for hook in hooks])
 
 
 def put_watching_station(
@@ -437,13 +433,13 @@ def put_watching_station(
 
     Raises:
         StoreError: as :func:`~service.stations.store.stations.put_station` does.
-        RequestError: if a new webhook has no secret.
+        RequestError: if the URL of a new webhook is partly hidden.
     """
     # Two calls at once would both find a place for one more station, and nothing that was there before.
     take_turns(connection, "stations")
     exists = lock_station_to_put(connection, station_id, caller) is not None
     before = get_station(connection, station_id) if exists else None
-    stored = stored_webhooks(webhooks, None if before is None else before.settings.webhooks)
+    stored = stored_webhooks(webhooks, None if before is None else before.settings.webhooks, now)
     is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, caller, owner)
     after = get_station(connection, station_id)
     audit_settings(connection, before, after, now, caller)

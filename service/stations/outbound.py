@@ -10,26 +10,12 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 import httpx
 
+from service.stations.addresses import is_private_name, is_public
 from service.telemetry.tracing import part
-
-_NOT_PUBLIC: Final = tuple(
-    ip_network(network)
-    for network in (
-        "100.64.0.0/10",  # shared by the customers of a provider; some clouds have their metadata there
-        "168.63.129.16/32",  # Azure's platform
-        "192.0.0.0/24",  # protocol assignments; Oracle's metadata
-        "64:ff9b:1::/48",  # local translation to IPv4
-    )
-)
-"""Networks that versions of Python classify differently, or not at all."""
-
-_TRANSLATED: Final = ip_network("64:ff9b::/96")
-"""Its last 32 bits are the IPv4 address that a translator connects to."""
 
 CONNECT_SECONDS: Final = 5.0
 """How long a connection to one address may take."""
@@ -43,25 +29,6 @@ _MAX_PORT: Final = 65_535
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host; raises OSError if there are none."""
-
-
-def is_public(address: str) -> bool:
-    """Return whether an address, such as ``192.0.2.1`` or ``fe80::1%eth0``, can be anywhere on the Internet.
-
-    An IPv6 address that leads to an IPv4 address is as public as that one.
-
-    Raises:
-        ValueError: if it is not an address.
-    """
-    ip = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address):
-        if ip.is_site_local:
-            return False
-        translated = IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _TRANSLATED else None
-        ip = translated or ip.ipv4_mapped or ip.sixtofour or ip
-    special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local
-    listed = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
-    return ip.is_global and not (special or listed)
 
 
 class OutboundError(Exception):
@@ -92,7 +59,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise OutboundError("the URL contains a user name or password: leave out the part before the @")
     if url.port is not None and not 1 <= url.port <= _MAX_PORT:
         raise OutboundError(f"the port {url.port} does not exist: use one from 1 to {_MAX_PORT}")
-    if not allow_private and _is_private_name(_name(url)):
+    if not allow_private and is_private_name(_name(url)):
         raise _private(url.host)
     return url
 
@@ -215,14 +182,6 @@ async def _read(response: httpx.Response, host: str, max_bytes: int) -> bytes:
 def _name(url: httpx.URL) -> str:
     """Return the host as DNS and TLS know it."""
     return url.raw_host.decode("ascii").rstrip(".")
-
-
-def _is_private_name(host: str) -> bool:
-    """Return whether a host is this machine or a private address. Other names are checked once they are resolved."""
-    try:
-        return not is_public(host)
-    except ValueError:
-        return f".{host}".endswith(".localhost")
 
 
 def _private(host: str) -> OutboundError:

@@ -23,6 +23,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
 from service.api.series_request import SeriesWarning
+from service.stations.addresses import shown_address
 from service.stations.alerts import parse_baseline
 from service.stations.durations import OFF, alert_seconds, shifted, shown_duration, shown_silence
 from service.stations.event_changes import EventState
@@ -62,7 +63,7 @@ from service.stations.store.stations import (
     station_for,
 )
 from service.stations.weather_fetching import parse_origin
-from service.stations.webhooks import shown_url, shown_webhooks
+from service.stations.webhooks import shown_webhooks
 
 SHORT_LEVEL: Final = 80
 """Percent, the level of the only interval in a list of stations."""
@@ -369,7 +370,7 @@ def _weather_state(fetch: Fetch | None) -> WeatherState | None:
 
 def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
     return DeliveryAnswer(
-        url=shown_url(delivery.url),
+        url=shown_address(delivery.url),
         state=delivery.state,
         attempts=delivery.attempts,
         delivered=_optional_iso(delivery.delivered),

@@ -25,6 +25,7 @@ from service.middleware.access import KEY, too_many
 from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
 from service.stations import observations
+from service.stations.addresses import shown_address
 from service.stations.alerts import check_events, put_watching_station, stored_baseline, stored_events, trial_alert
 from service.stations.card import card_svg
 from service.stations.durations import stored_silence
@@ -78,7 +79,14 @@ from service.stations.store.database import StoreError
 from service.stations.store.stations import Caller, StationSettings, delete_station, quota_refusal, station_for
 from service.stations.verification import Form, Selection, verification
 from service.stations.weather_fetching import check_origin, stored_origin
-from service.stations.webhooks import SECONDS, InputWebhook, check_webhooks, send_signed, shown_url, tested_webhooks
+from service.stations.webhooks import (
+    SECONDS,
+    InputWebhook,
+    check_webhooks,
+    made_secrets,
+    send_signed,
+    tested_webhooks,
+)
 
 router = APIRouter(tags=["stations"])
 
@@ -129,14 +137,15 @@ async def put_station(
     if body.owner is not None and not access.may_own(body.owner):
         raise RequestError(f"owner: no key has the name {body.owner}; leave it out to keep the owner", field="owner")
     stored = _stored_settings(body, settings)
-    created = await store.write(_save, id, stored, body.webhooks, caller, body.owner)
+    created, made = await store.write(_save, id, stored, body.webhooks, caller, body.owner)
     if not created:
         # If the settings change what the readings mean, so that a forecast is due.
         await issue_forecasts(store, serving, [id], background.wake)
     detail = await store.read(station_detail, id, caller)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return detail
+    webhooks = [webhook.model_copy(update={"secret": made.get(webhook.url)}) for webhook in detail.webhooks]
+    return detail.model_copy(update={"webhooks": webhooks})
 
 
 @router.get(
@@ -256,13 +265,17 @@ def _save(
     webhooks: Sequence[InputWebhook],
     caller: Caller,
     owner: str | None,
-) -> bool:
-    """Create a station or give it other settings, and return whether it is new; it may be silent by these settings."""
+) -> tuple[bool, dict[str, str]]:
+    """Create a station or give it other settings, by which it may be silent.
+
+    Returns:
+        Whether it is new, and the secrets that were made for its webhooks, by their shown URLs.
+    """
     now = int(time.time())
     created = put_watching_station(connection, station, settings, webhooks, now, caller, owner)
     if not created:
         watch(connection, [station], now)
-    return created
+    return created, made_secrets(webhooks, station_for(connection, station, caller).settings.webhooks)
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
@@ -396,9 +409,9 @@ async def post_webhook_test(
 
 async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:
     begin = time.perf_counter()
-    status, error = await send_signed(outbound, webhook["url"], webhook["secret"], uuid4().hex, content)
+    status, error = await send_signed(outbound, dict(webhook), uuid4().hex, content, int(time.time()))
     return TriedDelivery(
-        url=shown_url(webhook["url"]),
+        url=shown_address(webhook["url"]),
         delivered=error is None,
         status=status,
         milliseconds=round(1000 * (time.perf_counter() - begin)),

@@ -72,10 +72,15 @@ class StationEventAnswer(BaseModel):
 
 
 class WebhookAnswer(BaseModel):
-    """Where alerts are sent. Only the host of the URL is shown, and the secret never is."""
+    """Where alerts are sent. Only the host of the URL is shown."""
 
     url: str = Field(description="The host, and six digits that distinguish the webhook from others on this host.")
     events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")
+    health: bool = Field(description="Whether alerts about a silent station or a stuck sensor are sent too.")
+    secret: str | None = Field(
+        description="The secret that the service has just made, in the response to the `PUT` that made it; else null. "
+        "Keep it: it is not shown again."
+    )
 
 
 class DeliveryAnswer(BaseModel):
@@ -542,9 +547,7 @@ STATION_EXAMPLES: Final[dict[str, Any]] = {
                 {"name": "net washing", "above": 24.0, "for": 5, "alert_at": 0.7},
                 {"name": "heatwave", "kind": "marine_heatwave"},
             ],
-            "webhooks": [
-                {"url": "https://hooks.example/sst", "secret": "at least 16 characters", "events": ["heatwave"]}
-            ],
+            "webhooks": [{"url": "https://hooks.example/sst", "events": ["heatwave"]}],
         },
     },
 }

@@ -1,21 +1,27 @@
-"""The webhooks of a station: their JSON, how they are stored and shown, and the delivery of alerts."""
+"""The webhooks of a station: their JSON, how they are stored and shown, and the delivery of alerts.
+
+Deliveries are signed as Standard Webhooks say: https://www.standardwebhooks.com. To verify them takes a library, but to
+sign takes three lines, so that the service needs none.
+"""
 
 import asyncio
+import binascii
 import hmac
-import re
+import secrets
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import httpx
 from orjson import dumps
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import RequestError
 from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
 from forecasting.requests import ONE_LINE, RequestModel
+from service.stations.addresses import is_shown, shown_address
 from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
@@ -25,14 +31,22 @@ from service.telemetry.tracing import traced_job
 MAX_WEBHOOKS: Final = 10
 """Webhooks of one station."""
 
+NEW: Final = "new"
+"""Sent as the secret of a webhook, it asks for a new one."""
+
+BOTH_VALID: Final = 86_400
+"""Seconds for which the secret before the last change still signs too."""
+
+HEALTH: Final = ("silent", "stuck")
+"""Kinds of alerts about the station itself, which every station has."""
+
 _LEAST_SECRET: Final = 16
 _MOST_SECRET: Final = 256
-
-_SHOWN: Final = re.compile(r"(?i:https?)://[^/?#]+/\.\.\.#[0-9a-f]{6}")
-"""A URL as responses show it."""
-
-_FINGERPRINT: Final = 6
-"""Digits that tell two URLs of one host apart, and too few to find what is hidden by trying."""
+_PREFIX: Final = "whsec_"
+_LEAST_KEY: Final = 24
+_MOST_KEY: Final = 64
+_MADE_KEY: Final = 32
+"""Bytes of the keys in secrets with the prefix, and of those that the service makes."""
 
 Json = dict[str, Any]
 
@@ -56,6 +70,47 @@ _READ_AT_ONCE: Final = 64
 _REMOVED: Final = "the webhook was removed from the station before it was delivered"
 
 
+def _usable_secret(secret: str) -> str:
+    """Check a secret that was sent; the message does not repeat it."""
+    if secret.startswith(_PREFIX):
+        if _key_in(secret) is None:
+            raise PydanticCustomError(
+                "secret",
+                f"after {_PREFIX} a secret must be {_LEAST_KEY} to {_MOST_KEY} bytes in base64: leave it out, and the "
+                "service makes one",
+            )
+    elif secret != NEW and not _LEAST_SECRET <= len(secret) <= _MOST_SECRET:
+        raise PydanticCustomError(
+            "secret",
+            f'a secret must have {_LEAST_SECRET} to {_MOST_SECRET} characters: leave it out, or send "{NEW}", and the '
+            "service makes one",
+        )
+    return secret
+
+
+def _key_in(secret: str) -> bytes | None:
+    """Return the key in a secret with the prefix; None if it is not one."""
+    try:
+        key = b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if secret.startswith(_PREFIX) and _LEAST_KEY <= len(key) <= _MOST_KEY else None
+
+
+def _made_secret() -> str:
+    return _PREFIX + b64encode(secrets.token_bytes(_MADE_KEY)).decode()
+
+
+Secret = Annotated[
+    str,
+    Field(max_length=_MOST_SECRET, pattern=ONE_LINE),
+    AfterValidator(_usable_secret),
+    WithJsonSchema(
+        {"anyOf": [{"const": NEW}, {"type": "string", "minLength": _LEAST_SECRET, "maxLength": _MOST_SECRET}]}
+    ),
+]
+
+
 class InputWebhook(RequestModel):
     """Where alerts are sent."""
 
@@ -65,10 +120,13 @@ class InputWebhook(RequestModel):
         "station.",
         examples=["https://hooks.example/sst"],
     )
-    secret: Annotated[str, Field(min_length=_LEAST_SECRET, max_length=_MOST_SECRET, pattern=ONE_LINE)] | None = Field(
+    secret: Secret | None = Field(
         default=None,
-        description="The key of the signature in `X-SST-Signature`. It is never shown. If it is left out, the webhook "
-        "of the station with this URL keeps its secret.",
+        description="The key of the signature, as in Standard Webhooks: `whsec_` and 24 to 64 bytes in base64. If it "
+        "is left out, the webhook of the station with this URL keeps its secret, and a new webhook gets one that the "
+        f'service makes. Send `"{NEW}"` to have another one made. The response shows once what was made. After a '
+        "change, the secret before signs too for a day. Other texts of 16 to 256 characters are taken too: their "
+        "bytes are the key, which libraries take as `whsec_` and the base64 of these bytes.",
     )
     events: (
         Annotated[
@@ -76,11 +134,20 @@ class InputWebhook(RequestModel):
             Field(max_length=MAX_EVENTS, fail_fast=True),
         ]
         | None
-    ) = Field(default=None, description="The names of the events whose alerts are sent. Defaults to all.")
+    ) = Field(
+        default=None,
+        description="The names of the events whose alerts are sent. Defaults to all. `silent` and `stuck` may be "
+        "listed too, and are sent anyway unless `health` is false.",
+    )
+    health: bool = Field(
+        default=True, strict=True, description="Whether alerts about a silent station or a stuck sensor are sent too."
+    )
+    _made: str = PrivateAttr(default_factory=_made_secret)
+    """The secret that it gets if the service has to make one."""
 
 
 def _different(webhooks: tuple[InputWebhook, ...]) -> tuple[InputWebhook, ...]:
-    shown = [shown_url(webhook.url) for webhook in webhooks]
+    shown = [shown_address(webhook.url) for webhook in webhooks]
     if len({*shown}) < len(shown):
         raise PydanticCustomError("webhook", "two webhooks have the same URL: send each URL once")
     return webhooks
@@ -92,18 +159,34 @@ Webhooks = Annotated[
 """The webhooks of a station."""
 
 
-def shown_url(url: str) -> str:
-    """Return a URL without its path and query, which may hold a secret; one that is shown already, as it is."""
-    if _SHOWN.fullmatch(url):
-        return url
-    scheme, _, rest = url.partition("://")
-    host = re.split("[/?#]", rest, maxsplit=1)[0]
-    return f"{scheme}://{host}/...#{sha256(url.encode()).hexdigest()[:_FINGERPRINT]}"
-
-
 def shown_webhooks(stored: Sequence[Json] | None) -> list[Json]:
     """Return webhooks without what is secret."""
-    return [{"url": shown_url(webhook["url"]), "events": webhook["events"]} for webhook in stored or ()]
+    return [
+        {
+            "url": shown_address(webhook["url"]),
+            "events": webhook["events"],
+            "health": webhook.get("health", True),
+            "secret": None,
+        }
+        for webhook in stored or ()
+    ]
+
+
+def made_secrets(webhooks: Sequence[InputWebhook], stored: Sequence[Json] | None) -> dict[str, str]:
+    """Return the secrets that the service has made for ``webhooks`` when they were stored, by shown URL."""
+    made = {webhook._made for webhook in webhooks}
+    return {shown_address(each["url"]): each["secret"] for each in stored or () if each["secret"] in made}
+
+
+def receivers(stored: Sequence[Json] | None, event: str, kind: str) -> list[Json]:
+    """Return the webhooks that receive an alert about an event of this name and kind.
+
+    Alerts about a silent station or a stuck sensor concern all events: a list of these does not keep them away, but
+    ``"health": false`` does.
+    """
+    if kind in HEALTH:
+        return [webhook for webhook in stored or () if webhook.get("health", True)]
+    return [webhook for webhook in stored or () if webhook["events"] is None or event in webhook["events"]]
 
 
 def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, allow_private: bool) -> None:
@@ -117,38 +200,55 @@ def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, a
             check_url(webhook.url, allow_private=allow_private)
         except OutboundError as error:
             raise RequestError(f"webhooks[{i}].url: {error}", field=f"webhooks[{i}].url") from None
-        unknown = [name for name in webhook.events or () if name not in events]
-        if unknown:
+        _check_events(i, webhook, events)
+
+
+def _check_events(i: int, webhook: InputWebhook, events: Sequence[str]) -> None:
+    field = f"webhooks[{i}].events"
+    for name in webhook.events or ():
+        if name in events:
+            continue
+        if name not in HEALTH:
             known = f"; it has {', '.join(map(repr, events))}" if events else "; it has no events"
+            raise RequestError(f"{field}: the station has no event {name!r}{known}", field=field)
+        if not webhook.health:
             raise RequestError(
-                f"webhooks[{i}].events: the station has no event {unknown[0]!r}{known}", field=f"webhooks[{i}].events"
+                f'{field}: {name!r} is an alert about the health of the station, and "health" is false: leave out one '
+                "of them",
+                field=field,
             )
 
 
-def stored_webhooks(webhooks: Sequence[InputWebhook], before: Sequence[Json] | None) -> list[Json] | None:
+def stored_webhooks(webhooks: Sequence[InputWebhook], before: Sequence[Json] | None, now: int) -> list[Json] | None:
     """Return webhooks as they are stored, with what is left out or hidden of those ``before``.
 
+    A secret that was changed remains beside the new one for a day from ``now``, Unix seconds.
+
     Raises:
-        RequestError: if a webhook without a secret, or with a URL as responses show it, is new.
+        RequestError: if a webhook with a URL as responses show it is new.
     """
-    return [_stored(webhook, i, before or ()) for i, webhook in enumerate(webhooks)] or None
+    return [_stored(webhook, i, before or (), now) for i, webhook in enumerate(webhooks)] or None
 
 
-def _stored(webhook: InputWebhook, index: int, before: Sequence[Json]) -> Json:
-    known = next((known for known in before if shown_url(known["url"]) == shown_url(webhook.url)), None)
-    if known is None and _SHOWN.fullmatch(webhook.url):
+def _stored(webhook: InputWebhook, index: int, before: Sequence[Json], now: int) -> Json:
+    known = next((known for known in before if shown_address(known["url"]) == shown_address(webhook.url)), None)
+    if known is None and is_shown(webhook.url):
         raise RequestError(
             f"webhooks[{index}].url is partly hidden, and no webhook of the station matches it: send the complete URL",
             field=f"webhooks[{index}].url",
         )
-    if known is None and webhook.secret is None:
-        raise RequestError(
-            f"webhooks[{index}].secret is missing, and the station has no webhook with this URL: send a secret of at "
-            f"least {_LEAST_SECRET} characters",
-            field=f"webhooks[{index}].secret",
-        )
-    url, secret = (webhook.url, webhook.secret) if known is None else (known["url"], webhook.secret or known["secret"])
-    return {"url": url, "secret": secret, "events": None if webhook.events is None else [*webhook.events]}
+    kept = None if known is None else known["secret"]
+    secret = webhook._made if webhook.secret == NEW else webhook.secret or kept or webhook._made
+    previous = known.get("previous") if known is not None else None
+    if kept is not None and secret != kept:
+        previous = {"secret": kept, "until": now + BOTH_VALID}
+    return {
+        "url": webhook.url if known is None else known["url"],
+        "secret": secret,
+        "events": None if webhook.events is None else [*webhook.events],
+        "health": webhook.health,
+        **({"previous": previous} if previous is not None and previous["until"] > now else {}),
+    }
 
 
 TESTS_A_MINUTE: Final = 12
@@ -196,15 +296,15 @@ class WebhookSender:
     async def _send(self, due: DueDelivery, silent: set[str]) -> Delivery:
         """Return the delivery with its outcome."""
         delivery = due.delivery
-        secret = next((each["secret"] for each in due.webhooks or () if each["url"] == delivery.url), None)
-        if secret is None:
+        webhook = next((each for each in due.webhooks or () if each["url"] == delivery.url), None)
+        if webhook is None:
             return delivery._replace(next_attempt=None, status=None, error=_REMOVED)
         host = httpx.URL(delivery.url).host
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
             return self._failed(due, delivery.attempts, f"{host} did not respond to an earlier delivery")
         attempts = delivery.attempts + 1
-        status, error = await send_signed(self._outbound, delivery.url, secret, delivery.key, due.content)
+        status, error = await send_signed(self._outbound, webhook, delivery.key, due.content, self._now())
         if error is not None:
             if status is None:
                 silent.add(host)
@@ -228,7 +328,7 @@ def tested_webhooks(stored: Sequence[Json] | None, url: str | None) -> Sequence[
     Raises:
         RequestError: if there is none.
     """
-    found = [each for each in stored or () if url is None or shown_url(each["url"]) == shown_url(url)]
+    found = [each for each in stored or () if url is None or shown_address(each["url"]) == shown_address(url)]
     if not found:
         problem = "has no webhooks" if url is None or not stored else "has no webhook with this URL"
         raise RequestError(f"the station {problem}: store its settings with the webhook first", field="url")
@@ -236,17 +336,18 @@ def tested_webhooks(stored: Sequence[Json] | None, url: str | None) -> Sequence[
 
 
 async def send_signed(
-    outbound: Outbound, url: str, secret: str, key: str, content: Mapping[str, Any]
+    outbound: Outbound, webhook: Json, key: str, content: Mapping[str, Any], now: int
 ) -> tuple[int | None, str | None]:
-    """Send ``content`` to a webhook, signed with its secret.
+    """Send ``content`` to a stored webhook, signed with its secrets that are valid ``now``, Unix seconds.
 
     Returns:
         The status of the response, None if there was none; and why the delivery failed, None if it did not.
     """
-    body = dumps({"id": key, **content})
+    body, previous = dumps({"id": key, **content}), webhook.get("previous")
+    valid = [webhook["secret"], *([previous["secret"]] if previous and previous["until"] > now else [])]
     try:
         response = await outbound.send(
-            "POST", url, headers=headers_of(body, key, secret), content=body, seconds=SECONDS
+            "POST", webhook["url"], headers=headers_of(body, key, valid, now), content=body, seconds=SECONDS
         )
     except OutboundError as error:
         return None, str(error)
@@ -258,10 +359,13 @@ async def send_signed(
     return status, f"the receiver responded with status {status}"
 
 
-def headers_of(body: bytes, key: str, secret: str) -> dict[str, str]:
-    """Return the headers of a delivery: HMAC-SHA256 of the body by the secret, and the key of the delivery."""
+def headers_of(body: bytes, key: str, valid: Sequence[str], now: int) -> dict[str, str]:
+    """Return the headers of an attempt to deliver ``body``: its key, its time and a signature by each valid secret."""
+    signed = f"{key}.{now}.".encode() + body
+    digests = [hmac.digest(_key_in(secret) or secret.encode(), signed, "sha256") for secret in valid]
     return {
         "Content-Type": "application/json",
-        "Idempotency-Key": key,
-        "X-SST-Signature": f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}",
+        "webhook-id": key,
+        "webhook-timestamp": str(now),
+        "webhook-signature": " ".join(f"v1,{b64encode(digest).decode()}" for digest in digests),
     }

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from http.server import HTTPServer
 from typing import Any
 
@@ -11,6 +12,7 @@ from service.stations.webhooks import headers_of
 from tests.conftest import ROOT
 
 GUIDE = ROOT / "docs" / "guides" / "alerts.md"
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def test_the_receiver_of_the_guide_believes_what_is_signed_with_its_secret() -> None:
@@ -27,7 +29,7 @@ def test_the_receiver_of_the_guide_believes_what_is_signed_with_its_secret() -> 
     try:
         body, url = b'{"alert": "began"}', f"http://127.0.0.1:{server.server_port}"
         signed, forged = (
-            headers_of(body, "key", secret) for secret in ("at least 16 characters", "another secret of it")
+            headers_of(body, "key", [secret], int(time.time())) for secret in (SECRET, "another secret of it")
         )
         statuses = [httpx.post(url, content=body, headers=headers).status_code for headers in (signed, forged, {})]
     finally:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import trustme
 
-from service.stations.outbound import Outbound, OutboundError, Resolve, check_url, is_public
+from service.stations.addresses import is_public
+from service.stations.outbound import Outbound, OutboundError, Resolve, check_url
 from tests.servers.webhook_receiver import Answer, Handler, die, drip, endless, hang, receiving, status
 
 PRIVATE = (

@@ -1,8 +1,8 @@
 """The webhooks of stations: their settings, and deliveries at least once."""
 
 import asyncio
-import hmac
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,8 +14,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy import Connection, make_url
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from service.settings import Settings
+from service.stations.addresses import shown_address
 from service.stations.outbound import Outbound
 from service.stations.schemas import AlertAnswer
 from service.stations.store.alerts import (
@@ -28,13 +30,14 @@ from service.stations.store.alerts import (
 from service.stations.store.database import StationStore
 from service.stations.store.stations import StationSettings, get_station, put_station
 from service.stations.webhooks import (
+    BOTH_VALID,
     FIRST_PAUSE,
     GIVEN_UP_AFTER,
     LONGEST_PAUSE,
     TESTS_AT_ONCE,
     InputWebhook,
     WebhookSender,
-    shown_url,
+    receivers,
     stored_webhooks,
 )
 from service.telemetry.station_metrics import StationMetrics
@@ -44,30 +47,28 @@ from tests.service.stations.conftest import create, in_time
 from tests.serving import serve
 
 SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
+SECRET = "a secret of the test"
+RAISED = 1_782_000_000
 STORED = {"url": SLACK, "secret": "at least 16 characters", "events": ["heatwave"]}
 
 
-def test_a_shown_url_has_the_host_and_tells_two_of_one_host_apart() -> None:
-    shown, other = shown_url(SLACK), shown_url(f"{SLACK}2")
+def test_a_shown_address_has_the_host_and_tells_two_of_one_host_apart() -> None:
+    shown, other = shown_address(SLACK), shown_address(f"{SLACK}2")
     assert shown.startswith("https://hooks.slack.example:8443/...#")
     assert "token" not in shown
     assert shown != other
 
 
 @pytest.mark.parametrize("url", [SLACK, SLACK.replace("https", "HTTPS"), SLACK.replace("https", "http")])
-def test_a_shown_url_is_shown_as_it_is(url: str) -> None:
-    assert shown_url(shown_url(url)) == shown_url(url)
+def test_a_shown_address_is_shown_as_it_is(url: str) -> None:
+    assert shown_address(shown_address(url)) == shown_address(url)
 
 
 @pytest.mark.parametrize("secret", [None, "another secret of this length"])
-@pytest.mark.parametrize("url", [SLACK, shown_url(SLACK)], ids=["as sent", "as shown"])
+@pytest.mark.parametrize("url", [SLACK, shown_address(SLACK)], ids=["as sent", "as shown"])
 def test_a_repeated_url_keeps_what_is_left_out(url: str, secret: str | None) -> None:
-    stored = stored_webhooks([InputWebhook(url=url, secret=secret)], [STORED])
-    assert stored == [{"url": SLACK, "secret": secret or STORED["secret"], "events": None}]
-
-
-SECRET = "a secret of the test"
-RAISED = 1_782_000_000
+    (stored,) = stored_webhooks([InputWebhook(url=url, secret=secret)], [STORED], RAISED) or []
+    assert (stored["url"], stored["secret"], stored["events"]) == (SLACK, secret or STORED["secret"], None)
 
 
 @dataclass
@@ -137,14 +138,13 @@ def sqlite_post(tmp_path: Path) -> Post:
     return Post(f"sqlite:///{tmp_path}/sst.db")
 
 
-def test_an_alert_is_sent_once_with_a_signature_that_the_receiver_can_verify(post: Post) -> None:
+def test_an_alert_is_sent_once(post: Post) -> None:
     with receiving() as receiver:
         post.add(receiver.url)
         assert [*map(outcome, post.send())] == [(1, None, RAISED, 200, None)]
         _, headers, body = receiver.next()
-        assert headers["x-sst-signature"] == f"sha256={hmac.new(SECRET.encode(), body, 'sha256').hexdigest()}"
         assert headers["content-type"] == "application/json"
-        assert json.loads(body) == {"id": headers["idempotency-key"], "alert": "began"}
+        assert json.loads(body) == {"id": headers["webhook-id"], "alert": "began"}
         post.send()
         assert receiver.received.empty()
 
@@ -167,9 +167,11 @@ def test_a_failed_delivery_is_repeated_at_growing_intervals_with_the_same_key_an
         assert [*map(outcome, post.send())] == [(4, None, post.now, 200, None)]
         assert [post.count(name) for name in ("delivered", "failed", "given_up")] == [1, 3, 0]
         assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
-        assert {(each.body, each.headers["idempotency-key"]) for each in sent} == {
-            (receiver.next().body, f"key of {receiver.url}")
-        }
+        last = receiver.next()
+        assert {(each.body, each.headers["webhook-id"]) for each in sent} == {(last.body, f"key of {receiver.url}")}
+        # A receiver refuses old times, so each attempt has its own.
+        times = [int(each.headers["webhook-timestamp"]) for each in (*sent, last)]
+        assert times == [RAISED, *(RAISED + FIRST_PAUSE * (2**i - 1) for i in (1, 2, 3))]
 
 
 def test_a_delivery_is_given_up_after_a_day(sqlite_post: Post) -> None:
@@ -256,6 +258,11 @@ def open_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield client
 
 
+def library_secret(plain: str) -> str:
+    """Return a secret that is not in the form of Standard Webhooks as their libraries take it."""
+    return f"whsec_{b64encode(plain.encode()).decode()}"
+
+
 def hooked(service: httpx.Client, *urls: str) -> str:
     """Create a station with an event and webhooks; return the path of its test."""
     webhooks = [{"url": url, "secret": SECRET} for url in urls]
@@ -271,12 +278,11 @@ def test_a_test_is_signed_like_an_alert_and_not_stored(open_service: httpx.Clien
         (tried,) = answered(open_service.post(path, json={}))["deliveries"]
         _, headers, body = receiver.next()
     assert (tried["url"], tried["delivered"], tried["status"], tried["error"]) == (
-        shown_url(receiver.url), True, 200, None,
+        shown_address(receiver.url), True, 200, None,
     )  # fmt: skip
     assert 0 <= tried["milliseconds"] < 600_000
-    assert headers["x-sst-signature"] == f"sha256={hmac.new(SECRET.encode(), body, 'sha256').hexdigest()}"
-    sent = json.loads(body)
-    assert sent["id"] == headers["idempotency-key"]
+    sent = Webhook(library_secret(SECRET)).verify(body, headers)
+    assert sent["id"] == headers["webhook-id"]
     assert {name: sent[name] for name in ("test", "alert", "station", "event", "kind", "sst", "observed_until")} == {
         "test": True, "alert": "test", "station": station, "event": "warm", "kind": "threshold", "sst": 20.5,
         "observed_until": "2025-06-02T00:00:00Z",
@@ -293,8 +299,8 @@ def test_each_webhook_is_tried_or_the_one_that_is_named(open_service: httpx.Clie
         assert [(each["delivered"], each["status"], each["error"]) for each in both] == [
             (True, 200, None), (False, 500, "the receiver responded with status 500"),
         ]  # fmt: skip
-        (one,) = answered(open_service.post(path, json={"url": shown_url(bad.url)}))["deliveries"]
-        assert (one["url"], one["delivered"]) == (shown_url(bad.url), True)
+        (one,) = answered(open_service.post(path, json={"url": shown_address(bad.url)}))["deliveries"]
+        assert (one["url"], one["delivered"]) == (shown_address(bad.url), True)
         limited = open_service.post(path, json={})
         assert (limited.status_code, limited.headers["Retry-After"]) == (429, "5")
         assert good.received.qsize() == 1
@@ -339,3 +345,107 @@ def test_a_test_does_not_reach_a_private_network(seas: Path, tmp_path: Path) -> 
             (tried,) = answered(client.post(path, json={}))["deliveries"]
         assert "is on a private network" in tried["error"]
         assert receiver.received.empty()
+
+
+def put_hook(service: httpx.Client, station: str, **hook: object) -> tuple[str, httpx.Response]:
+    """Give a station one webhook; return the secret that the response shows, and the response."""
+    response = service.put(f"/stations/{station}", json={"step": "day", "webhooks": [hook]})
+    (shown,) = answered(response)["webhooks"]
+    return shown["secret"], response
+
+
+def test_a_secret_that_the_service_makes_is_shown_once_and_verifies_a_delivery(open_service: httpx.Client) -> None:
+    with receiving() as receiver:
+        station = create(open_service)
+        secret, _ = put_hook(open_service, station, url=receiver.url)
+        assert secret.startswith("whsec_")
+        again, response = put_hook(open_service, station, url=receiver.url)
+        others = [response, open_service.get(f"/stations/{station}"), open_service.get("/stations?limit=1000")]
+        answered(open_service.post(f"/stations/{station}/webhooks/test", json={}))
+        _, headers, body = receiver.next()
+    assert again is None
+    assert not any(secret in each.text for each in others)
+    assert Webhook(secret).verify(body, headers)["alert"] == "test"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body.replace(b"test", b"best"), headers)
+
+
+@pytest.mark.parametrize("sent", ["new", "another secret of this length"], ids=["made", "sent"])
+def test_the_secret_before_verifies_too_after_a_change(open_service: httpx.Client, sent: str) -> None:
+    with receiving() as receiver:
+        station = create(open_service)
+        before, _ = put_hook(open_service, station, url=receiver.url)
+        made, _ = put_hook(open_service, station, url=shown_address(receiver.url), secret=sent)
+        answered(open_service.post(f"/stations/{station}/webhooks/test", json={}))
+        _, headers, body = receiver.next()
+    after = library_secret(sent) if made is None else made
+    assert after != before
+    assert (made is None) == (sent != "new")
+    for secret in (before, after):
+        assert Webhook(secret).verify(body, headers)["alert"] == "test"
+
+
+def test_the_secret_before_signs_for_a_day(sqlite_post: Post) -> None:
+    def change(store: StationStore, url: str) -> Any:
+        sent = InputWebhook(url=url, secret="another secret of this length")
+        webhooks = stored_webhooks([sent], [{"url": url, "secret": SECRET, "events": None}], RAISED)
+        return store.write(put_station, "pier", StationSettings("day", webhooks=webhooks), RAISED)
+
+    with receiving() as receiver:
+        sqlite_post.add(receiver.url)
+        sqlite_post.run(lambda store, _: change(store, receiver.url))
+        receiver.answers.put(status(500))
+        signatures = []
+        for sqlite_post.now in (RAISED + BOTH_VALID - 1, RAISED + BOTH_VALID + LONGEST_PAUSE):
+            sqlite_post.send()
+            signatures.append(receiver.next().headers["webhook-signature"].split(" "))
+    assert [len(each) for each in signatures] == [2, 1]
+    assert signatures[0][0] != signatures[0][1]
+
+
+@pytest.mark.parametrize(
+    ("secret", "says"),
+    [
+        ("too short", "a secret must have 16 to 256 characters"),
+        ("", "a secret must have 16 to 256 characters"),
+        ("whsec_this is not base64 at all, not at all", "24 to 64 bytes in base64"),
+        (f"whsec_{b64encode(bytes(23)).decode()}", "24 to 64 bytes in base64"),
+        (f"whsec_{b64encode(bytes(65)).decode()}", "24 to 64 bytes in base64"),
+    ],
+)
+def test_a_secret_that_no_library_would_take_is_refused(open_service: httpx.Client, secret: str, says: str) -> None:
+    body = {"step": "day", "webhooks": [{"url": SLACK, "secret": secret}]}
+    refused = open_service.put("/stations/refused", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("body.webhooks[0].secret: ")
+    assert says in refused.json()["detail"]
+    assert not secret or secret not in refused.text
+
+
+def test_alerts_about_the_station_itself_reach_every_webhook_that_does_not_refuse_them() -> None:
+    hooks = [
+        {"url": "all", "events": None},
+        {"url": "some", "events": ["heat"], "health": True},
+        {"url": "other", "events": ["cold"]},
+        {"url": "deaf", "events": None, "health": False},
+    ]
+    got = {kind: [hook["url"] for hook in receivers(hooks, event, kind)] for event, kind in
+           (("heat", "threshold"), ("silent", "silent"), ("stuck", "stuck"))}  # fmt: skip
+    assert got == {
+        "threshold": ["all", "some", "deaf"],
+        "silent": ["all", "some", "other"],
+        "stuck": ["all", "some", "other"],
+    }
+
+
+def test_whether_a_webhook_gets_alerts_about_the_station_itself_is_shown(open_service: httpx.Client) -> None:
+    station = create(open_service)
+    for health in (False, True):
+        _, response = put_hook(open_service, station, url=SLACK, health=health, events=["silent"] if health else [])
+        assert response.json()["webhooks"][0]["health"] is health
+    refused = open_service.put(
+        f"/stations/{station}",
+        json={"step": "day", "webhooks": [{"url": SLACK, "health": False, "events": ["stuck"]}]},
+    )
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("webhooks[0].events: 'stuck' is an alert about the health")
