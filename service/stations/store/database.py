@@ -299,7 +299,7 @@ def migrate(connection: Connection, *, is_new: bool) -> None:
 def _lost(what: str) -> StoreUnavailableError:
     logger.warning("the store cannot be used: %s", what)
     return StoreUnavailableError(
-        f"{what}: the operator of the service must put it back, or start the service anew to begin without it"
+        f"{what}: put it back, or restart the service to begin with an empty one"
     )
 
 

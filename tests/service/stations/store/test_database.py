@@ -167,7 +167,7 @@ def test_a_writer_that_holds_the_file_delays_others_until_they_give_up(tmp_path:
     database.close()
 
 
-VANISHED = r"has vanished \(sst\.db\): the operator of the service must put it back, or start the service anew"
+VANISHED = r"has vanished \(sst\.db\): put it back, or restart the service"
 
 
 def refused(database: Database, reason: str) -> None:
