@@ -15,7 +15,7 @@ from service.stations.durations import first_told, silent_seconds
 from service.stations.event_changes import AlertKind
 from service.stations.readings import Readings, correct, ingest
 from service.stations.store.audit import ANYONE, Author
-from service.stations.store.database import AFTER_ALL, StationStore
+from service.stations.store.database import AFTER_ALL, StationStore, parts
 from service.stations.store.feeds import (
     Feed,
     feeds_before_silence,
@@ -84,7 +84,7 @@ def watch(connection: Connection, names: Sequence[str], now: int, arrived: Mappi
     Returns:
         The number of alerts that are to be delivered.
     """
-    stations = fetch_stations(connection, _NAMED, names)
+    stations = [station for some in parts(names) for station in fetch_stations(connection, _NAMED, some)]
     known = get_feeds(connection, lock_stations(connection, [station.number for station in stations]))
     arrived, feeds, alerts = arrived or {}, list[Feed](), 0
     for station in stations:

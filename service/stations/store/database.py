@@ -298,9 +298,7 @@ def migrate(connection: Connection, *, is_new: bool) -> None:
 
 def _lost(what: str) -> StoreUnavailableError:
     logger.warning("the store cannot be used: %s", what)
-    return StoreUnavailableError(
-        f"{what}: put it back, or restart the service to begin with an empty one"
-    )
+    return StoreUnavailableError(f"{what}: put it back, or restart the service to begin with an empty one")
 
 
 class Database:

@@ -1,12 +1,16 @@
 """Stations that are silent, and sensors that are stuck."""
 
 from collections.abc import Iterator
-from itertools import count
+from pathlib import Path
 
 import httpx
 import pytest
+from orjson import loads
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from service.settings import Settings
+from service.stations.addresses import shown_address
 from service.stations.alerts import put_watching_station
 from service.stations.health import check_silence, receive, watch
 from service.stations.readings import Readings
@@ -15,10 +19,12 @@ from service.stations.store.alerts import get_alerts
 from service.stations.store.database import Database
 from service.stations.store.stations import EVERYONE, StationSettings
 from service.stations.store.tables import FEEDS, PULSES
+from tests.servers.webhook_receiver import receiving
 from tests.service.requests import Json, answered
-from tests.service.stations.conftest import NewStation
+from tests.service.stations.conftest import NewStation, create
 from tests.service.stations.test_alerts import alerts
 from tests.service.stations.test_late_alerts import DAY, HOUR, NOW, mild, on_grid, send
+from tests.serving import serve
 
 BEGIN = 1_780_000_000 // 3_600 * 3_600
 WARM: Json = {"name": "warm", "kind": "threshold", "above": 22.0, "for": 1, "alert_at": 0.5}
@@ -187,12 +193,21 @@ def test_a_sensor_that_repeats_a_value_is_stuck_until_the_value_changes(
     assert alerts(service, old) == []
 
 
-def test_a_service_notices_by_itself_that_a_station_is_silent(service: httpx.Client, new_station: NewStation) -> None:
-    station = new_station(silent_after="PT1S")
-    send(service, station, on_grid(NOW, DAY), [20.1, 20.2], DAY)
-    for _ in count():
-        if found := alerts(service, station):
-            break
-    (alert,) = found
-    assert (alert["event"], alert["kind"], alert["alert"]) == ("silent", "silent", "began")
-    assert alert["observed_until"] == f"{on_grid(NOW, DAY):%Y-%m-%dT%H:%M:%SZ}"
+def test_a_service_notices_by_itself_that_a_station_is_silent_and_tells_its_webhooks(
+    seas: Path, store_url: str
+) -> None:
+    settings = Settings(artifacts=seas, store=SecretStr(store_url), allow_private_addresses=True)
+    with receiving() as receiver, serve(settings) as service:
+        hooks: list[Json] = [
+            {"url": f"{receiver.url}/warm", "events": ["warm"]},
+            {"url": f"{receiver.url}/sea", "events": ["warm"], "health": False},
+        ]
+        station = create(service, silent_after="PT1S", events=[{"name": "warm", "above": 25}], webhooks=hooks)
+        send(service, station, on_grid(NOW, DAY), [20.1, 20.2], DAY)
+        received = receiver.next()
+        assert received.path == "/warm"
+        alert = loads(received.body)
+        assert (alert["event"], alert["kind"], alert["alert"]) == ("silent", "silent", "began")
+        assert alert["observed_until"] == f"{on_grid(NOW, DAY):%Y-%m-%dT%H:%M:%SZ}"
+        (listed,) = alerts(service, station)
+        assert [each["url"] for each in listed["deliveries"]] == [shown_address(hooks[0]["url"])]

@@ -423,7 +423,7 @@ def test_a_secret_that_no_library_would_take_is_refused(open_service: httpx.Clie
 
 
 def test_alerts_about_the_station_itself_reach_every_webhook_that_does_not_refuse_them() -> None:
-    hooks = [
+    hooks: list[dict[str, Any]] = [
         {"url": "all", "events": None},
         {"url": "some", "events": ["heat"], "health": True},
         {"url": "other", "events": ["cold"]},
