@@ -51,6 +51,7 @@ from service.stations.audit import audit_release
 from service.stations.background import Background, Retention
 from service.stations.health import SilenceWatcher
 from service.stations.heartbeat import Heartbeat
+from service.stations.notify import Notifier
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
 from service.stations.schemas import (
@@ -171,6 +172,7 @@ def create_app(
     app.state.metrics = Metrics(routes)
     app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))
     app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
+    app.state.notifier = Notifier(settings.schemes, allow_private=settings.allow_private_addresses)
     app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
     app.state.webhook_tests_at_once = asyncio.Semaphore(TESTS_AT_ONCE)
     # The processes of the service share this folder as long as it runs.
@@ -235,7 +237,7 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     own = Outbound(allow_private=bool(settings.open_meteo_url) or settings.allow_private_addresses)
     servers = OpenMeteo(settings.open_meteo_url, settings.open_meteo_key.get_secret_value())
     weather = WeatherFetcher(store, reader, servers, own, settings.max_body_bytes)
-    sender = WebhookSender(store, outbound)
+    sender = WebhookSender(store, outbound, app.state.notifier)
     silence = SilenceWatcher(store, lambda: app.state.background.wake())
     heartbeat = Heartbeat(store, settings.heartbeat_url.get_secret_value(), Outbound(allow_private=True))
     keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []

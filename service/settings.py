@@ -24,6 +24,7 @@ _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._/-]*)?")
 _SECRET_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+([/?][!-~]*)?")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:.]+\]?|\*")
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
 
@@ -79,6 +80,13 @@ def _check_networks(proxies: str) -> str:
     return proxies
 
 
+def _check_schemes(schemes: str) -> str:
+    for scheme in _split(schemes):
+        if not _SCHEME.fullmatch(scheme):
+            raise ValueError(f"invalid scheme {scheme!r}: write names such as ntfys,mailtos, without ://")
+    return schemes
+
+
 class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
 
@@ -121,7 +129,9 @@ class Settings(BaseSettings):
         background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
         heartbeat_url: the address to call once a minute while the background work runs, the database takes writes and
             deliveries are not stuck; empty for none.
-        allow_private_addresses: whether webhooks and sources may be on private networks.
+        allow_private_addresses: whether webhooks, sources and addresses of ``notify`` may be on private networks.
+        notify_schemes: comma-separated kinds of addresses that stations may notify, as Apprise names them; empty for
+            none.
         open_meteo_url: the address of an Open-Meteo server of one's own; empty for the public ones.
         open_meteo_key: the API key of a subscription to Open-Meteo; empty for the free, non-commercial servers.
         keys: API keys, one per line, as ``name:role:sha256``.
@@ -174,6 +184,7 @@ class Settings(BaseSettings):
     background: bool = True
     heartbeat_url: Annotated[SecretStr, AfterValidator(_check_heartbeat)] = SecretStr("")
     allow_private_addresses: bool = False
+    notify_schemes: Annotated[str, AfterValidator(_check_schemes)] = "ntfys,mailtos"
     open_meteo_url: Annotated[str, AfterValidator(_check_url)] = ""
     open_meteo_key: SecretStr = SecretStr("")
     keys: SecretStr = SecretStr("")
@@ -206,6 +217,11 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins in ``cors_origins``."""
         return _split(self.cors_origins)
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes in ``notify_schemes``."""
+        return _split(self.notify_schemes)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -31,8 +31,10 @@ from service.engine.reading import AnyBaseline, InputBaseline
 from service.stations.audit import audit_settings
 from service.stations.durations import MOST_DAYS, alert_seconds, first_told, shifted, shown_duration
 from service.stations.event_changes import Change, History, Told, changes_of
+from service.stations.notify import stored_notify
 from service.stations.store.alerts import (
     Alert,
+    Channel,
     Delivery,
     change_alert,
     get_states,
@@ -411,10 +413,13 @@ def trial_alert(station: Station, event: str | None, now: int) -> Json:
 
 
 def deliver_alert(connection: Connection, station: Station, alert: Alert) -> None:
-    """Store an alert, and its deliveries to the webhooks of its event."""
+    """Store an alert, and its deliveries to the webhooks of its event and to all other addresses."""
     number = put_alert(connection, alert)
     hooks = receivers(station.settings.webhooks, alert.event, alert.content["kind"])
-    put_deliveries(connection, [Delivery(number, hook["url"], uuid4().hex, alert.raised) for hook in hooks])
+    to: list[tuple[str, Channel]] = [(hook["url"], "webhook") for hook in hooks]
+    to += [(address, "notify") for address in station.settings.notify or ()]
+    deliveries = [Delivery(number, url, uuid4().hex, alert.raised, channel=channel) for url, channel in to]
+    put_deliveries(connection, deliveries)
 
 
 def put_watching_station(
@@ -433,14 +438,16 @@ def put_watching_station(
 
     Raises:
         StoreError: as :func:`~service.stations.store.stations.put_station` does.
-        RequestError: if the URL of a new webhook is partly hidden.
+        RequestError: if the URL of a new webhook or another new address is partly hidden.
     """
     # Two calls at once would both find a place for one more station, and nothing that was there before.
     take_turns(connection, "stations")
     exists = lock_station_to_put(connection, station_id, caller) is not None
     before = get_station(connection, station_id) if exists else None
     stored = stored_webhooks(webhooks, None if before is None else before.settings.webhooks, now)
-    is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, caller, owner)
+    notify = stored_notify(settings.notify, None if before is None else before.settings.notify)
+    settings = replace(settings, webhooks=stored, notify=notify)
+    is_new = put_station(connection, station_id, settings, now, caller, owner)
     after = get_station(connection, station_id)
     audit_settings(connection, before, after, now, caller)
     if before is not None and any(getattr(before.settings, name) != getattr(settings, name) for name in _JUDGED_BY):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from service.engine.releases.release_watcher import ReleaseChange
+from service.stations.notify import shown_notify
 from service.stations.store.audit import SERVICE, Action, Author, Entry, add_entries, last_version
 from service.stations.store.database import StationStore, StoreError, take_turns
 from service.stations.store.stations import Caller, Station, StationSettings
@@ -26,7 +27,7 @@ PLAIN: Final = frozenset(
 )
 """Settings without secrets."""
 
-SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"webhooks": shown_webhooks}
+SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"webhooks": shown_webhooks, "notify": shown_notify}
 """Settings that hold secrets, and what is shown of them. Of settings that are neither here nor plain, nothing is."""
 
 

@@ -60,7 +60,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     if url.port is not None and not 1 <= url.port <= _MAX_PORT:
         raise OutboundError(f"the port {url.port} does not exist: use one from 1 to {_MAX_PORT}")
     if not allow_private and is_private_name(_name(url)):
-        raise _private(url.host)
+        raise OutboundError(private_refusal(url.host))
     return url
 
 
@@ -142,7 +142,7 @@ class Outbound:
             reason = getattr(error, "strerror", None) or "invalid name"
             raise OutboundError(f"cannot find the host {url.host}: {reason}") from None
         if not self._allow_private and not all(is_public(address) for address in addresses):
-            raise _private(url.host)
+            raise OutboundError(private_refusal(url.host))
         return addresses
 
 
@@ -184,8 +184,9 @@ def _name(url: httpx.URL) -> str:
     return url.raw_host.decode("ascii").rstrip(".")
 
 
-def _private(host: str) -> OutboundError:
-    return OutboundError(
+def private_refusal(host: str) -> str:
+    """Return why a host on a private network is not called, and what to do."""
+    return (
         f"{host} is on a private network, which this service does not call: use a public host, or ask the operator to "
         "set SST_ALLOW_PRIVATE_ADDRESSES"
     )

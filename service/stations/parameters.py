@@ -19,6 +19,7 @@ from service.middleware.access import KEY, Access, RateLimiter
 from service.middleware.keys import ANONYMOUS, Key, Role
 from service.settings import Settings
 from service.stations.background import Background
+from service.stations.notify import Notifier
 from service.stations.outbound import Outbound
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
 from service.stations.store.pulse import WriteProof
@@ -45,6 +46,7 @@ WriteProofDep = Annotated[WriteProof, app_state("write_proof")]
 BackgroundDep = Annotated[Background, app_state("background")]
 CallerDep = Annotated[Caller, Depends(_caller)]
 AccessDep = Annotated[Access, app_state("access")]
+NotifierDep = Annotated[Notifier, app_state("notifier")]
 OutboundDep = Annotated[Outbound, app_state("outbound")]
 WebhookTestsDep = Annotated[RateLimiter, app_state("webhook_tests")]
 WebhookTestsAtOnceDep = Annotated[Semaphore, app_state("webhook_tests_at_once")]

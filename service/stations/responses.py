@@ -28,6 +28,7 @@ from service.stations.alerts import parse_baseline
 from service.stations.durations import OFF, alert_seconds, shifted, shown_duration, shown_silence
 from service.stations.event_changes import EventState
 from service.stations.issue import DEFAULT_HORIZON
+from service.stations.notify import shown_notify
 from service.stations.parameters import Cursor, Period, cut_page
 from service.stations.schemas import (
     AlertAnswer,
@@ -291,6 +292,7 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
             "webhooks": shown_webhooks(settings.webhooks),
             "alert_within": shown_duration(alert_seconds(settings)),
             "silent_after": shown_silence(settings.silent_after),
+            "notify": shown_notify(settings.notify),
             "recent": _recent(connection, station) if recent else None,
             "forecast": forecast,
             "usual": usual,
@@ -371,6 +373,7 @@ def _weather_state(fetch: Fetch | None) -> WeatherState | None:
 def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
     return DeliveryAnswer(
         url=shown_address(delivery.url),
+        channel=delivery.channel,
         state=delivery.state,
         attempts=delivery.attempts,
         delivered=_optional_iso(delivery.delivered),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from forecasting.errors import RequestError
+from forecasting.errors import MissingExtraError, RequestError
 from forecasting.forecasts.options import Horizon
 from forecasting.requests import ONE_LINE
 from forecasting.series.timestep import TimeStep
@@ -21,6 +21,7 @@ from service.api.openapi import problems, request_body
 from service.engine.events import position_of
 from service.http.bodies import require_json
 from service.http.caching import revalidated
+from service.http.problems import ProblemError
 from service.middleware.access import KEY, too_many
 from service.middleware.keys import ANONYMOUS, Key
 from service.settings import Settings
@@ -31,7 +32,6 @@ from service.stations.card import card_svg
 from service.stations.durations import stored_silence
 from service.stations.health import watch
 from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather, issue_forecasts
-from service.stations.outbound import Outbound
 from service.stations.parameters import (
     PAGE,
     AccessDep,
@@ -39,6 +39,7 @@ from service.stations.parameters import (
     BackgroundDep,
     CallerDep,
     Cursor,
+    NotifierDep,
     OutboundDep,
     PageSize,
     Period,
@@ -75,6 +76,7 @@ from service.stations.schemas import (
     WebhookTestRequest,
 )
 from service.stations.sources import check_source
+from service.stations.store.alerts import Channel
 from service.stations.store.database import StoreError
 from service.stations.store.stations import Caller, StationSettings, delete_station, quota_refusal, station_for
 from service.stations.verification import Form, Selection, verification
@@ -85,10 +87,13 @@ from service.stations.webhooks import (
     check_webhooks,
     made_secrets,
     send_signed,
-    tested_webhooks,
+    tested_receivers,
 )
 
 router = APIRouter(tags=["stations"])
+
+Json = dict[str, Any]
+Sending = Coroutine[None, None, tuple[int | None, str | None]]
 
 MAX_PAGE: Final = 1_000
 """Stations in one response."""
@@ -106,7 +111,7 @@ Recent = Annotated[bool, Query(description="Return the last sixty days.")]
     response_model=StationDetail,
     responses={
         201: {"model": StationDetail, "description": "The station is new."},
-        **problems(400, 403, 404, 409, 413, 415, 422, 503, 504),
+        **problems(400, 403, 404, 409, 413, 415, 422, 501, 503, 504),
     },
     openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
 )
@@ -117,6 +122,7 @@ async def put_station(
     settings: SettingsDep,
     background: BackgroundDep,
     access: AccessDep,
+    notifier: NotifierDep,
     caller: CallerDep,
     id: StationId,
     response: Response,
@@ -137,6 +143,10 @@ async def put_station(
     if body.owner is not None and not access.may_own(body.owner):
         raise RequestError(f"owner: no key has the name {body.owner}; leave it out to keep the owner", field="owner")
     stored = _stored_settings(body, settings)
+    try:
+        await notifier.check(body.notify)
+    except MissingExtraError as error:
+        raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, str(error)) from None
     created, made = await store.write(_save, id, stored, body.webhooks, caller, body.owner)
     if not created:
         # If the settings change what the readings mean, so that a forecast is due.
@@ -368,7 +378,7 @@ async def get_alerts(
 @router.post(
     "/stations/{id}/webhooks/test",
     operation_id="testWebhooks",
-    summary="Send a test to the webhooks of a station",
+    summary="Send a test to the webhooks and addresses of a station",
     responses=problems(400, 403, 404, 413, 415, 422, 429, 503, 504),
     openapi_extra=request_body(WebhookTestRequest, examples=WEBHOOK_TEST_EXAMPLES),
 )
@@ -379,39 +389,46 @@ async def post_webhook_test(
     settings: SettingsDep,
     caller: CallerDep,
     outbound: OutboundDep,
+    notifier: NotifierDep,
     limiter: WebhookTestsDep,
     at_once: WebhookTestsAtOnceDep,
     id: StationId,
 ) -> WebhookTest:
-    """Send one delivery to a webhook, or to each, and return what came back.
+    """Send one delivery to a webhook or an address of `notify`, or to each, and return what came back.
 
-    It is signed like an alert and has the same fields, with `"test": true`. It is not stored, and not repeated. Where
-    the service has keys, this call needs the one that created the station, or an admin key.
+    To webhooks, it is signed like an alert and has the same fields, with `"test": true`. It is not stored, and not
+    repeated. Where the service has keys, this call needs the one that created the station, or an admin key.
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(WebhookTestRequest, await request.body(), 0, settings.max_body_bytes)
     station = await store.read(station_for, id, caller, writes=True)
-    webhooks = tested_webhooks(station.settings.webhooks, body.url)
+    webhooks, addresses = tested_receivers(station.settings.webhooks, station.settings.notify, body.url)
     if at_once.locked():
         raise too_many("many tests are being sent just now", SECONDS)
     if (wait := limiter.take(id)) > 0:
         raise too_many("several tests of this station were sent just now", wait)
     events = [event["name"] for event in station.settings.events or ()]
     now = int(time.time())
-    first_events = [next(iter(webhook["events"] or events), None) for webhook in webhooks]
-    tries = [
-        _try_webhook(outbound, webhook, trial_alert(station, event, now))
-        for webhook, event in zip(webhooks, first_events, strict=True)
+
+    def content(events: Sequence[str]) -> Json:
+        return trial_alert(station, next(iter(events), None), now)
+
+    sending: list[tuple[str, Channel, Sending]] = [
+        (each["url"], "webhook", send_signed(outbound, each, uuid4().hex, content(each["events"] or events), now))
+        for each in webhooks
     ]
+    sending += [(address, "notify", notifier.send(address, content(events))) for address in addresses]
+    tries = [_tried(*each) for each in sending]
     async with at_once:
         return WebhookTest(station=id, deliveries=await asyncio.gather(*tries))
 
 
-async def _try_webhook(outbound: Outbound, webhook: Mapping[str, Any], content: Mapping[str, Any]) -> TriedDelivery:
+async def _tried(url: str, channel: Channel, sending: Sending) -> TriedDelivery:
     begin = time.perf_counter()
-    status, error = await send_signed(outbound, dict(webhook), uuid4().hex, content, int(time.time()))
+    status, error = await sending
     return TriedDelivery(
-        url=shown_address(webhook["url"]),
+        url=shown_address(url),
+        channel=channel,
         delivered=error is None,
         status=status,
         milliseconds=round(1000 * (time.perf_counter() - begin)),
@@ -468,9 +485,12 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     step, private = TimeStep.parse(body.step), settings.allow_private_addresses
     check_origin(body.weather, step, _place(body), private=private)
     return StationSettings(
-        **body.model_dump(exclude={"events", "baseline", "webhooks", "source", "weather", "silent_after", "owner"}),
+        **body.model_dump(
+            exclude={"events", "baseline", "webhooks", "notify", "source", "weather", "silent_after", "owner"}
+        ),
         events=stored_events(body.events),
         baseline=stored_baseline(body.baseline),
+        notify=[*body.notify] or None,
         source=None if body.source is None else body.source.stored(),
         weather=stored_origin(body.weather),
         silent_after=stored_silence(body.silent_after),

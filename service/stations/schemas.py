@@ -21,9 +21,11 @@ from service.stations.alerts import EventKind, HealthKind, StationEvents
 from service.stations.durations import AUTO, parse_duration
 from service.stations.event_changes import AlertKind, EventCategory
 from service.stations.issue import DEFAULT_HORIZON
+from service.stations.notify import NotifyAddresses
 from service.stations.outbound import MAX_URL
 from service.stations.parameters import StationName
 from service.stations.sources import Source
+from service.stations.store.alerts import Channel
 from service.stations.store.audit import Action
 from service.stations.store.stations import Visibility
 from service.stations.weather_fetching import WeatherOrigin
@@ -84,14 +86,18 @@ class WebhookAnswer(BaseModel):
 
 
 class DeliveryAnswer(BaseModel):
-    """A delivery of an alert to a webhook."""
+    """A delivery of an alert to a webhook or an address of `notify`."""
 
-    url: str = Field(description="The webhook, as the `webhooks` of the station show it.")
+    url: str = Field(description="The webhook or address, as the station shows it.")
+    channel: Channel
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int
     delivered: Time | None
     next_attempt: Time | None = Field(description="Null once it is delivered or given up.")
-    status: int | None = Field(description="The HTTP status of the last attempt; null if there was no response.")
+    status: int | None = Field(
+        description="The HTTP status of the last attempt; null if there was no response, and for a sentence that was "
+        "sent."
+    )
     error: str | None = Field(description="The error of the last attempt.")
 
 
@@ -297,6 +303,13 @@ class StationRequest(RequestModel):
         description="The name of the key that it belongs to. Only an admin key can change it. A new station belongs to "
         "the key that creates it; another one keeps its owner if you leave this out.",
     )
+    notify: NotifyAddresses = Field(
+        default=(),
+        description="Addresses that all alerts are sent to as one sentence, in the form of Apprise. The operator says "
+        "which kinds are allowed; by default, `ntfys` and `mailtos`. Responses show only the scheme and the host, with "
+        "six digits, such as `ntfys://ntfy.example/...#3f2a9c`. You may send this form for an address of the station.",
+        examples=[["ntfys://ntfy.example/pier"]],
+    )
 
     @model_validator(mode="after")
     def _check_position(self) -> Self:
@@ -386,6 +399,7 @@ class StationAnswer(BaseModel):
     silent_after: Duration | Literal["auto"] | None = Field(
         description="How long no new readings may arrive before the station is silent; null if it never is."
     )
+    notify: list[str] = Field(description="Addresses that alerts are sent to as a sentence: their schemes and hosts.")
     forecast: ShortForecast | None = Field(
         description="Its newest forecast, with the 80 % interval; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
@@ -502,26 +516,30 @@ class AuditList(BaseModel):
 
 
 class WebhookTestRequest(RequestModel):
-    """Which webhooks to test."""
+    """Which webhooks and addresses to test."""
 
     url: Annotated[str, Field(min_length=1, max_length=MAX_URL, pattern=ONE_LINE)] | None = Field(
         default=None,
-        description="The URL of a webhook of the station, as you sent it or as responses show it. Defaults to all.",
+        description="A webhook or an address of `notify` of the station, as you sent it or as responses show it. "
+        "Defaults to all.",
     )
 
 
 class TriedDelivery(BaseModel):
-    """A test delivery to a webhook, and what came back."""
+    """A test delivery, and what came back."""
 
-    url: str = Field(description="The webhook, as the `webhooks` of the station show it.")
-    delivered: bool = Field(description="Whether the receiver responded with a 2xx status.")
-    status: int | None = Field(description="The HTTP status of the response; null if there was none.")
+    url: str = Field(description="The webhook or address, as the station shows it.")
+    channel: Channel
+    delivered: bool = Field(description="Whether the receiver took it; a webhook, whether it responded with 2xx.")
+    status: int | None = Field(
+        description="The HTTP status of the response; null if there was none, and for a sentence that was sent."
+    )
     milliseconds: int = Field(description="How long it took.")
     error: str | None = Field(description="Why it was not delivered, and what to do; null if it was.")
 
 
 class WebhookTest(BaseModel):
-    """The test deliveries of a station, in the order of its webhooks."""
+    """The test deliveries of a station, in the order of its webhooks, then of its other addresses."""
 
     station: str
     deliveries: list[TriedDelivery]

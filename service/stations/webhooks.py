@@ -23,6 +23,7 @@ from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
 from forecasting.requests import ONE_LINE, RequestModel
 from service.stations.addresses import is_shown, shown_address
 from service.stations.background import BackgroundTask
+from service.stations.notify import Notifier
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
 from service.stations.store.database import StationStore
@@ -67,7 +68,7 @@ _AT_ONCE: Final = 16
 
 _READ_AT_ONCE: Final = 64
 
-_REMOVED: Final = "the webhook was removed from the station before it was delivered"
+_REMOVED: Final = "its address was removed from the station before it was delivered"
 
 
 def _usable_secret(secret: str) -> str:
@@ -264,9 +265,12 @@ class WebhookSender:
     If the process dies after an alert has arrived and before that is stored, it is sent again with the same key.
     """
 
-    def __init__(self, store: StationStore, outbound: Outbound, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: StationStore, outbound: Outbound, notifier: Notifier, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._outbound = outbound
+        self._notifier = notifier
         self._clock = clock
 
     @property
@@ -277,15 +281,15 @@ class WebhookSender:
     async def run(self) -> None:
         """Send all alerts that are due, several at a time."""
         while due := await self._store.read(due_deliveries, self._now(), _READ_AT_ONCE):
-            silent: set[str] = set()
+            silent: dict[str, str] = {}
             free = asyncio.Semaphore(_AT_ONCE)
             async with asyncio.TaskGroup() as group:
                 for each in due:
                     group.create_task(self._deliver(each, silent, free))
 
     @traced_job("deliver")
-    async def _deliver(self, due: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
-        """Send an alert and store the outcome; ``silent`` are the hosts that did not respond meanwhile."""
+    async def _deliver(self, due: DueDelivery, silent: dict[str, str], free: asyncio.Semaphore) -> None:
+        """Send an alert and store the outcome; ``silent`` has the hosts that did not respond meanwhile, and errors."""
         async with free:
             delivery = await self._send(due, silent)
             await self._store.write(put_attempt, delivery)
@@ -293,21 +297,25 @@ class WebhookSender:
                 state = delivery.state
                 self._store.metrics.attempted("failed" if state == "waiting" else state)
 
-    async def _send(self, due: DueDelivery, silent: set[str]) -> Delivery:
+    async def _send(self, due: DueDelivery, silent: dict[str, str]) -> Delivery:
         """Return the delivery with its outcome."""
         delivery = due.delivery
+        is_hook = delivery.channel == "webhook"
         webhook = next((each for each in due.webhooks or () if each["url"] == delivery.url), None)
-        if webhook is None:
+        if (webhook is None) if is_hook else (delivery.url not in (due.notify or ())):
             return delivery._replace(next_attempt=None, status=None, error=_REMOVED)
-        host = httpx.URL(delivery.url).host
-        if host in silent:
-            # Each delivery would wait until it times out, and hold up those to other hosts.
-            return self._failed(due, delivery.attempts, f"{host} did not respond to an earlier delivery")
+        receiver = httpx.URL(delivery.url).host if is_hook else delivery.url
+        if receiver in silent:
+            # Each delivery would wait until it times out, and hold up those to others.
+            return self._failed(due, delivery.attempts, silent[receiver])
         attempts = delivery.attempts + 1
-        status, error = await send_signed(self._outbound, webhook, delivery.key, due.content, self._now())
+        if webhook is None:
+            status, error = await self._notifier.send(delivery.url, due.content)
+        else:
+            status, error = await send_signed(self._outbound, webhook, delivery.key, due.content, self._now())
         if error is not None:
             if status is None:
-                silent.add(host)
+                silent[receiver] = f"{receiver} did not respond to an earlier delivery" if is_hook else error
             return self._failed(due, attempts, error, status)
         return delivery._replace(attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None)
 
@@ -322,15 +330,21 @@ class WebhookSender:
         return int(self._clock())
 
 
-def tested_webhooks(stored: Sequence[Json] | None, url: str | None) -> Sequence[Json]:
-    """Return the webhook of a station with a URL, as it was sent or is shown; all for None.
+def tested_receivers(
+    webhooks: Sequence[Json] | None, notify: Sequence[str] | None, url: str | None
+) -> tuple[list[Json], list[str]]:
+    """Return the webhook or the address of a station with a URL, as it was sent or is shown; all for None.
 
     Raises:
         RequestError: if there is none.
     """
-    found = [each for each in stored or () if url is None or shown_address(each["url"]) == shown_address(url)]
-    if not found:
-        problem = "has no webhooks" if url is None or not stored else "has no webhook with this URL"
+
+    def is_meant(address: str) -> bool:
+        return url is None or shown_address(address) == shown_address(url)
+
+    found = [each for each in webhooks or () if is_meant(each["url"])], [*filter(is_meant, notify or ())]
+    if not any(found):
+        problem = "has no webhooks" if url is None or not (webhooks or notify) else "has no webhook with this URL"
         raise RequestError(f"the station {problem}: store its settings with the webhook first", field="url")
     return found
 

@@ -92,8 +92,11 @@ def get_alerts(
     return [Alert(*row) for row in rows]
 
 
+Channel = Literal["webhook", "notify"]
+
+
 class Delivery(NamedTuple):
-    """A delivery of an alert to a webhook, and its outcome so far. Times are Unix seconds.
+    """A delivery of an alert to an address, and its outcome so far. Times are Unix seconds.
 
     Attributes:
         key: Tells the receiver that a repeated delivery is the same one.
@@ -103,6 +106,7 @@ class Delivery(NamedTuple):
         status: The HTTP status of the last attempt; None without a response.
         error: Why the last attempt failed.
         number: Its number; 0 before it is stored.
+        channel: How it is sent: as a signed webhook, or as a sentence.
     """
 
     alert: int
@@ -114,6 +118,7 @@ class Delivery(NamedTuple):
     status: int | None = None
     error: str | None = None
     number: int = 0
+    channel: Channel = "webhook"
 
     @property
     def state(self) -> Literal["waiting", "delivered", "given_up"]:
@@ -133,12 +138,14 @@ class DueDelivery(NamedTuple):
         raised: When its alert was raised, Unix seconds.
         content: What the alert tells.
         webhooks: The webhooks that the station has now, with their secrets; None if it has none.
+        notify: The addresses that it notifies now; None if there are none.
     """
 
     delivery: Delivery
     raised: int
     content: Json
     webhooks: list[Json] | None
+    notify: list[str] | None
 
 
 def put_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> None:
@@ -167,14 +174,14 @@ def is_delivery_due(connection: Connection, now: int) -> bool:
 def due_deliveries(connection: Connection, now: int, limit: int) -> list[DueDelivery]:
     """Return up to ``limit`` deliveries that are to be tried by now, those that have waited longest first."""
     query = (
-        select(ALERTS.c.raised, ALERTS.c.content, STATIONS.c.webhooks, *_DELIVERY)
+        select(ALERTS.c.raised, ALERTS.c.content, STATIONS.c.webhooks, STATIONS.c.notify, *_DELIVERY)
         .join_from(DELIVERIES, ALERTS)
         .join(STATIONS)
         .where(DELIVERIES.c.next_attempt <= now)
         .order_by(DELIVERIES.c.next_attempt, DELIVERIES.c.number)
         .limit(limit)
     )
-    return [DueDelivery(Delivery(*row[3:]), *row[:3]) for row in connection.execute(query)]
+    return [DueDelivery(Delivery(*row[4:]), *row[:4]) for row in connection.execute(query)]
 
 
 def put_attempt(connection: Connection, delivery: Delivery) -> None:

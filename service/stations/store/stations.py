@@ -47,7 +47,8 @@ class StationSettings:
         model: ``best``, a cell or a full name.
         horizon: The number of steps to forecast; None for the default.
         baseline: Of the events, as clients send it: an object, or ``position``.
-        webhooks: Where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
+        webhooks: Where alerts are sent, as :func:`service.stations.webhooks.stored_webhooks` returns them.
+        notify: Addresses that alerts are sent to as a sentence; they may hold passwords.
         source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
         weather: Where its weather is fetched: ``open-meteo``, or an object with ``erddap``.
         alert_within: How old a change may be that raises an alert, an ISO 8601 duration; None for the default.
@@ -66,6 +67,7 @@ class StationSettings:
     events: list[Json] | None = None
     baseline: Json | str | None = None
     webhooks: list[Json] | None = None
+    notify: list[str] | None = None
     source: Json | None = None
     weather: Json | str | None = None
     alert_within: str | None = None

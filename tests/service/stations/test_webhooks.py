@@ -18,6 +18,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from service.settings import Settings
 from service.stations.addresses import shown_address
+from service.stations.notify import Notifier
 from service.stations.outbound import Outbound
 from service.stations.schemas import AlertAnswer
 from service.stations.store.alerts import (
@@ -49,6 +50,7 @@ from tests.serving import serve
 SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
 SECRET = "a secret of the test"
 RAISED = 1_782_000_000
+NOBODY = Notifier((), allow_private=False)
 STORED = {"url": SLACK, "secret": "at least 16 characters", "events": ["heatwave"]}
 
 
@@ -90,7 +92,7 @@ class Post:
         async def working() -> Any:
             store = StationStore(make_url(self.url), self.metrics)
             try:
-                return await work(store, WebhookSender(store, Outbound(allow_private=True), lambda: self.now))
+                return await work(store, WebhookSender(store, Outbound(allow_private=True), NOBODY, lambda: self.now))
             finally:
                 store.close()
 
@@ -223,13 +225,13 @@ def test_a_webhook_that_was_removed_gets_no_more_alerts(sqlite_post: Post) -> No
         sqlite_post.run(lambda store, _: store.write(put_station, "pier", StationSettings("day"), RAISED))
         (attempted,) = sqlite_post.send()
         assert (attempted.attempts, attempted.next_attempt) == (0, None)
-        assert attempted.error == "the webhook was removed from the station before it was delivered"
+        assert attempted.error == "its address was removed from the station before it was delivered"
         assert receiver.received.empty()
 
 
 def test_a_private_address_is_not_called_unless_it_is_allowed(sqlite_post: Post) -> None:
     async def work(store: StationStore, _: WebhookSender) -> None:
-        await WebhookSender(store, Outbound(allow_private=False), lambda: RAISED).run()
+        await WebhookSender(store, Outbound(allow_private=False), NOBODY, lambda: RAISED).run()
 
     with receiving() as receiver:
         sqlite_post.add(receiver.url)
