@@ -31,7 +31,7 @@ WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
 RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
-# EXTRAS adds extras, separated by commas: columns,signing,s3.
+# EXTRAS adds extras, separated by commas: columns,notify,signing,s3.
 FROM torch AS service-packages
 ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \

@@ -200,6 +200,12 @@ def _edge_or_curve(label: str, values: Any) -> Any:
     return [_plain(label, value) for value in values]
 
 
+def _texts(name: str, texts: Any) -> list[str] | None:
+    if isinstance(texts, str):
+        raise TypeError(f"{name} is a str: expected a list of them")
+    return [*texts] or None
+
+
 def _events(name: str, events: Any) -> list[Json] | None:
     if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
         example = '[{"name": "warm", "above": 24}]'
@@ -243,6 +249,7 @@ _WRITERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "latitude": lambda name, degrees: float(degrees),
     "longitude": lambda name, degrees: float(degrees),
     "webhooks": lambda name, webhooks: [*webhooks] or None,
+    "notify": _texts,
 }
 """What writes the argument of an option, by its name; others are sent as they are."""
 

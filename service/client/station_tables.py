@@ -19,7 +19,8 @@ _STATIONS: Final[Kinds] = {
     "forecast_issued": "time", "forecast_observed_until": "time", "forecast_model": "object", "source": "object",
     "fetch_next": "time", "fetch_succeeded": "time", "fetch_failures": "Int64", "fetch_error": "object",
     "weather": "object", "weather_fetch_succeeded": "time", "weather_fetch_until": "time",
-    "weather_fetch_error": "object", "events": "object", "webhooks": "object", "visibility": "object",
+    "weather_fetch_error": "object", "events": "object", "webhooks": "object",
+    "notify": "object", "visibility": "object",
     "owner": "object",
 }  # fmt: skip
 _FLATTENED: Final = {
@@ -42,7 +43,8 @@ _AUDIT: Final[Kinds] = {
     "readings": "object", "correction": "object", "deleted": "object", "release": "object",
 }  # fmt: skip
 _TRIED: Final[Kinds] = {
-    "url": "object", "delivered": "bool", "status": "Int64", "milliseconds": "int64", "error": "object",
+    "url": "object", "channel": "object", "delivered": "bool", "status": "Int64", "milliseconds": "int64",
+    "error": "object",
 }  # fmt: skip
 _ERRORS: Final = ("mae", "rmse", "bias")
 _VERIFICATION: Final[Kinds] = {

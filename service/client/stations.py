@@ -56,6 +56,7 @@ class StationCalls(Caller):
         events: Sequence[EventInput] = (),
         baseline: "pd.DataFrame | Mapping[str, Any] | str | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
+        notify: Sequence[str] = (),
         alert_within: str | None = None,
         silent_after: str | None = "auto",
         visibility: Literal["private", "shared"] | None = None,
@@ -78,7 +79,9 @@ class StationCalls(Caller):
             events: the events to watch, as for :meth:`~service.client.Client.forecast`, each with ``alert_at``, the
                 probability from which they are expected.
             baseline: the baseline of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
-            webhooks: where alerts are sent, as ``PUT /stations/{id}`` takes them.
+            webhooks: where alerts are sent, as ``PUT /stations/{id}`` takes them. If the service makes the ``secret``
+                of one, only the station that this call returns has it.
+            notify: addresses that alerts are sent to as a sentence, in the form of Apprise.
             alert_within: how old a change of an event may be that raises an alert, an ISO 8601 duration; None means
                 two days, or seven steps if these are longer.
             silent_after: how long nothing may arrive before the station is silent, an ISO 8601 duration; with ``auto``,
@@ -96,7 +99,7 @@ class StationCalls(Caller):
         """
         fields = given(
             step=step, name=name, latitude=latitude, longitude=longitude, units=units, model=model, horizon=horizon,
-            source=source, weather=weather, events=events, baseline=baseline, webhooks=webhooks,
+            source=source, weather=weather, events=events, baseline=baseline, webhooks=webhooks, notify=notify,
             alert_within=alert_within, visibility=visibility, owner=owner,
         )  # fmt: skip
         # None is a value here.
@@ -121,8 +124,8 @@ class StationCalls(Caller):
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
             ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``weather``, and of fetching it
             ``weather_fetch_succeeded``, ``weather_fetch_until`` and ``weather_fetch_error``; ``events`` with their
-            states and ``webhooks``, a list each; ``visibility`` and ``owner``. Values are missing where there is none.
-            Times are in UTC. Further columns hold other fields that the service returns.
+            states, ``webhooks`` and ``notify``, a list each; ``visibility`` and ``owner``. Values are missing where
+            there is none. Times are in UTC. Further columns hold other fields that the service returns.
         """
         stations = yield from self._pages("/stations", "stations")
         return station_tables.stations_table(stations)
@@ -383,11 +386,12 @@ class StationCalls(Caller):
 
     @Planned
     def test_webhooks(self, station: str, url: str | None = None) -> Plan[pd.DataFrame]:
-        """Send a test to the webhooks of a station, which the service signs like an alert and does not store.
+        """Send a test to the webhooks and addresses of a station, like an alert that the service does not store.
 
         Args:
             station: the ID of the station.
-            url: the URL of one of its webhooks, as you sent it or as :meth:`get` shows it; None means all.
+            url: one of its webhooks or addresses of ``notify``, as you sent it or as :meth:`get` shows it; None means
+                all.
 
         Returns:
             With the URL as index: ``delivered``, ``status`` (of the response; missing if there was none),

@@ -23,7 +23,8 @@ IN_FILES: Final = {
     "source": "the source from which the service fetches readings",
     "events": "the events to watch",
     "baseline": "the baseline of the events",
-    "webhooks": "the webhooks that receive alerts, and their secrets",
+    "webhooks": "the webhooks that receive alerts; the secrets that the service makes for them are printed once",
+    "notify": "the addresses that receive alerts as a sentence",
 }
 STATION: Final = Program("station")
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
     _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
-    _add_webhook(_command(commands, "test-webhooks", "send a test to the webhooks, and show what came back"))
+    _add_webhook(_command(commands, "test-webhooks", "send a test to the webhooks and other addresses"))
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs its key or an admin key")
     return parser
 
@@ -170,7 +171,7 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
 
 def _add_webhook(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--webhook", metavar="URL", help="the webhook to test, as you sent it or as show prints it (default: all)"
+        "--webhook", metavar="URL", help="the webhook or address, as you sent it or as show prints it (default: all)"
     )
 
 

@@ -176,7 +176,7 @@ def too_late(settings: StationSettings, newest: int, now: int) -> str | None:
         newest: The time of the newest of them, Unix seconds.
         now: Unix seconds.
     """
-    if not (settings.events or settings.webhooks) or newest >= first_told(settings, now):
+    if not (settings.events or settings.webhooks or settings.notify) or newest >= first_told(settings, now):
         return None
     late = now - shifted(newest, 1, TimeStep.parse(settings.step))
     # Up to the next hour: nobody needs the seconds.

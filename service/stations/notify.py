@@ -31,7 +31,7 @@ NOTIFY_SECONDS: Final = 20
 """How long one message may take. Mail servers are slow."""
 
 _AT_ONCE: Final = 4
-"""Processes at once; each takes some 60 MB."""
+"""Processes at once; each takes 55 MB."""
 
 _PURPOSE: Final = "`notify`"
 

@@ -29,7 +29,8 @@ def alert_sentence(content: Content) -> str:
     For example: ``North pier: the marine heatwave 'heatwave' began on 3 June (Moderate). Water: 21.3 °C.``
     """
     sentences = [f"{place_of(content)}: {_news(content)}."]
-    if content["sst"] is not None:
+    # The last reading of a silent station does not say how the water is.
+    if content["sst"] is not None and content["kind"] != "silent":
         sentences.append(f"Water: {content['sst']:.1f} {SYMBOLS[content['units']]}.")
     if content.get("late"):
         delay = content.get("delay_seconds")
@@ -64,7 +65,7 @@ def _event_news(content: Content) -> str:
             return f"{event} has ended"
         case "category_changed":
             return f"{event} changed {f'from {previous} ' if previous else ''}to {category or 'no category'}"
-    likely = "" if content["probability"] is None else f", with a probability of {content['probability']:.0%}"
+    likely = "" if content["probability"] is None else f", with a probability of {100 * content['probability']:.0f} %"
     worse = f"more of {event}" if content["kind"] == "degree_heating_weeks" else event
     return f"{worse} is expected{likely}"
 

@@ -1,6 +1,5 @@
 """Forms of a place: readings, alerts and settings, for a person who never opens a terminal."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from pydantic import SecretStr
+from standardwebhooks.webhooks import Webhook
 
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
@@ -32,7 +32,10 @@ def day(ago: int = 0) -> str:
 def open_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service without keys, whose webhooks may be on loopback."""
     store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
-    with serve(Settings(artifacts=seas, store=store, allow_private_addresses=True, background=False)) as client:
+    settings = Settings(
+        artifacts=seas, store=store, allow_private_addresses=True, notify_schemes="ntfy", background=False
+    )
+    with serve(settings) as client:
         yield client
 
 
@@ -325,23 +328,22 @@ def test_alerts_are_sent_to_an_address_that_is_tested(opened: Opened, open_servi
             "Enter an address that begins with https://."
         )
         alerts.get_by_label("Address").fill("http://user:word@127.0.0.1/")
-        alerts.get_by_role("button", name="Make one up").click()
         alerts.get_by_role("button", name="Save").click()
         expect(alerts.get_by_label("Address")).to_have_accessible_description(
             "The URL contains a user name or password: leave out the part before the @."
         )
         alerts.get_by_label("Address").fill(receiver.url)
-        alerts.get_by_label("Secret").fill("short")
-        alerts.get_by_role("button", name="Save").click()
-        expect(alerts.get_by_label("Secret")).to_have_accessible_description("Enter at least 16 characters.")
-        alerts.get_by_role("button", name="Make one up").click()
         alerts.get_by_label("cold").uncheck()
         alerts.get_by_role("button", name="Save").click()
         host = receiver.url.removeprefix("http://")
         expect(alerts).to_contain_text(f"{host}: warm")
+        expect(alerts).to_contain_text("It is not shown again.")
+        expect(alerts.get_by_role("button", name="Copy: Secret")).to_be_visible()
+        secret = alerts.get_by_label("Secret", exact=True).inner_text()
         alerts.get_by_role("button", name=f"Send a test to {host}").click()
         expect(alerts.get_by_role("status").filter(has_text="The test arrived")).to_contain_text("answered 200 after")
-        sent = json.loads(receiver.next().body)
+        received = receiver.next()
+        sent = Webhook(secret).verify(received.body, received.headers)
         assert (sent["test"], sent["event"]) == (True, "warm")
         receiver.answers.put(status(410))
         alerts.get_by_role("button", name=f"Send a test to {host}").click()
@@ -352,11 +354,42 @@ def test_alerts_are_sent_to_an_address_that_is_tested(opened: Opened, open_servi
         alerts.get_by_label("cold").check()
         alerts.get_by_role("button", name="Save").click()
         expect(alerts).to_contain_text(f"{host}: all alerts")
+        expect(alerts).not_to_contain_text(secret)
+        alerts.get_by_role("button", name=f"Change: {host}").click()
+        alerts.get_by_label("Make a new secret").check()
+        alerts.get_by_label("the sensor is stuck").uncheck()
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts).to_contain_text(f"{host}: all alerts, but none about silence")
+        assert alerts.get_by_label("Secret", exact=True).inner_text() != secret
     (hook,) = settings_of(open_service, "hooked")["webhooks"]
     assert hook["events"] is None
     page.get_by_role("button", name=f"Remove: {host}").click()
     expect(alerts).to_contain_text("Alerts are no longer sent there.")
     assert settings_of(open_service, "hooked")["webhooks"] == []
+    forget_refusals(visit)
+
+
+def test_a_sentence_is_sent_to_an_address_whose_password_is_not_shown(
+    opened: Opened, open_service: httpx.Client
+) -> None:
+    visit, page = opened("told", spring(20), name="North pier", events=[{"name": "warm", "above": 24.0}])
+    alerts = card(page, "Alerts")
+    with receiving() as receiver:
+        host = receiver.url.removeprefix("http://")
+        alerts.get_by_role("button", name="Send alerts to an address").click()
+        alerts.get_by_label("Address").fill("tgram://bot-token/chat")
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts.get_by_label("Address")).to_have_accessible_description(re.compile("begin with ntfy://"))
+        alerts.get_by_label("Address").fill(f"ntfy://user:pa55word@{host}/hidden")
+        alerts.get_by_role("button", name="Save").click()
+        expect(alerts).to_contain_text(f"ntfy://{host}: all alerts, as a sentence")
+        alerts.get_by_role("button", name=f"Send a test to ntfy://{host}").click()
+        expect(alerts.get_by_role("status").filter(has_text="The test arrived")).to_contain_text("the receiver took it")
+        assert b"North pier: this is a test" in receiver.next().body
+    expect(alerts).not_to_contain_text("pa55word")
+    alerts.get_by_role("button", name=f"Remove: ntfy://{host}").click()
+    expect(alerts).to_contain_text("Alerts are no longer sent there.")
+    assert settings_of(open_service, "told")["notify"] == []
     forget_refusals(visit)
 
 

@@ -5,6 +5,7 @@ import { getJson, withQuery } from "./api.js";
 import { selectField } from "./controls.js";
 import { temperature, typedDegrees, unit } from "./degrees.js";
 import { announce, fill, h } from "./dom.js";
+import { codeBlock } from "./download.js";
 import { limitText, percent } from "./event-words.js";
 import { sentence } from "./sentence.js";
 import { dataForm, FieldProblem, formField, numberFrom, onChange, ownEvents, plainProblem, saveSettings, send, tellChange, temperatureFrom, textInput } from "./station-changes.js";
@@ -15,6 +16,7 @@ import { columnTime, formatSteps, formatTime, milliseconds } from "./times.js";
 
 /**
  * @typedef {import("./station-changes.js").Station} Station
+ * @typedef {(words: string, secret?: string) => Promise<void>} Done
  * @typedef {import("./station-words.js").StationEvent & {settings: any}} StationEvent
  */
 
@@ -25,7 +27,6 @@ const ALERTS = 50;
 const EXAMPLE = 24;
 
 /** As in the service. */
-const LEAST_SECRET = 16;
 const BASELINE_YEARS = 10;
 const YEAR_MS = 365.25 * 86_400_000;
 
@@ -108,29 +109,30 @@ class Alerts {
     );
   }
 
-  /** Open a form, which the focus enters, and returns from to what opened it. @param {(done: (words: string) => Promise<void>) => HTMLFormElement} make @param {HTMLElement} opener */
+  /** Open a form, which the focus enters, and returns from to what opened it. @param {(done: Done) => HTMLFormElement} make @param {HTMLElement} opener */
   open(make, opener) {
     const close = () => (fill(this.editor), opener.isConnected && opener.focus());
-    const form = make((words) => this.done(words));
+    const form = make((words, secret) => this.done(words, secret));
     form.append(h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: close }, "Cancel")));
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close());
     fill(this.editor, form);
     /** @type {HTMLElement | null} */ (form.querySelector("select, input"))?.focus();
   }
 
-  /** Show the station as it is now, and say what has changed. @param {string} words */
-  async done(words) {
+  /** Show the station as it is now, and say what has changed; a secret that was made, once. @type {Done} */
+  async done(words, secret) {
     this.show(await tellChange(this.station.id, this.card));
     announce(words);
     const heading = h("p", { class: "note said", tabindex: -1 }, words);
     this.card.querySelector("header")?.append(heading);
+    if (secret) fill(this.editor, codeBlock("Secret", secret), h("p", { class: "note" }, "Copy this secret to the receiver now, which checks with it that alerts are genuine. It is not shown again."));
     heading.focus();
   }
 
-  /** Buttons that change and remove something. @param {string} what @param {(done: (words: string) => Promise<void>) => HTMLFormElement} form @param {() => Promise<unknown>} remove @param {string} removed @param {HTMLElement[]} others */
+  /** Buttons that change and remove something. @param {string} what @param {((done: Done) => HTMLFormElement) | null} form @param {() => Promise<unknown>} remove @param {string} removed @param {HTMLElement[]} others */
   changers(what, form, remove, removed, ...others) {
     const problem = h("span", { class: "problem", role: "alert" });
-    const changing = h("button", { type: "button", class: "plain", "aria-label": `Change: ${what}`, click: () => this.open(form, changing) }, "Change");
+    const changing = form && h("button", { type: "button", class: "plain", "aria-label": `Change: ${what}`, click: () => this.open(form, changing) }, "Change");
     const removing = async () => {
       try {
         await remove();
@@ -167,31 +169,45 @@ class Alerts {
 
   /** Where alerts are sent. */
   hookList() {
-    const { events, webhooks } = this.station;
+    const { events, webhooks, notify } = this.station;
     const hooks = webhooks ?? [];
-    if (!hooks.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too: that of a program of yours, which can pass them on to a chat.") : null;
-    return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((/** @type {any} */ hook) => this.hookItem(hook))));
+    const addresses = notify ?? [];
+    if (!hooks.length && !addresses.length) return events?.length ? h("p", { class: "note" }, "Alerts are listed here. They can be sent to an address too: that of a program of yours, or one of a push service or a mail server.") : null;
+    return h("div", {}, h("h3", {}, "Sent to"), h("ul", { class: "watched" }, hooks.map((/** @type {any} */ hook) => this.hookItem(hook)), addresses.map((address) => this.addressItem(address))));
+  }
+
+  /** An address that alerts are sent to as a sentence. @param {string} address */
+  addressItem(address) {
+    const shown = address.replace(/\/?\.\.\.#.*/, "");
+    const remove = () => saveSettings(this.station.id, ({ notify }) => ({ notify: notify.filter((/** @type {string} */ each) => each !== address) }));
+    const { button, result } = this.tester(address, shown);
+    return h("li", {}, h("p", {}, h("strong", {}, shown), ": all alerts, as a sentence"), this.changers(shown, null, remove, "Alerts are no longer sent there.", button), result);
+  }
+
+  /** A button that sends a test, and what came back. @param {string} url @param {string} shown */
+  tester(url, shown) {
+    const result = h("p", { class: "note", role: "status" });
+    const test = async () => {
+      fill(result, "Sending a test…");
+      try {
+        const { deliveries } = await send("POST", this.station.id, "/webhooks/test", { url });
+        fill(result, testInWords(deliveries[0]));
+      } catch (error) {
+        fill(result, plainProblem(error instanceof Error ? error.message : String(error)));
+      }
+    };
+    return { result, button: h("button", { type: "button", class: "plain", "aria-label": `Send a test to ${shown}`, click: test }, "Send a test") };
   }
 
   /** @param {any} hook */
   hookItem(hook) {
     const { station } = this;
     const host = hostOf(hook.url);
-    const result = h("p", { class: "note", role: "status" });
-    const test = async () => {
-      fill(result, "Sending a test…");
-      try {
-        const { deliveries } = await send("POST", station.id, "/webhooks/test", { url: hook.url });
-        fill(result, testInWords(deliveries[0]));
-      } catch (error) {
-        fill(result, plainProblem(error instanceof Error ? error.message : String(error)));
-      }
-    };
     const remove = () => saveSettings(station.id, ({ webhooks }) => ({ webhooks: webhooks.filter((/** @type {any} */ { url }) => url !== hook.url) }));
     const which = hook.events === null ? "all alerts" : hook.events.length ? hook.events.join(", ") : "no alerts";
-    const testButton = h("button", { type: "button", class: "plain", "aria-label": `Send a test to ${host}`, click: test }, "Send a test");
-    const changers = this.changers(host, (done) => hookForm(station, hook, done), remove, "Alerts are no longer sent there.", testButton);
-    return h("li", {}, h("p", {}, h("strong", {}, host), `: ${which}`), changers, result);
+    const { button, result } = this.tester(hook.url, host);
+    const changers = this.changers(host, (done) => hookForm(station, hook, done), remove, "Alerts are no longer sent there.", button);
+    return h("li", {}, h("p", {}, h("strong", {}, host), `: ${which}${hook.health ? "" : ", but none about silence and stuck sensors"}`), changers, result);
   }
 }
 
@@ -306,31 +322,30 @@ function renamed(webhooks, before, after) {
 
 /** @param {{delivered: boolean, status: number | null, milliseconds: number, error: string | null}} delivery */
 function testInWords({ delivered, status, milliseconds: took, error }) {
-  return delivered ? `The test arrived: the receiver answered ${status} after ${took} ms.` : `The test did not arrive: ${sentence(String(error)).replace(/^The /, "the ")}`;
+  return delivered ? `The test arrived: the receiver ${status === null ? "took it" : `answered ${status}`} after ${took} ms.` : `The test did not arrive: ${sentence(String(error)).replace(/^The /, "the ")}`;
 }
 
-/** @param {Station} station @param {any} before null for a new one @param {(words: string) => Promise<void>} done */
+/** @param {Station} station @param {any} before null for a new one @param {Done} done */
 function hookForm(station, before, done) {
-  const url = formField("Address", textInput({ type: "url", inputmode: "url", placeholder: "https://…", size: 40, value: "" }), before ? `Leave it empty to keep ${hostOf(before.url)}.` : "Alerts are sent there as JSON.");
-  const secret = formField("Secret", textInput({ type: "password", autocomplete: "new-password", size: 40 }), `The receiver checks with it that alerts are genuine. At least ${LEAST_SECRET} characters; it is never shown again.${before ? " Leave it empty to keep the last one." : ""}`);
-  const make = () => {
-    secret.control.type = "text";
-    secret.control.value = [...crypto.getRandomValues(new Uint8Array(24))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    secret.control.select();
-  };
+  const url = formField("Address", textInput({ type: "url", inputmode: "url", placeholder: "https://…", size: 40, value: "" }), before ? `Leave it empty to keep ${hostOf(before.url)}.` : "A program gets alerts as JSON at https://…. People get a sentence at an address such as ntfys://… or mailtos://….");
   const names = ownEvents(station).map((event) => event.name);
-  const boxes = names.map((name) => h("input", { type: "checkbox", value: name, checked: !before?.events || before.events.includes(name) }));
+  const box = (/** @type {boolean} */ checked, value = "") => h("input", { type: "checkbox", value, checked });
+  const boxes = names.map((name) => box(!before?.events || before.events.includes(name), name));
+  const health = box(before?.health ?? true);
+  const renewal = box(false);
   const submit = async () => {
-    const [address, password] = [url.control.value.trim(), secret.control.value];
-    if (!before && !/^https?:\/\/[^/]/.test(address)) throw new FieldProblem("url", "Enter an address that begins with https://.");
-    if ((!before || password || address) && password.length < LEAST_SECRET) throw new FieldProblem("secret", `Enter at least ${LEAST_SECRET} characters.`);
+    const address = url.control.value.trim();
+    if (!(before && !address) && !(before ? /^https?:\/\/[^/]/i : /^[a-z][a-z0-9]*:\/\/[^/]/i).test(address)) throw new FieldProblem("url", "Enter an address that begins with https://.");
     const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
-    const hook = { url: address || before.url, ...(password ? { secret: password } : {}), events: chosen.length === names.length ? null : chosen };
-    await saveSettings(station.id, ({ webhooks }) => ({ webhooks: [...webhooks.filter((/** @type {any} */ each) => each.url !== before?.url), hook] }));
-    await done(before ? "The address is changed. Send a test to see whether it works." : "Alerts are sent there from now on. Send a test to see whether it works.");
+    const hook = { url: address || before.url, ...(renewal.checked ? { secret: "new" } : {}), events: chosen.length === names.length ? null : chosen, health: health.checked };
+    const isHook = /^https?:/i.test(hook.url);
+    const saved = await saveSettings(station.id, ({ webhooks, notify }) => (isHook ? { webhooks: [...webhooks.filter((/** @type {any} */ each) => each.url !== before?.url), hook] } : { notify: [...notify, address] }));
+    const made = saved.webhooks.find((/** @type {any} */ each) => each.secret)?.secret;
+    await done(before ? "The address is changed. Send a test to see whether it works." : "Alerts are sent there from now on. Send a test to see whether it works.", made);
   };
-  const which = h("fieldset", { class: "field" }, h("legend", {}, "Which alerts"), boxes.map((box, i) => h("label", { class: "check" }, box, ` ${names[i]}`)));
-  return dataForm({ url, secret }, submit, h("h3", {}, before ? `Change ${hostOf(before.url)}` : "Send alerts to an address"), url.element, h("div", { class: "row secret" }, secret.element, h("button", { type: "button", click: make }, "Make one up")), which);
+  const check = (/** @type {any} */ control, /** @type {string} */ text) => h("label", { class: "check" }, control, ` ${text}`);
+  const which = h("fieldset", { class: "field" }, h("legend", {}, "Which alerts"), boxes.map((each, i) => check(each, names[i])), check(health, "no readings arrive, or the sensor is stuck"), h("p", { class: "note" }, "A sentence is sent of all alerts."));
+  return dataForm({ url, notify: url }, submit, h("h3", {}, before ? `Change ${hostOf(before.url)}` : "Send alerts to an address"), url.element, before && check(renewal, "Make a new secret; the one before is valid for another day"), which);
 }
 
 /** The newest alert first. @param {any[]} alerts @param {Station} station */

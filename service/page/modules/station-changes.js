@@ -7,7 +7,7 @@ import { announce, fill, h, uniqueId } from "./dom.js";
 import { sentence } from "./sentence.js";
 
 /**
- * @typedef {import("./station-words.js").Station & {writable?: boolean, baseline?: any, source?: any, weather?: any, webhooks?: any[], alert_within?: string, silent_after?: string | null, visibility?: string, owner?: string | null}} Station
+ * @typedef {import("./station-words.js").Station & {writable?: boolean, baseline?: any, source?: any, weather?: any, webhooks?: any[], notify?: string[], alert_within?: string, silent_after?: string | null, visibility?: string, owner?: string | null}} Station
  *
  * @typedef {object} Field
  * @property {HTMLElement} element
@@ -46,9 +46,9 @@ export function send(method, id, path, body) {
 
 /** Change settings of a station, and keep all others as they are stored now. @param {string} id @param {(settings: any) => any} change returns the fields that change */
 export async function saveSettings(id, change) {
-  const { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, visibility, ...station } = await loadStation(id);
+  const { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, notify, alert_within, silent_after, visibility, ...station } = await loadStation(id);
   const events = ownEvents(station).map(({ settings }) => settings);
-  const settings = { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, alert_within, silent_after, visibility, events };
+  const settings = { name, latitude, longitude, step, units, model, horizon, source, weather, baseline, webhooks, notify, alert_within, silent_after, visibility, events };
   return send("PUT", id, "", { ...settings, ...change(settings) });
 }
 

@@ -220,11 +220,12 @@ def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, sta
     assert run("alerts", station).output == "there are no alerts\n"
     events, hooks = tmp_path / "events.json", tmp_path / "hooks.json"
     events.write_text(json.dumps([{"name": "warm", "above": 25.0}]))
-    hooks.write_text(json.dumps([{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]))
+    hooks.write_text(json.dumps([{"url": "https://hooks.example/sst"}]))
     added = run("add", station, "--step", "day", "--events", events, "--webhooks", hooks)
     assert added.status == 0
     assert "https://hooks.example/...#" in added.output
-    assert "at least" not in added.output
+    assert "whsec_" in added.output
+    assert "whsec_" not in run("show", station).output
     days = np.datetime64("today", "D") - np.arange(20, -1, -1).astype("timedelta64[D]")
     readings = [("--reading", str(day), str(20 + i % 3)) for i, day in enumerate(days)]
     run("push", station, *[part for reading in readings[:-1] for part in reading])
