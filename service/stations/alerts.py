@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -57,7 +57,7 @@ from service.stations.store.stations import (
     lock_stations,
     put_station,
 )
-from service.stations.webhooks import InputWebhook, receivers, stored_webhooks
+from service.stations.webhooks import HEALTH, InputWebhook, receivers, stored_webhooks
 
 DEFAULT_ALERT_AT: Final = 0.5
 
@@ -67,11 +67,6 @@ _BY_DAY: Final = frozenset({"climatology", "threshold"})
 Json = dict[str, Any]
 
 EventKind = Literal["threshold", "marine_heatwave", "marine_cold_spell", "degree_heating_weeks"]
-
-HealthKind = Literal["silent", "stuck"]
-"""The events that every station has: no readings arrive, or they repeat one value. Their names are their kinds."""
-
-HEALTH_EVENTS: Final[tuple[HealthKind, ...]] = get_args(HealthKind)
 
 Name = Annotated[
     str,
@@ -144,7 +139,7 @@ def check_events(
         SeriesError: if an event needs daily values and the step is not a day, or the baseline cannot be one.
     """
     for i, event in enumerate(events):
-        if event.name in HEALTH_EVENTS:
+        if event.name in HEALTH:
             raise RequestError(
                 f"events[{i}].name: every station has the event {event.name!r} already: choose another name",
                 field=f"events[{i}].name",

@@ -17,7 +17,7 @@ from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, U
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
 from service.middleware.keys import NAME, Role
-from service.stations.alerts import EventKind, HealthKind, StationEvents
+from service.stations.alerts import EventKind, StationEvents
 from service.stations.durations import AUTO, parse_duration
 from service.stations.event_changes import AlertKind, EventCategory
 from service.stations.issue import DEFAULT_HORIZON
@@ -29,7 +29,7 @@ from service.stations.store.alerts import Channel
 from service.stations.store.audit import Action
 from service.stations.store.stations import Visibility
 from service.stations.weather_fetching import WeatherOrigin
-from service.stations.webhooks import Webhooks
+from service.stations.webhooks import HealthKind, Webhooks
 
 Flag = Annotated[
     Literal[1, 2, 3, 4, 9],

@@ -11,7 +11,7 @@ import secrets
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args
 
 import httpx
 from orjson import dumps
@@ -38,8 +38,10 @@ NEW: Final = "new"
 BOTH_VALID: Final = 86_400
 """Seconds for which the secret before the last change still signs too."""
 
-HEALTH: Final = ("silent", "stuck")
-"""Kinds of alerts about the station itself, which every station has."""
+HealthKind = Literal["silent", "stuck"]
+"""The events that every station has: no readings arrive, or they repeat one value. Their names are their kinds."""
+
+HEALTH: Final[tuple[HealthKind, ...]] = get_args(HealthKind)
 
 _LEAST_SECRET: Final = 16
 _MOST_SECRET: Final = 256
