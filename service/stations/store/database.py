@@ -461,8 +461,9 @@ def _keep_private(path: Path, *, create: bool) -> None:
     SQLite gives the files that it creates beside it the same mode.
     """
     if create:
+        # Closing a file that is there would end the locks that other connections of this process have on it.
         with suppress(OSError):  # SQLite reports what is wrong with the file.
-            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o600))
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
             path.with_name(path.name + suffix).chmod(0o600)

@@ -294,7 +294,7 @@ def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: 
         postgres.run("CREATE SCHEMA public", url.database)
     with pytest.raises(StoreUnavailableError):
         ids(database)
-    refused(database, r"replaced by one without tables: the operator")
+    refused(database, r"replaced by one without tables: put it back")
     anew = Database(url)
     put(anew, "buoy")
     assert ids(database) == ["buoy"]
