@@ -236,7 +236,8 @@ def _begins(run: _Run, told_over: int | None, begin: int) -> Iterator[Change]:
     """
     began: Step | None = None
     if told_over is not None:
-        began = next(step for step in run.steps if step.time >= max(told_over, begin))
+        # The reading at which it was over may have been taken back, as the last one.
+        began = next((step for step in run.steps if step.time >= max(told_over, begin)), run.steps[-1])
     elif run.begin >= begin:
         began = run.steps[0]
     elif run.over is None:

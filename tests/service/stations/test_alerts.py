@@ -74,6 +74,19 @@ def test_a_run_beyond_a_threshold_raises_an_alert_when_it_begins_and_when_it_end
     assert raised[0]["observed_until"] == f"{TODAY}T00:00:00Z"
 
 
+def test_an_event_is_on_again_when_the_reading_that_ended_it_is_taken_back(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[WARM])
+    send(service, station, 32, [*mild(30), 21.0, 21.1])
+    send(service, station, 0, [19.9])
+    taken_back = service.delete(f"/stations/{station}/observations/{TODAY}")
+    assert answered(taken_back)["flag"] == 9
+    assert state(service, station)["state"] == "active"
+    raised = [alert["alert"] for alert in alerts(service, station) if alert["alert"] != "expected"]
+    assert raised == ["began", "ended", "began"]
+
+
 def test_a_heatwave_begins_changes_its_category_and_ends_when_readings_are_revised(
     service: httpx.Client, new_station: NewStation
 ) -> None:
