@@ -91,7 +91,10 @@ class QualityCheck:
                 # Of most readings, this is all that there is to do.
                 is_near = len(kept) >= LEAST and abs(values[i] - values[kept[-1]]) <= LEAST_CHANGE
                 if is_near and not pending and i not in self._flat:
-                    kept.append(i)
+                    if flags[i] == SUSPECT:
+                        self._accept(i, GOOD)
+                    else:
+                        kept.append(i)
                 else:
                     self._test(i)
             elif flags[i] <= NOT_EVALUATED:

@@ -225,8 +225,12 @@ _NOT_ITS_STATE: Final = "alert_at"
 
 _STEPS_UNTIL_LATE: Final = 2
 
-_JUDGED_BY: Final = ("latitude", "longitude", "events", "baseline", "model", "horizon", "alert_within")
-"""Settings that a forecast and the states of events depend on, besides the readings."""
+
+def _judged_by(settings: StationSettings) -> tuple[object, ...]:
+    """Return what a forecast and the states of events depend on, besides the readings."""
+    names = "latitude", "longitude", "events", "baseline", "model", "horizon", "alert_within"
+    # Events are in the units of the station.
+    return settings.units if settings.events else None, *(getattr(settings, name) for name in names)
 
 
 class Judgement(NamedTuple):
@@ -236,6 +240,7 @@ class Judgement(NamedTuple):
         station: The number of the station.
         batch: The number of the batch of readings.
         arrived: When it arrived, or the settings changed.
+        units: The units of the station.
         events: The definitions of the events, as they are stored with the station.
         histories: What each of them went through.
         doubt: Why the newest reading does not count; None if it does.
@@ -245,6 +250,7 @@ class Judgement(NamedTuple):
     station: int
     batch: int
     arrived: int
+    units: Units
     events: Sequence[Json]
     histories: Sequence[History]
     doubt: str | None = None
@@ -273,7 +279,8 @@ def raise_alerts(connection: Connection, judgements: Sequence[Judgement]) -> int
             name = event["name"]
             known = states.get(station.number, {}).get(name)
             is_old = known is not None and known["batch"] >= judgement.batch
-            if _is_same_event(event, watched.get(name)) and not is_old:
+            is_same = judgement.units == station.settings.units and _is_same_event(event, watched.get(name))
+            if is_same and not is_old:
                 state, count = _advance(connection, station, judgement, i, watched[name]["alert_at"], known)
                 changed[station.number, name] = state
                 alerts += count
@@ -445,13 +452,18 @@ def put_watching_station(
     is_new = put_station(connection, station_id, settings, now, caller, owner)
     after = get_station(connection, station_id)
     audit_settings(connection, before, after, now, caller)
-    if before is not None and any(getattr(before.settings, name) != getattr(settings, name) for name in _JUDGED_BY):
+    if before is not None and _judged_by(before.settings) != _judged_by(settings):
         judge_again(connection, before.number, now)
-    if not is_new:
+    if before is not None:
         number = after.number
         events = {event["name"]: event for event in settings.events or ()}
         states = get_states(connection, [number]).get(number, {})
-        kept = [name for name, state in states.items() if _is_same_event(state["definition"], events.get(name))]
+        are_same_units = before.settings.units == settings.units
+        kept = [
+            name
+            for name, state in states.items()
+            if are_same_units and _is_same_event(state["definition"], events.get(name))
+        ]
         for name in states.keys() - kept:
             if held := states[name]["held"]:
                 drop_alert(connection, held, "the event of the station was changed")

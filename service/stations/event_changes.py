@@ -183,7 +183,8 @@ def changes_of(told: Told, steps: Sequence[Step], begin: int, alert_at: float) -
     if not newest.state.active and any(end is None for _, end in open_ones):
         changes.append(Change("ended", newest, told.category))
     episodes += [(first, newest.time if end is None else end) for first, end in open_ones]
-    kept = sorted(each for each in episodes if each[1] is None or each[1] >= begin)
+    # One that a correction ended at its first step was never on.
+    kept = sorted((first, end) for first, end in episodes if end is None or (end >= begin and end > first))
     active, expected = bool(newest.state.active), told.expected and not changes
     category = newest.state.category if active else None
     now = Told(active, category, expected, newest.time, kept)

@@ -27,7 +27,7 @@ from service.stations.store.feeds import (
     unwatched_stations,
 )
 from service.stations.store.observations import Outcome, recent_observations
-from service.stations.store.pulse import record_pulse
+from service.stations.store.pulse import last_pulse, record_pulse
 from service.stations.store.stations import (
     ALL_STATIONS,
     NUMBERED_STATIONS,
@@ -96,7 +96,11 @@ def watch(connection: Connection, names: Sequence[str], now: int, arrived: Mappi
             late = too_late(station.settings, newest.time, now) if newest.received == now else None
             arrived[station.id].warnings += [] if late is None else [late]
         if feed.arrivals:
-            feed = _stuck(connection, station, _expecting(station, feed, now))
+            expecting = _expecting(station, feed, now)
+            if expecting.silent_since is not None and feed.silent_since is None:
+                # Time in which nothing could arrive counts for none; the next look at all stations adds it.
+                expecting = _expecting(station, feed, _watched_until(connection, now))
+            feed = _stuck(connection, station, expecting)
             feeds.append(feed)
             alerts += _tell(connection, station, before, feed, now)
     put_feeds(connection, feeds)
@@ -170,8 +174,9 @@ def check_silence(connection: Connection, now: int) -> tuple[int, int]:
     Returns:
         The number of alerts that are to be delivered, and of stations that were looked at.
     """
-    before = record_pulse(connection, now, _PULSE)
-    if before is not None and now - before > _DOWN_SECONDS:
+    before = _watched_until(connection, now)
+    record_pulse(connection, now, _PULSE)
+    if before < now:
         waiting = [feed for feed in feeds_before_silence(connection, before) if feed.arrivals[-1] <= before]
         down = now - before
         put_feeds(
@@ -189,6 +194,12 @@ def check_silence(connection: Connection, now: int) -> tuple[int, int]:
         put_feeds(connection, [feed])
         alerts += _tell(connection, station, before_lock, feed, now)
     return alerts, len(unwatched) + len(silent)
+
+
+def _watched_until(connection: Connection, now: int) -> int:
+    """Return until when stations were watched for silence: until ``now``, unless the service was down, or is new."""
+    pulse = last_pulse(connection, _PULSE) or 0
+    return pulse if now - pulse > _DOWN_SECONDS else now
 
 
 def _first(connection: Connection, station: Station, now: int) -> Feed:

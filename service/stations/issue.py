@@ -357,6 +357,7 @@ def _judgement(outcome: _Outcome, doubted: _Outcome | None) -> Judgement:
         station=station.number,
         batch=station.batches,
         arrived=station.received,
+        units=station.settings.units,
         events=station.settings.events or (),
         histories=outcome.histories,
         doubt=outcome.member.doubt,

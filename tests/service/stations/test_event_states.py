@@ -105,6 +105,12 @@ def test_readings_that_arrive_at_once_tell_each_change_that_is_recent(
     assert told_at_once(Told.read(known._asdict()), then, begin) == ([], known)
 
 
+def test_a_beginning_that_is_corrected_again_and_again_is_told_each_time() -> None:
+    told = Told()
+    for marks, kinds in (("..+", ["began 2"]), ("...", ["ended 2"]), ("..+", ["began 2"]), ("..++.", ["ended 4"])):
+        assert told_at_once(told, marks) == (kinds, (told := told_at_once(told, marks)[1]))
+
+
 @pytest.mark.parametrize(
     ("states", "kinds"),
     [
@@ -219,7 +225,7 @@ def judgement(station: int, batch: int, *active: bool, days_old: int = 0, **fiel
     for is_active in active:
         state = EventState(is_active, "2026-07-01T00:00:00Z" if is_active else None, probability=0.1)
         histories.append(History([Step(arrived - DAY - days_old * DAY, 15.0, state)], state))
-    return Judgement(station, batch, arrived, (WARM, COLD)[: len(active)], histories)._replace(**fields)
+    return Judgement(station, batch, arrived, "celsius", (WARM, COLD)[: len(active)], histories)._replace(**fields)
 
 
 def issue(database: Database, judged: Judgement) -> list[str]:
