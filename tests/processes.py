@@ -5,10 +5,11 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -106,10 +107,16 @@ class Service:
 
 @contextmanager
 def running(
-    artifacts: Path, program: Sequence[str] = (sys.executable, "-m", "service"), **settings: object
+    artifacts: Path,
+    program: Sequence[str] = (sys.executable, "-m", "service"),
+    variables: Mapping[str, str] = MappingProxyType({}),
+    **settings: object,
 ) -> Iterator[Service]:
-    """Run a service with these settings (named without ``SST_``) and wait until it is ready; stop it at the end."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
+    """Run a service with these settings (named without ``SST_``) and wait until it is ready; stop it at the end.
+
+    It has the environment of this process, without its settings, and other ``variables``.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")} | variables
     # The machine that runs the tests may be busy.
     environment |= {"SST_REQUEST_SECONDS": "600"} | {
         f"SST_{name.upper()}": str(value) for name, value in settings.items()

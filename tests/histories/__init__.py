@@ -1,0 +1,1 @@
+"""A search for counterexamples: random histories of a station, against a model of what it promises."""
