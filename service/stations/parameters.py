@@ -14,6 +14,7 @@ from starlette.responses import Response
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
 from service.api.dependencies import app_state
+from service.api.openapi import links
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY, Access, RateLimiter
 from service.middleware.keys import ANONYMOUS, Key, Role
@@ -70,6 +71,33 @@ StationName = Annotated[
 
 StationId = Annotated[StationName, Path(description="The ID of the station.")]
 """The ID of a station in a path."""
+
+
+STATION_LINKS: Final = links(
+    "getStation",
+    "putStation",
+    "deleteStation",
+    "sendReadings",
+    "getObservations",
+    "getStationForecast",
+    "listStationForecasts",
+    "verifyStation",
+    "getStationCard",
+    "listStationAlerts",
+    "testWebhooks",
+    id="$request.path.id",
+) | links("listAudit", station="$request.path.id")
+"""What follows a call about a station that exists, for OpenAPI."""
+
+
+def reading_links(time: str) -> dict[str, Any]:
+    """Return what follows a call about a station that names the time of a reading, for OpenAPI."""
+    return links("correctReading", "takeBackReading", id="$request.path.id", time=time)
+
+
+def page_links(operation: str, **parameters: str) -> dict[str, Any]:
+    """Return the link from a page to the next one, for OpenAPI."""
+    return links(operation, **parameters, after="$response.body#/next")
 
 
 PAGE: Final = 100
