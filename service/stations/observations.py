@@ -31,7 +31,6 @@ from service.settings import Settings
 from service.stations.health import receive, receive_correction
 from service.stations.issue import issue_forecasts
 from service.stations.parameters import (
-    STATION_LINKS,
     BackgroundDep,
     CallerDep,
     Period,
@@ -39,6 +38,7 @@ from service.stations.parameters import (
     StationStoreDep,
     TimeQuery,
     reading_links,
+    stored_links,
 )
 from service.stations.readings import (
     Readings,
@@ -231,7 +231,7 @@ _BODY["requestBody"]["content"] |= {
     summary="Send readings of a station",
     response_model=FileStored | Stored,
     responses={
-        200: {"links": STATION_LINKS | reading_links("$response.body#/forecast/observed_until")},
+        200: {"links": stored_links("$response.body#/forecast/observed_until")},
         **problems(400, 403, 404, 413, 415, 422, 503, 504),
     },
     openapi_extra=_BODY,
@@ -272,14 +272,14 @@ _Time = Annotated[
     ),
 ]
 
-_CORRECTED: Final = STATION_LINKS | reading_links("$response.body#/time")
+_CORRECTED: Final = {200: {"links": stored_links("$response.body#/time")}}
 
 
 @router.patch(
     "/stations/{id}/observations/{time}",
     operation_id="correctReading",
     summary="Correct a reading of a station",
-    responses={200: {"links": _CORRECTED}, **problems(400, 403, 404, 413, 415, 422, 503, 504)},
+    responses=_CORRECTED | problems(400, 403, 404, 413, 415, 422, 503, 504),
     openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
 )
 async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
@@ -295,7 +295,7 @@ async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, 
     "/stations/{id}/observations/{time}",
     operation_id="takeBackReading",
     summary="Take back a reading of a station",
-    responses={200: {"links": _CORRECTED}, **problems(403, 404, 422, 503, 504)},
+    responses=_CORRECTED | problems(403, 404, 422, 503, 504),
 )
 async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
     """Take back a reading, and issue a forecast without it.

@@ -73,10 +73,8 @@ StationId = Annotated[StationName, Path(description="The ID of the station.")]
 """The ID of a station in a path."""
 
 
-STATION_LINKS: Final = links(
+_READ: Final = (
     "getStation",
-    "putStation",
-    "deleteStation",
     "sendReadings",
     "getObservations",
     "getStationForecast",
@@ -84,15 +82,21 @@ STATION_LINKS: Final = links(
     "verifyStation",
     "getStationCard",
     "listStationAlerts",
-    "testWebhooks",
-    id="$request.path.id",
-) | links("listAudit", station="$request.path.id")
-"""What follows a call about a station that exists, for OpenAPI."""
+)
+STATION_LINKS: Final = links(*_READ, "putStation", "testWebhooks", "deleteStation", id="$request.path.id") | links(
+    "listAudit", station="$request.path.id"
+)
+"""What clients call next with the settings of a station, for OpenAPI."""
 
 
 def reading_links(time: str) -> dict[str, Any]:
-    """Return what follows a call about a station that names the time of a reading, for OpenAPI."""
+    """Return what clients call next with the time of a reading of a station, for OpenAPI."""
     return links("correctReading", "takeBackReading", id="$request.path.id", time=time)
+
+
+def stored_links(time: str) -> dict[str, Any]:
+    """Return what clients call next when readings were stored, with the time of one of them, for OpenAPI."""
+    return links(*_READ, id="$request.path.id") | reading_links(time)
 
 
 def page_links(operation: str, **parameters: str) -> dict[str, Any]:

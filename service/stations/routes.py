@@ -233,7 +233,7 @@ async def remove_station(store: StationStoreDep, caller: CallerDep, id: StationI
     "/access",
     operation_id="getAccess",
     summary="Get what the caller may do about stations",
-    responses={200: {"links": links("putStation", "listStations")}, **problems(503)},
+    responses={200: {"links": links("putStation")}, **problems(503)},
 )
 async def get_access(
     request: Request, store: StationStoreDep, proof: WriteProofDep, access: AccessDep, caller: CallerDep
