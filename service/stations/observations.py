@@ -272,14 +272,14 @@ _Time = Annotated[
     ),
 ]
 
-_CORRECTED: Final = {200: {"links": stored_links("$response.body#/time")}}
+_CORRECTED: Final = {"links": stored_links("$response.body#/time")}
 
 
 @router.patch(
     "/stations/{id}/observations/{time}",
     operation_id="correctReading",
     summary="Correct a reading of a station",
-    responses=_CORRECTED | problems(400, 403, 404, 413, 415, 422, 503, 504),
+    responses={200: _CORRECTED, **problems(400, 403, 404, 413, 415, 422, 503, 504)},
     openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
 )
 async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
@@ -295,7 +295,7 @@ async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, 
     "/stations/{id}/observations/{time}",
     operation_id="takeBackReading",
     summary="Take back a reading of a station",
-    responses=_CORRECTED | problems(403, 404, 422, 503, 504),
+    responses={200: _CORRECTED, **problems(403, 404, 422, 503, 504)},
 )
 async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
     """Take back a reading, and issue a forecast without it.

@@ -304,7 +304,7 @@ async def index(request: Request, watcher: ReleaseWatcherDep, catalog: CatalogDe
     "/repository/models/{model}/load",
     operation_id="loadModel",
     summary="Load a model",
-    responses={200: {"links": _SERVED}} | refusals(400, 401, 403, 404, 409, 413, 415, 503),
+    responses={200: {"links": _SERVED}, **refusals(400, 401, 403, 404, 409, 413, 415, 503)},
     openapi_extra=_LOAD_BODY,
 )
 async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
@@ -322,7 +322,7 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     "/repository/models/{model}/unload",
     operation_id="unloadModel",
     summary="Unload a model",
-    responses={200: {"links": _SERVED}} | refusals(400, 401, 403, 404, 413, 415, 503),
+    responses={200: {"links": _SERVED}, **refusals(400, 401, 403, 404, 413, 415, 503)},
     openapi_extra=_LOAD_BODY,
 )
 async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
