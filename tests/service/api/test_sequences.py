@@ -3,12 +3,14 @@
 ``make fuzz`` makes many more sequences, and different ones in each run.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from datetime import date, timedelta
 from functools import partial
 from http import HTTPStatus
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
@@ -31,6 +33,8 @@ from tests.service.api.openapi import openapi_document
 from tests.service.api.schemathesis_config import CHECKS
 from tests.service.requests import Json
 from tests.serving import serve
+
+logger = logging.getLogger(__name__)
 
 Case = schemathesis.Case[Any]
 
@@ -67,7 +71,10 @@ LENGTH: Final = 40
 """Calls in a sequence."""
 
 sequences = settings(
-    stateful_step_count=LENGTH, phases=[Phase.generate, Phase.shrink], suppress_health_check=[*HealthCheck]
+    max_examples=settings().max_examples * 2 // 3,
+    stateful_step_count=LENGTH,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=[*HealthCheck],
 )
 
 
@@ -172,6 +179,7 @@ class LinkedCalls(OpenAPIStateMachine):
     session: ClassVar[requests.Session]
     calls: ClassVar[Counter[tuple[str, int]]]
     links: ClassVar[Counter[str]]
+    failure: ClassVar[list[str]] = []
 
     @classmethod
     def along(
@@ -183,6 +191,14 @@ class LinkedCalls(OpenAPIStateMachine):
         machine = type(cls.__name__, (cls, others.as_state_machine()), counted | attributes)
         # The seed that hypothesis derives from a class made here differs from process to process.
         return seed(0)(machine) if sequences.derandomize else machine
+
+    @classmethod
+    def run(cls, *, settings: settings | None = None) -> None:
+        try:
+            super().run(settings=settings)
+        except Exception:
+            logger.error("the calls of the shortest sequence that fails:\n%s", "\n".join(cls.failure))
+            raise
 
     @classmethod
     def succeeded(cls) -> set[str]:
@@ -198,8 +214,8 @@ class LinkedCalls(OpenAPIStateMachine):
     def step(self, input: StepInput) -> StepOutput:  # noqa: A002
         try:
             output = super().step(input)
-        except Exception as error:
-            error.add_note("\n".join(["The calls before:", *self.log]))
+        except Exception:
+            type(self).failure = self.log
             raise
         if input.transition is not None and output.response.status_code < HTTPStatus.BAD_REQUEST:
             self.links[input.transition.id] += 1
@@ -221,6 +237,8 @@ class ModelCalls(LinkedCalls):
                 call(f"{self.url}/v2/repository/models/{model['name']}/load").raise_for_status()
 
 
+LIST: Final = DOCUMENT["/stations"]["GET"]
+NUMBERS: Final = count(1)
 LIFE: Final = ["putStation", "sendReadings", "getStationForecast", "correctReading", "deleteStation", "gone"]
 MAY_FIND_NOTHING: Final = {"putStation", "getStationForecast", "correctReading", "takeBackReading"}
 """Calls about a station that exists that are answered with 404 if there is no such model, forecast or reading."""
@@ -261,6 +279,9 @@ class StationCalls(LinkedCalls):
 
     def teardown(self) -> None:
         self.lives.extend(self.life.values())
+        if self.failure is not self.log:
+            answer = LIST.Case().call_and_validate(**self.get_call_kwargs(LIST.Case()))
+            assert {each["id"] for each in answer.json()["stations"]} == {*self.visibility}, self.log
         for station in self.visibility:
             self.session.delete(f"{self.url}/stations/{station}", headers=HEADERS[self.caller]).raise_for_status()
 
@@ -273,6 +294,9 @@ class StationCalls(LinkedCalls):
             for readings, station in zip(body["readings"], stations, strict=False):
                 readings["station"] = station
         if operation == "putStation":
+            if case.path_parameters["id"] not in self.life:
+                # Each sequence has stations of its own, also when the service fails to delete those before.
+                case.path_parameters["id"] = f"{next(NUMBERS)}.{case.path_parameters['id']}"[:64]
             for webhook in body.get("webhooks", ()):
                 webhook["url"] = webhook["url"].replace(WEBHOOK, self.webhook)
 
