@@ -97,8 +97,8 @@ bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev ## run the tests with generated requests, thirty times as many and different each time
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
-		tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/test_sequences.py \
+		tests/service/api/forecast/test_fuzz.py tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
 		tests/service/worker/test_batches.py
 
 soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows

@@ -15,7 +15,7 @@ from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from service.api.assets import AssetsDep, html_page
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
-from service.api.openapi import problems
+from service.api.openapi import links, problems
 from service.api.release_report import report_of
 from service.settings import Settings
 
@@ -77,7 +77,18 @@ class ModelDetail(ModelSummary):
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", operation_id="listModels", summary="List models", responses=problems(422, 503))
+@router.get(
+    "",
+    operation_id="listModels",
+    summary="List models",
+    responses={
+        200: {
+            "links": links("getModel", "getModelCard", "getModelReport", model="$response.body#/models/0/model")
+            | links("forecastDataset", "compareDataset", "getRecentValues", dataset="$response.body#/models/0/dataset")
+        },
+        **problems(422, 503),
+    },
+)
 def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
@@ -88,7 +99,18 @@ def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     return ModelList(default_dataset=settings.default_dataset, models=models)
 
 
-@router.get("/{model}", operation_id="getModel", summary="Get a model", responses=problems(404, 422, 503))
+@router.get(
+    "/{model}",
+    operation_id="getModel",
+    summary="Get a model",
+    responses={
+        200: {
+            "links": links("getModelCard", "getModelReport", "getModelMetadata", model="$response.body#/model")
+            | links("forecastDataset", dataset="$response.body#/dataset", model="$response.body#/model")
+        },
+        **problems(404, 422, 503),
+    },
+)
 def get_model(
     catalog: CatalogDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:

@@ -88,6 +88,19 @@ def request_body(
     return {"requestBody": {"required": required, "content": content}}
 
 
+def links(*operations: str, body: Any = None, **parameters: str) -> dict[str, Any]:
+    """Return the ``links`` of a response to calls that clients make next.
+
+    Args:
+        operations: IDs of the calls.
+        body: their body, as runtime expressions, where they have one that the response holds.
+        parameters: their parameters by name, as runtime expressions such as ``$response.body#/id``.
+    """
+    known = {"parameters": parameters} if parameters else {}
+    known |= {} if body is None else {"requestBody": body}
+    return {operation: {"operationId": operation, **known} for operation in operations}
+
+
 def ndjson_lines(*models: type[BaseModel]) -> dict[str, Any]:
     """Return the ``content`` of an NDJSON response with one of ``models`` on each line."""
     one_of = [{"$ref": _REF.format(model=model.__name__)} for model in models]

@@ -19,7 +19,7 @@ from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, length_of, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.dependencies import ServingDep, SettingsDep
-from service.api.openapi import BYTES, problems, request_body
+from service.api.openapi import BYTES, links, problems, request_body
 from service.api.uploads.reading import FileReaderDep, read_upload, unreadable_file
 from service.api.uploads.response import station_series
 from service.engine.reading import sentence
@@ -37,6 +37,8 @@ from service.stations.parameters import (
     StationId,
     StationStoreDep,
     TimeQuery,
+    reading_links,
+    stored_links,
 )
 from service.stations.readings import (
     Readings,
@@ -228,7 +230,10 @@ _BODY["requestBody"]["content"] |= {
     operation_id="sendReadings",
     summary="Send readings of a station",
     response_model=FileStored | Stored,
-    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    responses={
+        200: {"links": stored_links("$response.body#/forecast/observed_until")},
+        **problems(400, 403, 404, 413, 415, 422, 503, 504),
+    },
     openapi_extra=_BODY,
 )
 async def post_readings(
@@ -267,12 +272,14 @@ _Time = Annotated[
     ),
 ]
 
+_CORRECTED: Final = {"links": stored_links("$response.body#/time")}
+
 
 @router.patch(
     "/stations/{id}/observations/{time}",
     operation_id="correctReading",
     summary="Correct a reading of a station",
-    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    responses={200: _CORRECTED, **problems(400, 403, 404, 413, 415, 422, 503, 504)},
     openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
 )
 async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
@@ -288,7 +295,7 @@ async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, 
     "/stations/{id}/observations/{time}",
     operation_id="takeBackReading",
     summary="Take back a reading of a station",
-    responses=problems(403, 404, 422, 503, 504),
+    responses={200: _CORRECTED, **problems(403, 404, 422, 503, 504)},
 )
 async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
     """Take back a reading, and issue a forecast without it.
@@ -304,7 +311,14 @@ async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) ->
     operation_id="sendAllReadings",
     summary="Send readings of several stations",
     response_model=ManyStored,
-    responses=problems(400, 403, 413, 415, 422, 503, 504),
+    responses={
+        200: {
+            "links": links(
+                "getStation", "getObservations", "getStationForecast", id="$response.body#/stations/0/station"
+            )
+        },
+        **problems(400, 403, 413, 415, 422, 503, 504),
+    },
     openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
 )
 async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
@@ -335,7 +349,7 @@ async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
     "/stations/{id}/observations",
     operation_id="getObservations",
     summary="Get the observations of a station",
-    responses=problems(404, 422, 503, 504),
+    responses={200: {"links": reading_links("$response.body#/timestamps/0")}, **problems(404, 422, 503, 504)},
 )
 async def get_observations(
     store: StationStoreDep,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
 from service.api.dependencies import app_state
+from service.api.openapi import links
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY, Access, RateLimiter
 from service.middleware.keys import ANONYMOUS, Key, Role
@@ -70,6 +71,37 @@ StationName = Annotated[
 
 StationId = Annotated[StationName, Path(description="The ID of the station.")]
 """The ID of a station in a path."""
+
+
+_READ: Final = (
+    "getStation",
+    "sendReadings",
+    "getObservations",
+    "getStationForecast",
+    "listStationForecasts",
+    "verifyStation",
+    "getStationCard",
+    "listStationAlerts",
+)
+STATION_LINKS: Final = links(*_READ, "putStation", "testWebhooks", "deleteStation", id="$request.path.id") | links(
+    "listAudit", station="$request.path.id"
+)
+"""What clients call next with the settings of a station, for OpenAPI."""
+
+
+def reading_links(time: str) -> dict[str, Any]:
+    """Return what clients call next with the time of a reading of a station, for OpenAPI."""
+    return links("correctReading", "takeBackReading", id="$request.path.id", time=time)
+
+
+def stored_links(time: str) -> dict[str, Any]:
+    """Return what clients call next when readings were stored, with the time of one of them, for OpenAPI."""
+    return links(*_READ, id="$request.path.id") | reading_links(time)
+
+
+def page_links(operation: str, **parameters: str) -> dict[str, Any]:
+    """Return the link from a page to the next one, for OpenAPI."""
+    return links(operation, **parameters, after="$response.body#/next")
 
 
 PAGE: Final = 100

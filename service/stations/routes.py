@@ -17,7 +17,7 @@ from forecasting.forecasts.options import Horizon
 from forecasting.requests import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
-from service.api.openapi import problems, request_body
+from service.api.openapi import links, problems, request_body
 from service.engine.events import position_of
 from service.http.bodies import require_json
 from service.http.caching import revalidated
@@ -34,6 +34,7 @@ from service.stations.health import watch
 from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather, issue_forecasts
 from service.stations.parameters import (
     PAGE,
+    STATION_LINKS,
     AccessDep,
     After,
     BackgroundDep,
@@ -50,6 +51,8 @@ from service.stations.parameters import (
     WebhookTestsAtOnceDep,
     WebhookTestsDep,
     WriteProofDep,
+    page_links,
+    reading_links,
 )
 from service.stations.responses import (
     archive,
@@ -110,7 +113,8 @@ Recent = Annotated[bool, Query(description="Return the last sixty days.")]
     summary="Create or change a station",
     response_model=StationDetail,
     responses={
-        201: {"model": StationDetail, "description": "The station is new."},
+        200: {"links": STATION_LINKS},
+        201: {"model": StationDetail, "description": "The station is new.", "links": STATION_LINKS},
         **problems(400, 403, 404, 409, 413, 415, 422, 501, 503, 504),
     },
     openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
@@ -163,7 +167,10 @@ async def put_station(
     operation_id="listStations",
     summary="List the stations",
     response_model=StationPage,
-    responses=problems(422, 503, 504),
+    responses={
+        200: {"links": links("getStation", id="$response.body#/stations/0/id") | page_links("listStations")},
+        **problems(422, 503, 504),
+    },
 )
 async def get_stations(
     store: StationStoreDep,
@@ -188,7 +195,10 @@ async def get_stations(
     "/stations/{id}",
     operation_id="getStation",
     summary="Get a station",
-    responses=problems(404, 422, 503, 504),
+    responses={
+        200: {"links": STATION_LINKS | reading_links("$response.body#/newest/time")},
+        **problems(404, 422, 503, 504),
+    },
 )
 async def get_station(
     store: StationStoreDep, caller: CallerDep, id: StationId, recent: Recent = False
@@ -205,7 +215,10 @@ async def get_station(
     summary="Delete a station",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses=problems(403, 404, 422, 503, 504),
+    responses={
+        204: {"links": links("putStation", id="$request.path.id") | links("listAudit", station="$request.path.id")},
+        **problems(403, 404, 422, 503, 504),
+    },
 )
 async def remove_station(store: StationStoreDep, caller: CallerDep, id: StationId) -> Response:
     """Delete a station with all its readings. This cannot be undone.
@@ -217,7 +230,10 @@ async def remove_station(store: StationStoreDep, caller: CallerDep, id: StationI
 
 
 @router.get(
-    "/access", operation_id="getAccess", summary="Get what the caller may do about stations", responses=problems(503)
+    "/access",
+    operation_id="getAccess",
+    summary="Get what the caller may do about stations",
+    responses={200: {"links": links("putStation")}, **problems(503)},
 )
 async def get_access(
     request: Request, store: StationStoreDep, proof: WriteProofDep, access: AccessDep, caller: CallerDep
@@ -249,7 +265,7 @@ async def get_access(
     "/audit",
     operation_id="listAudit",
     summary="List who wrote what",
-    responses=problems(403, 404, 422, 503, 504),
+    responses={200: {"links": page_links("listAudit")}, **problems(403, 404, 422, 503, 504)},
 )
 async def get_audit(
     store: StationStoreDep,
@@ -330,7 +346,7 @@ router.include_router(observations.router)
     "/stations/{id}/forecast",
     operation_id="getStationForecast",
     summary="Get the newest forecast of a station",
-    responses=problems(404, 422, 503, 504),
+    responses={200: {"links": reading_links("$response.body#/observed_until")}, **problems(404, 422, 503, 504)},
 )
 async def get_newest(store: StationStoreDep, caller: CallerDep, id: StationId) -> NewestForecast:
     """Get the forecast that was issued last, from the latest observation."""
@@ -341,7 +357,10 @@ async def get_newest(store: StationStoreDep, caller: CallerDep, id: StationId) -
     "/stations/{id}/forecasts",
     operation_id="listStationForecasts",
     summary="List the forecasts issued for a station",
-    responses=problems(404, 422, 503, 504),
+    responses={
+        200: {"links": page_links("listStationForecasts", id="$request.path.id")},
+        **problems(404, 422, 503, 504),
+    },
 )
 async def get_archive(
     store: StationStoreDep,
@@ -360,7 +379,10 @@ async def get_archive(
     "/stations/{id}/alerts",
     operation_id="listStationAlerts",
     summary="List the alerts of a station",
-    responses=problems(404, 422, 503, 504),
+    responses={
+        200: {"links": page_links("listStationAlerts", id="$request.path.id")},
+        **problems(404, 422, 503, 504),
+    },
 )
 async def get_alerts(
     store: StationStoreDep,

@@ -37,7 +37,7 @@ from service.api.compare.schemas import (
     TrainingRecord,
 )
 from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep, app_state
-from service.api.openapi import BYTES, problems, request_body
+from service.api.openapi import BYTES, links, problems, request_body
 from service.engine.reading import check_horizon
 from service.http.bodies import require_json
 from service.http.query import merge_query_and_body
@@ -55,6 +55,14 @@ router = APIRouter(prefix="/compare", tags=["compare"])
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "markdown": "text/markdown; charset=utf-8"}
 _TEXTS: dict[str, Any] = {"content": {name: {"schema": {"type": "string"}} for name in ("text/csv", "text/markdown")}}
+_LINKS = links(
+    "getPredictions",
+    "compareLeads",
+    "getHindcast",
+    "plotTestPart",
+    "getTrainingRecord",
+    dataset="$response.body#/dataset",
+)
 _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
@@ -63,7 +71,7 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
     operation_id="compareDataset",
     summary="Compare models on the test part",
     response_model=Annotated[Comparison | HeldOutComparison, Field(discriminator="kind")],
-    responses={200: _TEXTS, **problems(404, 422, 503)},
+    responses={200: {**_TEXTS, "links": _LINKS}, **problems(404, 422, 503)},
 )
 def compare(
     catalog: CatalogDep,

@@ -52,7 +52,7 @@ from service.api.inference.tensors import (
     wanted_outputs,
     write_response,
 )
-from service.api.openapi import BYTES, path_parameters, refusals, request_body
+from service.api.openapi import BYTES, links, path_parameters, refusals, request_body
 from service.engine.forecasting import SMALL
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
@@ -88,6 +88,22 @@ def _of_model(operation_id: str, summary: str, **path: str) -> dict[str, Any]:
 
 def _of_version(operation_id: str, summary: str) -> dict[str, Any]:
     return _of_model(operation_id, summary, version="The version of the loaded release.")
+
+
+def _metadata(documented: dict[str, Any]) -> dict[str, Any]:
+    of_model = links(
+        "getModelConfig", "checkModelReadiness", "getModelStatistics", "runInference", model="$response.body#/name"
+    )
+    of_version = links(
+        "getModelVersionMetadata",
+        "getModelVersionConfig",
+        "checkModelVersionReadiness",
+        "getModelVersionStatistics",
+        "runVersionInference",
+        model="$response.body#/name",
+        version="$response.body#/versions/0",
+    )
+    return documented | {"responses": {200: {"links": of_model | of_version}, **documented["responses"]}}
 
 
 def _inference(documented: dict[str, Any]) -> dict[str, Any]:
@@ -181,8 +197,8 @@ async def model_ready(model: ModelDep) -> ModelReady:
     return ModelReady(name=model.name, ready=True)
 
 
-@router.get(_MODEL, **_of_model("getModelMetadata", "Get the metadata of a model"))
-@router.get(_VERSION, **_of_version("getModelVersionMetadata", "Get the metadata of a model version"))
+@router.get(_MODEL, **_metadata(_of_model("getModelMetadata", "Get the metadata of a model")))
+@router.get(_VERSION, **_metadata(_of_version("getModelVersionMetadata", "Get the metadata of a model version")))
 async def model_metadata(model: ModelDep) -> ModelMetadata:
     """Return the inputs and outputs of a model."""
     return ModelMetadata(
@@ -254,6 +270,10 @@ _LOAD_BODY: Final = {**_FULL_NAME, **request_body(LoadRequest, required=False)}
 
 _INDEX_EXAMPLES: Final = {"ready": {"summary": "Only models that are ready", "value": {"ready": True}}}
 
+_SERVED: Final = links(
+    "checkModelReadiness", "getModelMetadata", "loadModel", "unloadModel", model="$request.path.model"
+)
+
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -261,7 +281,14 @@ _Body = TypeVar("_Body", bound=BaseModel)
     "/repository/index",
     operation_id="listRepository",
     summary="List the repository",
-    responses=refusals(400, 413, 415, 503),
+    responses={
+        200: {
+            "links": links(
+                "getModelMetadata", "checkModelReadiness", "loadModel", "unloadModel", model="$response.body#/0/name"
+            )
+        },
+        **refusals(400, 413, 415, 503),
+    },
     openapi_extra=request_body(IndexRequest, required=False, examples=_INDEX_EXAMPLES),
 )
 async def index(request: Request, watcher: ReleaseWatcherDep, catalog: CatalogDep) -> list[IndexEntry]:
@@ -277,7 +304,7 @@ async def index(request: Request, watcher: ReleaseWatcherDep, catalog: CatalogDe
     "/repository/models/{model}/load",
     operation_id="loadModel",
     summary="Load a model",
-    responses=refusals(400, 401, 403, 404, 409, 413, 415, 503),
+    responses={200: {"links": _SERVED}, **refusals(400, 401, 403, 404, 409, 413, 415, 503)},
     openapi_extra=_LOAD_BODY,
 )
 async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
@@ -295,7 +322,7 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     "/repository/models/{model}/unload",
     operation_id="unloadModel",
     summary="Unload a model",
-    responses=refusals(400, 401, 403, 404, 413, 415, 503),
+    responses={200: {"links": _SERVED}, **refusals(400, 401, 403, 404, 413, 415, 503)},
     openapi_extra=_LOAD_BODY,
 )
 async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:

@@ -7,7 +7,7 @@ from fastapi import Path as InPath
 from starlette.responses import Response
 
 from service.api.dependencies import app_state
-from service.api.openapi import BYTES, problems
+from service.api.openapi import BYTES, links, problems
 from service.api.outlooks.folder import LATEST
 from service.api.outlooks.reader import OutlookReader
 from service.api.outlooks.schemas import OutlookMaps, OutlookPoint
@@ -31,7 +31,19 @@ _UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {
     operation_id="getOutlook",
     summary="Get an outlook",
     response_model=OutlookMaps,
-    responses=_UNCHANGED | _STATUSES,
+    responses={
+        200: {
+            "links": links("getOutlookPoint", outlook="$response.body#/id")
+            | links(
+                "getOutlookRaster",
+                outlook="$response.body#/id",
+                layer="$response.body#/layers/0/name",
+                lead="$response.body#/layers/0/rasters/0/lead",
+            )
+        },
+        **_UNCHANGED,
+        **_STATUSES,
+    },
 )
 async def get_outlook(request: Request, reader: OutlookReaderDep, outlook: OutlookName) -> Response:
     """Get what an outlook shows: its days, layers, colours and legends, what is usual, and the paths of its rasters."""

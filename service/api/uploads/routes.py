@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from forecasting.climatology.usual import Usual
 from service.api.dependencies import CatalogDep, DatasetQuery, ServingDep, SettingsDep
-from service.api.openapi import BYTES, ndjson_lines, problems
+from service.api.openapi import BYTES, links, ndjson_lines, problems
 from service.api.series_request import ClimatologyBasis
 from service.api.uploads.reading import FileReaderDep, read_upload
 from service.api.uploads.response import checks_of, described, series_lines
@@ -22,6 +22,7 @@ _AS_LINES: Final[dict[str, Any]] = {
     "description": "A description of the file, and its series. With `Accept: application/x-ndjson`, only the series, "
     "one per line, in the form that POST /forecast takes.",
     "content": ndjson_lines(FoundSeries),
+    "links": links("forecastSeries", "compareSeries", "listEvents", body={"series": "$response.body#/series"}),
 }
 
 EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"

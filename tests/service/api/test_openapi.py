@@ -197,6 +197,46 @@ def test_every_schema_has_a_name_of_its_own_and_every_reference_one_that_exists(
     assert set(re.findall(r"#/components/schemas/(\w+)", str(DOCUMENT))) == names
 
 
+LINKS = [
+    pytest.param(call, status, link, id=f"{operation['operationId']}-{status}-{name}")
+    for call, operation in OPERATIONS.items()
+    for status, response in operation["responses"].items()
+    for name, link in response.get("links", {}).items()
+]
+
+
+def has_pointer(schema: Json, pointer: list[str]) -> bool:
+    """Return whether a JSON pointer may name a text or a number of what the schema describes."""
+    if "$ref" in schema:
+        return has_pointer(SCHEMAS[schema["$ref"].rpartition("/")[2]], pointer)
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        return any(has_pointer(choice, pointer) for choice in choices)
+    if not pointer:
+        return schema["type"] in ("string", "integer", "number", "array")
+    first, *others = pointer
+    if schema.get("type") == "array":
+        return first.isdecimal() and has_pointer(schema["items"], others)
+    return first in schema.get("properties", {}) and has_pointer(schema["properties"][first], others)
+
+
+@pytest.mark.parametrize(("call", "status", "link"), LINKS)
+def test_a_link_leads_to_a_call_with_parameters_that_the_first_call_has(call: str, status: str, link: Json) -> None:
+    targets = {operation["operationId"]: operation for operation in OPERATIONS.values()}
+    target = targets[link["operationId"]]
+    known = {parameter["name"]: parameter for parameter in target.get("parameters", ())}
+    assert set(link.get("parameters", {})) <= set(known)
+    assert not link.get("requestBody") or "application/json" in target["requestBody"]["content"]
+    in_path = {parameter["name"] for parameter in OPERATIONS[call].get("parameters", ()) if parameter["in"] == "path"}
+    for expression in [*link.get("parameters", {}).values(), *link.get("requestBody", {}).values()]:
+        source, _, name = expression.partition("#/" if "#" in expression else "path.")
+        if source == "$request.":
+            assert name in in_path
+        else:
+            assert source == "$response.body"
+            schema = OPERATIONS[call]["responses"][status]["content"]["application/json"]["schema"]
+            assert has_pointer(schema, name.split("/"))
+
+
 _NOTE = " Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves it out."
 
 

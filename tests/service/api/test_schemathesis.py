@@ -19,37 +19,15 @@ from service.middleware.access import is_open
 from service.middleware.keys import Key, Role, new_key
 from service.settings import Settings
 from tests.service.api.openapi import openapi_document
+from tests.service.api.schemathesis_config import CHECKS
 from tests.serving import serve
 
 # A malformed NDJSON line gets a 200 with an error in its place; test_streaming.py checks that.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped test cases with unsupported payload media types:UserWarning")
 
-# The document cannot express which models, horizons and levels a release offers.
-SOUND = ["2xx", "401", "403", "404", "422", "429"]
 CONFIG = schemathesis.Config.from_dict(
     {
-        "checks": {"positive_data_acceptance": {"expected-statuses": SOUND}},
-        "operations": [
-            {
-                "include-path-regex": "^/v2/",
-                "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "400"]}},
-            },
-            # It cannot express that the query must not contradict the JSON body.
-            {
-                "include-name": "POST /forecast",
-                "checks": {"positive_data_acceptance": {"expected-statuses": SOUND}},
-            },
-            # It cannot express which bytes are a readable file.
-            {
-                "include-path": ["/series", "/stations/{id}/observations"],
-                "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "415"]}},
-            },
-            # Nor which steps there are, and that the step of a station with readings cannot change.
-            {
-                "include-path": "/stations/{id}",
-                "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "409"]}},
-            },
-        ],
+        **CHECKS,
         # Requests must not depend on earlier responses, so that every run sends the same ones.
         "phases": {"fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}}},
     }
@@ -62,14 +40,6 @@ patient = settings(
 # Every boundary value of every parameter, and then some values at random.
 thorough = settings(patient, max_examples=settings().max_examples // 6)
 few = settings(patient, max_examples=settings().max_examples // 20, phases=[Phase.generate])
-
-
-@pytest.fixture(scope="session")
-def session() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        # Searching the environment for proxies takes longer than sending the request.
-        session.trust_env = False
-        yield session
 
 
 @pytest.fixture(scope="module", params=[Role.ADMIN])
