@@ -6,6 +6,7 @@ readings arrive that show it.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, Self
 
 from forecasting.events.detection import Category
@@ -183,7 +184,9 @@ def changes_of(told: Told, steps: Sequence[Step], begin: int, alert_at: float) -
     if not newest.state.active and any(end is None for _, end in open_ones):
         changes.append(Change("ended", newest, told.category))
     episodes += [(first, newest.time if end is None else end) for first, end in open_ones]
-    kept = sorted(each for each in episodes if each[1] is None or each[1] >= begin)
+    # A correction of its first step can end an event there, and the next one can begin it again.
+    recent = dict.fromkeys(each for each in episodes if each[1] is None or each[1] >= begin)
+    kept = sorted(recent, key=itemgetter(0))
     active, expected = bool(newest.state.active), told.expected and not changes
     category = newest.state.category if active else None
     now = Told(active, category, expected, newest.time, kept)
