@@ -26,6 +26,7 @@ from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
+from forecasting.disk import flush, flush_all
 from forecasting.errors import FileError
 from forecasting.readers import content_digest
 from scoring.errors import ScoringError
@@ -194,7 +195,7 @@ class WorkFolder:
         remove(half)
         half.mkdir()
         yield half
-        _sync(half)
+        flush_all(half)
         half.rename(self.staged)
 
     def finished(self) -> dict[int, Counts]:
@@ -220,7 +221,7 @@ class WorkFolder:
 
     def place(self, complete: Path, output: Path) -> None:
         """Move the ``complete`` file or store to ``output``, replacing whatever is there."""
-        _sync(complete)
+        flush_all(complete)
         stat = complete.stat()
         write_whole(self.path / "placed", f"{stat.st_dev} {stat.st_ino}".encode())
         if output.is_dir() or (complete.is_dir() and output.exists()):
@@ -325,17 +326,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    for inner in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        flush(inner)
-
-
-def flush(path: Path) -> None:
-    """Write a file, or the entries of a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

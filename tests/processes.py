@@ -1,7 +1,9 @@
 """The service in a separate process, as an operator runs it."""
 
+import itertools
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -40,6 +42,13 @@ def wait_until(met: Callable[[], bool], missing: str) -> None:
 def wait_for(caplog: pytest.LogCaptureFixture, text: str) -> None:
     """Wait until a line of the log of this process contains ``text``."""
     wait_until(lambda: text in caplog.text, f"no line of the log contains {text!r}")
+
+
+def allow_to_open(pid: int, more: int) -> None:
+    """Limit a process to opening ``more`` files in addition to those it has open."""
+    open_files = {int(descriptor.name) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    limit = next(n for n in itertools.count(1) if len(set(range(n)) - open_files) == more)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
 
 
 @dataclass
@@ -105,23 +114,25 @@ class Service:
                 self.grown.notify_all()
 
 
+SERVICE = (sys.executable, "-m", "service")
+
+
 @contextmanager
 def running(
     artifacts: Path,
-    program: Sequence[str] = (sys.executable, "-m", "service"),
-    variables: Mapping[str, str] = MappingProxyType({}),
+    program: Sequence[str] = SERVICE,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    /,
     **settings: object,
 ) -> Iterator[Service]:
     """Run a service with these settings (named without ``SST_``) and wait until it is ready; stop it at the end.
 
-    It has the environment of this process, without its settings, and other ``variables``.
+    The ``program`` is that of the service, and ``environment`` has other variables for it.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")} | variables
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     # The machine that runs the tests may be busy.
-    environment |= {"SST_REQUEST_SECONDS": "600"} | {
-        f"SST_{name.upper()}": str(value) for name, value in settings.items()
-    }
-    environment |= {"SST_ARTIFACTS": str(artifacts)}
+    given = {"SST_REQUEST_SECONDS": "600"} | {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = others | given | {"SST_ARTIFACTS": str(artifacts)} | {**environment}
     command = [*program, "--port", "0"]
     process = Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True

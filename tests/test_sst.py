@@ -129,7 +129,7 @@ def test_a_command_takes_the_arguments_that_follow_it_and_exits_with_its_status(
 
 
 def test_sst_serves_with_several_workers(artifacts: Path) -> None:
-    with running(artifacts, program=(SST, "serve"), workers=2) as service:
+    with running(artifacts, (SST, "serve"), workers=2) as service:
         assert len(service.children()) == 2
         assert httpx.get(f"{service.url}/forecast", timeout=600).status_code == 200
     assert service.process.returncode == 0

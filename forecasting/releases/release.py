@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from forecasting.disk import flush
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CELLS
@@ -64,7 +65,7 @@ def point_current(dataset: Path, version: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file by rename, so that no reader finds half of it.
+    """Write a file by rename, so that no reader finds half of it, not even after a loss of power.
 
     Raises:
         OSError: if it cannot be written.
@@ -77,6 +78,7 @@ def replace_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
+        flush(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

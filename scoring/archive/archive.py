@@ -22,13 +22,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as papq
 
+from forecasting.disk import flush
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.series.timestep import TimeStep
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.source import inside
 from scoring.tables.output import BASELINES, PREFIX, USUAL, read_part, schema
-from scoring.work import Plan, WorkFolder, flush
+from scoring.work import Plan, WorkFolder
 
 PARTITION: Final = "issued_month"
 """Each month of issue has its own folder, so that a reader can skip the others."""

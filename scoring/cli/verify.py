@@ -33,6 +33,7 @@ from scoring.outlook.others import OtherGrid
 from scoring.outlook.verification import ZONES, OutlookVerification, Region, RegionVerification, verify_outlooks
 from scoring.source import find_source, is_grid, named
 from scoring.tables.output import BASELINES
+from scoring.work import write_whole
 
 _DAY: Final = "YYYY-MM-DD"
 _OURS: Final = "best"
@@ -107,7 +108,7 @@ def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
         coarse = "" if other.is_same else ", has other cells: each of the outlooks' takes the one that it is in"
         VERIFY.say(f"{other.name}: {scores.compared[other.name]:,} forecasts of cells in common{absent}{coarse}")
     if options.maps is not None:
-        scores.maps().to_netcdf(options.maps, engine="h5netcdf")
+        write_whole(options.maps, bytes(scores.maps().to_netcdf(engine="h5netcdf")))
     return verification
 
 

@@ -21,6 +21,7 @@ from forecasting.readers.grid.cf import STANDARD_NAMES
 from forecasting.readers.grid.fields import Field
 from forecasting.series.times import iso
 from scoring.events import Column, EventRequest, Form
+from scoring.grids.hdf5 import written_by_hdf5
 from scoring.grids.job import Arrays, Layout, read_part, stored_type
 from scoring.models import Models
 from scoring.quality import MEANINGS, RULE
@@ -281,8 +282,8 @@ class Output:
     def _netcdf(self, path: Path) -> Iterator[Mapping[str, Any]]:
         """Yield the variables of a new NetCDF 4 file, compressed and filled with missing values."""
         _reserve(path, self._size() + _OVERHEAD)
-        self.skeleton.to_netcdf(path, engine="h5netcdf")
-        with h5netcdf.File(path, "a") as file:
+        begun = self.skeleton.to_netcdf(engine="h5netcdf")
+        with written_by_hdf5(path, begun) as written, h5netcdf.File(written, "a") as file:
             for name, variable in self.variables.items():
                 dims, chunks = self._shape(variable)
                 for dim, size in dims.items():
@@ -356,7 +357,7 @@ class Output:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Reserve ``size`` bytes on disk, because HDF5 aborts the process if the disk fills up while writing.
+    """Reserve ``size`` bytes on disk, so that too little space is noticed before all else is done.
 
     Raises:
         OSError: if there is not enough space.

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from forecasting.disk import flush
 from scoring.errors import ScoringError
-from scoring.work import WorkFolder, flush
+from scoring.work import WorkFolder
 
 LATEST: Final = "latest"
 DESCRIPTION: Final = "outlook.json"

@@ -201,45 +201,14 @@ class Station:
 
     def _test(self, fresh: set[int]) -> None:
         """Flag new readings, and settle those that are suspect, in the order of time."""
-        kept, pending = list[float](), list[int]()
-
-        def mark(day: int, flag: int) -> None:
-            self.readings[day][-1] = replace(self.readings[day][-1], flag=flag)
-
-        def settle(value: float) -> None:
-            ends = [*kept[-1:], value]
-            low, high = min(ends) - NEAR, max(ends) + NEAR
-            for each in pending:
-                doubted = self.readings[each][-1].value
-                is_on_the_way = low <= doubted <= high
-                mark(each, GOOD if is_on_the_way else FAIL)
-                kept.extend([doubted] if is_on_the_way else [])
-            pending.clear()
-
+        tests = _Tests()
         for day, reading in self._latest():
-            value = reading.value
-            if day not in fresh and (reading.flag != SUSPECT or reading.by_person):
-                if reading.flag <= UNTESTED:
-                    if pending:
-                        settle(value)
-                    kept.append(value)
-            elif len(kept) < LEAST_TO_TEST:
-                mark(day, UNTESTED)
-                kept.append(value)
-            elif abs(value - kept[-1]) <= NEAR:
-                settle(value)
-                mark(day, GOOD)
-                kept.append(value)
-            else:
-                mark(day, SUSPECT)
-                pending.append(day)
-                # Two in a row that agree are a new level.
-                if len(pending) >= 2 and abs(self.readings[pending[-2]][-1].value - value) <= NEAR:
-                    level = [pending.pop(), pending.pop()]
-                    settle(value)
-                    for each in sorted(level):
-                        mark(each, GOOD)
-                        kept.append(self.readings[each][-1].value)
+            if day in fresh or (reading.flag == SUSPECT and not reading.by_person):
+                tests.test(day, reading.value)
+            elif reading.flag <= UNTESTED:
+                tests.pass_by(reading.value)
+        for day, flag in tests.flags.items():
+            self.readings[day][-1] = replace(self.readings[day][-1], flag=flag)
 
     # Forecasts and events
 
@@ -319,6 +288,47 @@ class Station:
         """Return the days of which people may still hear, with those just before them, and whether an event was on."""
         first = max(states, default=0) - self.settings.days_told - 2
         return [(day, since is not None) for day, since in states.items() if day >= first]
+
+
+class _Tests:
+    """Tests readings in the order of time: one far from the last that counts is suspect, until others tell."""
+
+    def __init__(self) -> None:
+        self.flags: dict[int, int] = {}
+        self._kept: list[float] = []
+        self._pending: list[tuple[int, float]] = []
+
+    def test(self, day: int, value: float) -> None:
+        """Flag a reading."""
+        if len(self._kept) < LEAST_TO_TEST:
+            self.flags[day] = UNTESTED
+            self._kept.append(value)
+        elif abs(value - self._kept[-1]) <= NEAR:
+            self.pass_by(value)
+            self.flags[day] = GOOD
+        else:
+            self._doubt(day, value)
+
+    def pass_by(self, value: float) -> None:
+        """Let a reading that counts settle those before it: they are good if they are on the way to it."""
+        ends = [*self._kept[-1:], value]
+        for day, doubted in self._pending:
+            is_good = min(ends) - NEAR <= doubted <= max(ends) + NEAR
+            self.flags[day] = GOOD if is_good else FAIL
+            self._kept += [doubted] if is_good else []
+        self._pending.clear()
+        self._kept.append(value)
+
+    def _doubt(self, day: int, value: float) -> None:
+        self.flags[day] = SUSPECT
+        self._pending.append((day, value))
+        # Two in a row that agree are a new level.
+        if len(self._pending) >= 2 and abs(self._pending[-2][1] - value) <= NEAR:
+            level = self._pending[-2:]
+            del self._pending[-2:]
+            self.pass_by(level[0][1])
+            self.flags |= {each: GOOD for each, _ in level}
+            self._kept.append(value)
 
 
 def _changes(

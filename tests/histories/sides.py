@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from service.middleware.keys import Role, new_key
-from tests.processes import Service, running
+from tests.processes import SERVICE, Service, running
 
 Json = dict[str, Any]
 
@@ -130,7 +130,8 @@ class Sides:
             service = self._open.enter_context(
                 running(
                     self._artifacts,
-                    variables={"PYTHONPATH": path, "TEST_CLOCK": str(self.clock.path)},
+                    SERVICE,
+                    {"PYTHONPATH": path, "TEST_CLOCK": str(self.clock.path)},
                     store=store.url,
                     keys="\n".join(kept.line for _, kept in KEYS.values()),
                     allow_anonymous=False,

@@ -282,7 +282,7 @@ class History(RuleBasedStateMachine):
         assert self.station is not None
         day = self.pick(choice)
         value = None if level is None and flag is not None else self.near(day, level or 0)
-        body = {} if flag is None else {"flag": flag}
+        body: Json = {} if flag is None else {"flag": flag}
         if value is not None:
             body["value"] = in_units(value, self.settings.units)
         answer = self.sides.call(Call("PATCH", f"/stations/{self.id}/observations/{iso(day * DAY)}", body))
@@ -501,9 +501,10 @@ class History(RuleBasedStateMachine):
         errors = self.station.verified()
         factor = 1.8 if self.settings.units == "fahrenheit" else 1.0
         for lead in found:
-            own = [None if each is None else each * factor for each in errors.get(lead["lead"], [])]
-            assert lead["n"] == len(own)
-            if own and None not in own:
+            every = errors.get(lead["lead"], [])
+            own = [each * factor for each in every if each is not None]
+            assert lead["n"] == len(every)
+            if own and len(own) == len(every):
                 best = lead["models"][0]
                 assert best["mae"] == pytest.approx(sum(map(abs, own)) / len(own), abs=2e-5)
                 assert best["bias"] == pytest.approx(sum(own) / len(own), abs=2e-5)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from forecasting.disk import flush, flush_all
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.extras import needs_extra
 from forecasting.models.metadata import digest
@@ -251,13 +252,16 @@ def publish(folder: Path, dataset: Path, version: str) -> Path:
     """Seal ``folder`` and rename it to its version; returns the new path. The release does not serve yet.
 
     Raises:
-        ReleaseError: if the version exists.
+        ReleaseError: if the version exists, or the folder cannot be written.
     """
     seal(folder, dataset.name, version)
     folder.chmod(0o755)
     target = dataset / version
     try:
+        # Otherwise, after a loss of power, it could have its name and not all of its files.
+        flush_all(folder)
         folder.rename(target)
+        flush(dataset)
     except OSError as error:
         raise ReleaseError(f"cannot publish {target}: {error.strerror}") from None
     return target

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from forecasting.disk import flush_all
 from forecasting.errors import ReleaseError
 from forecasting.models.metadata import digest
 from forecasting.releases.release import (
@@ -241,6 +242,7 @@ def _copy(
         # Files of an interrupted copy, or of the release that this one replaces.
         if path.is_file() and str(path.relative_to(unfinished)) not in listed:
             path.unlink()
+    flush_all(unfinished)
     unfinished.rename(target)
     return len(missing)
 

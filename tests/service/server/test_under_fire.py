@@ -17,7 +17,7 @@ from forecasting.releases.release import point_current
 from forecasting.series.sst_series import SstSeries
 from service.middleware.keys import Role, new_key
 from tests.load import CLIENTS, load
-from tests.processes import Service, running
+from tests.processes import Service, allow_to_open, running
 from tests.service.requests import body
 from tests.service.server.releases import spoil
 
@@ -56,13 +56,6 @@ async def test_a_killed_worker_takes_only_its_own_requests_with_it_and_is_replac
     assert len(calls.failures) <= held
     assert len(after) == 2
     assert killed not in after
-
-
-def allow_to_open(pid: int, more: int) -> None:
-    """Limit a process to opening ``more`` files in addition to those it has open."""
-    open_files = {int(descriptor.name) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
-    limit = next(n for n in itertools.count(1) if len(set(range(n)) - open_files) == more)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
 
 
 def test_starting_a_worker_is_retried(pair: Service) -> None:

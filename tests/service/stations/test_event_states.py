@@ -105,10 +105,13 @@ def test_readings_that_arrive_at_once_tell_each_change_that_is_recent(
     assert told_at_once(Told.read(known._asdict()), then, begin) == ([], known)
 
 
-def test_a_beginning_that_is_corrected_again_and_again_is_told_each_time() -> None:
-    told = Told()
-    for marks, kinds in (("..+", ["began 2"]), ("...", ["ended 2"]), ("..+", ["began 2"]), ("..++.", ["ended 4"])):
-        assert told_at_once(told, marks) == (kinds, (told := told_at_once(told, marks)[1]))
+def test_corrections_of_its_first_step_end_an_event_and_begin_it_again() -> None:
+    known, told = Told(), list[str]()
+    for days in ("..+", "...", "..+", "...", "..+", "..++."):
+        kinds, known = told_at_once(known, days)
+        told += kinds
+    assert told == ["began 2", "ended 2", "began 2", "ended 2", "began 2", "ended 4"]
+    assert told_at_once(known, "..++.") == ([], known)
 
 
 @pytest.mark.parametrize(
