@@ -14,7 +14,7 @@ VERSIONS := 3.11 3.12 3.13 3.14
 PYTHON ?= $(shell for p in $(VERSIONS:%=python%) python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz soak clean
+.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz histories soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -100,6 +100,10 @@ fuzz: $(VENV)/.dev ## run the tests with generated requests, thirty times as man
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/test_sequences.py \
 		tests/service/api/forecast/test_fuzz.py tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
 		tests/service/worker/test_batches.py
+
+histories: $(VENV)/.dev ## try ten thousand random histories of a station, and let every write fail once
+	$(BIN)/python -m pytest --hypothesis-profile=histories --numprocesses=auto tests/histories
+	$(BIN)/python -m pytest --hypothesis-profile=histories --numprocesses=auto --dist=loadfile tests/faults
 
 soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak

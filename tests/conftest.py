@@ -44,10 +44,11 @@ vars(inspect)["getsourcelines"] = functools.cache(inspect.getsourcelines)
 _TIMEOUT = inspect.signature(httpx.get).parameters["timeout"].default
 _TIMEOUT.connect = _TIMEOUT.read = _TIMEOUT.write = _TIMEOUT.pool = 600.0
 
-# The same examples in every run, so that a failure is caused by a change; `make fuzz` uses others.
+# The same examples in every run, so that a failure is caused by a change; `make fuzz` and `make histories` use others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=60)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
+settings.register_profile("histories", _PATIENT, print_blob=True, max_examples=10_000)
 settings.load_profile("repeatable")
 
 

@@ -177,12 +177,12 @@ def check_silence(connection: Connection, now: int) -> tuple[int, int]:
     before = _watched_until(connection, now)
     record_pulse(connection, now, _PULSE)
     if before < now:
-        waiting = [feed for feed in feeds_before_silence(connection, before) if feed.arrivals[-1] <= before]
-        down = now - before
-        put_feeds(
-            connection,
-            [each._replace(down=each.down + down, silent_at=(each.silent_at or 0) + down) for each in waiting],
-        )
+        # Readings may have arrived after the last look.
+        paused = [
+            feed.after_pause(max(0, now - max(before, feed.arrivals[-1])))
+            for feed in feeds_before_silence(connection, before)
+        ]
+        put_feeds(connection, paused)
     unwatched = unwatched_stations(connection, _AT_ONCE)
     put_feeds(connection, [_first(connection, station, now) for station in unwatched])
     silent = silent_feeds(connection, now, _AT_ONCE)

@@ -15,7 +15,7 @@ from tests.containers.engine import docker, inspect
 from tests.processes import wait_until
 
 VALUES = [15 + (day % 7) / 10 for day in range(60)]
-STATION = {"step": "day", "latitude": 43.6, "longitude": 9.1, "horizon": 3}
+STATION = {"step": "day", "latitude": 43.6, "longitude": 9.1, "horizon": 3, "visibility": "shared"}
 
 CREATE = """
 from urllib.request import Request, urlopen
@@ -60,7 +60,8 @@ def test_replicas_share_stations_and_survive_a_database_that_stops(stations: Sta
         assert away.headers["content-type"] == "application/problem+json"
         assert "the PostgreSQL server of SST_STORE cannot be used" in away.json()["detail"]
         client.get("/forecast").raise_for_status()
-        client.get("/health/ready").raise_for_status()
+        client.get("/v2/health/ready").raise_for_status()
+        wait_until(lambda: client.get("/health/ready").status_code == 503, "the service is ready without its database")
     finally:
         composition.compose("start", "postgres")
     wait_until(lambda: client.get("/stations/pier").status_code == 200, "the database did not come back")

@@ -108,8 +108,11 @@ class Station:
 
     # Readings
 
-    def push(self, values: Mapping[int, float], now: int, *, issues: bool = True) -> Json:
-        """Receive readings; returns what the answer counts. Of two that arrive at once, only the later may issue."""
+    def push(self, values: Mapping[int, float], now: int, *, issues: bool = True, judges: bool = True) -> Json:
+        """Receive readings; returns what the answer counts.
+
+        If other readings arrive at once, there may be no forecast with these only, or events may not be judged by them.
+        """
         counts = {"new": 0, "revised": 0, "unchanged": 0, "refused": 0}
         fresh = set()
         for day, value in values.items():
@@ -125,7 +128,7 @@ class Station:
         if fresh:
             self._test(fresh)
         if fresh and issues:
-            self._issue(now)
+            self._issue(now, judges=judges)
         return counts
 
     def correct(self, day: int, value: float | None, flag: int, now: int) -> bool:
@@ -212,7 +215,7 @@ class Station:
 
     # Forecasts and events
 
-    def _issue(self, now: int) -> None:
+    def _issue(self, now: int, *, judges: bool = True) -> None:
         values = self.counting()
         until, last = [*values.items()][-1] if values else (0, 0.0)
         # After the clock was set back, readings may be from the future.
@@ -222,7 +225,7 @@ class Station:
             self.forecasts.append(Forecast(now, until, last, self.settings.horizon, is_sure))
         newest = self.newest()
         doubted = self.counting(SUSPECT) if newest is not None and newest[1].flag == SUSPECT else None
-        for name in sorted(self.settings.events):
+        for name in sorted(self.settings.events) if judges else ():
             self._judge(name, values, doubted, now)
 
     def verified(self) -> dict[int, list[float | None]]:

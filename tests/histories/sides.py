@@ -1,18 +1,21 @@
 """The same service on one or several databases: each call is made to all of them, and their answers must be equal."""
 
 import os
+import sqlite3
 import struct
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
 
 from service.middleware.keys import Role, new_key
 from tests.processes import SERVICE, Service, running
+from tests.servers.postgres import Cluster
 
 Json = dict[str, Any]
 
@@ -56,6 +59,30 @@ class Store(NamedTuple):
     run: Callable[[Sequence[str]], None]
 
 
+def sqlite_store(folder: Path) -> Store:
+    """Return a SQLite database in a folder."""
+    path = folder / "sst.db"
+
+    def run(statements: Sequence[str]) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return Store(f"sqlite:///{path}", run)
+
+
+def postgres_store(cluster: Cluster) -> Store:
+    """Return a new database of a server."""
+    url = cluster.new_database()
+    name = url.partition("@/")[2].partition("?")[0]
+
+    def run(statements: Sequence[str]) -> None:
+        for statement in statements:
+            cluster.run(statement, name)
+
+    return Store(url, run)
+
+
 class Clock:
     """The clock of the services, Unix seconds."""
 
@@ -88,6 +115,17 @@ class Sides:
         answers = [_answer(client, call) for client in self._clients]
         assert all(answer == answers[0] for answer in answers), f"{call}: {answers}"
         return answers[0]
+
+    @classmethod
+    @contextmanager
+    def of(cls, artifacts: Path, *stores: Store) -> Iterator[Self]:
+        """Use services on these databases, and stop them at the end."""
+        with tempfile.TemporaryDirectory() as folder:
+            sides = cls(artifacts, Clock(Path(folder) / "clock"), stores)
+            try:
+                yield sides
+            finally:
+                sides.close()
 
     @property
     def are_compared(self) -> bool:

@@ -44,6 +44,11 @@ class Feed(NamedTuple):
         """Return the feed after a batch with new readings."""
         return self._replace(arrivals=[*self.arrivals, now][-_KEPT:], down=0)
 
+    def after_pause(self, seconds: int) -> "Feed":
+        """Return the feed after some seconds in which nothing could arrive."""
+        silent_at = None if self.silent_at is None else self.silent_at + seconds
+        return self._replace(down=self.down + seconds, silent_at=silent_at)
+
 
 _FEEDS: Final = select(FEEDS).where(FEEDS.c.station.in_(bindparam("stations", expanding=True)))
 

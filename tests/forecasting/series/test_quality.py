@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.qartod import GOOD, NOT_EVALUATED
+from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
 from forecasting.series.quality import QualityCheck
 
 DAY, HOUR = 86_400, 3_600
@@ -54,6 +54,13 @@ def run(
 def test_a_jump_is_suspect_until_the_next_readings_tell(values: list[float], flags: list[int]) -> None:
     known = [value for value in values if np.isfinite(value)]
     assert run(known)[0] == [flag for flag, value in zip(flags, values, strict=True) if np.isfinite(value)]
+
+
+def test_a_suspect_reading_is_good_once_the_one_before_it_is_corrected_to_be_near() -> None:
+    values, flags = np.array([*PAST, 29.0, 29.4]), np.array([GOOD] * 61 + [SUSPECT])
+    check = QualityCheck(values, np.arange(62.0), DAY, flags, np.zeros(62, np.bool_))
+    check.run()
+    assert (check.flags[-1], check.tests) == (GOOD, {})
 
 
 def test_a_repeated_value_confirms_a_jump_only_where_readings_are_coarse() -> None:

@@ -132,6 +132,23 @@ def test_time_in_which_the_service_was_down_does_not_count(pier: Pier) -> None:
     assert pier.told == [("silent", "began", 42.1)]
 
 
+def test_a_reading_that_arrives_just_before_the_service_goes_down_is_not_long_ago(pier: Pier) -> None:
+    pier.wait(1)
+    pier.hour += 0.01
+    pier.read(20.4)
+    pier.hour += 20
+    pier.wait(3.9)
+    assert pier.told == []
+
+
+def test_settings_that_are_saved_after_the_service_was_down_end_no_pause(pier: Pier) -> None:
+    pier.wait(1)
+    pier.hour += 20
+    pier.save(StationSettings("hour", events=[WARM], name="Pier"))
+    pier.wait(2.9)
+    assert pier.told == []
+
+
 def test_settings_decide_at_once_when_a_station_is_silent(pier: Pier) -> None:
     pier.wait(2)
     pier.save(StationSettings("hour", silent_after="PT90M"))
