@@ -58,7 +58,8 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 	@$(call uv_install,$*,--torch-backend cpu) || \
 	{ echo "Cannot install torch from its index of CPU builds: trying the default index"; $(call uv_install,$*); }
 	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
-		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
+		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/api/test_sequences.py \
+		--ignore=tests/service/server/test_under_fire.py \
 		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \

@@ -144,13 +144,14 @@ def test_an_event_that_is_on_when_it_is_saved_raises_its_alert_then(
 def test_an_event_means_another_temperature_when_the_units_are_changed(
     service: httpx.Client, new_station: NewStation
 ) -> None:
-    station = new_station(step="hour", events=[WARM])
-    send(service, station, on_grid(NOW, HOUR), [*mild(60), 21.0, 21.6, 22.2, 22.5, 22.7], HOUR)
-    assert told(service, station) == ["began"]
-    saved = save(service, station, events=[WARM | {"above": 71.6}], units="fahrenheit")
-    assert (saved["events"][0]["state"], told(service, station)) == ("active", ["began", "began"])
-    saved = save(service, station, events=[WARM | {"above": 71.6}], units="celsius")
-    assert saved["events"][0]["state"] == "inactive"
+    warm = WARM | {"above": 30.0}
+    station = new_station(step="hour", events=[warm])
+    send(service, station, on_grid(NOW, HOUR), mild(60), HOUR)
+    assert told(service, station) == []
+    saved = save(service, station, events=[warm], units="fahrenheit")
+    assert (saved["events"][0]["state"], told(service, station)) == ("active", ["began"])
+    saved = save(service, station, events=[warm])
+    assert (saved["events"][0]["state"], told(service, station)) == ("inactive", ["began"])
 
 
 def test_a_new_position_takes_effect_when_it_is_saved(service: httpx.Client, new_station: NewStation) -> None:
