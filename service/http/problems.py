@@ -217,12 +217,22 @@ def error_response(error: Exception, scope: Scope) -> Response:
             return _http_exception(error, scope)
         case OSError() if error.errno in _EXHAUSTION_ERRORS:
             logger.error("request %s failed: %s", scope.get("request_id", ""), error)
-            detail = f"the server is out of resources: {error.strerror}; try again later"
-            return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
+            return _exhausted(scope, error.strerror or str(error))
+        case MemoryError():
+            logger.error("request %s failed: out of memory", scope.get("request_id", ""))
+            return _exhausted(scope, "memory")
+        case RuntimeError() if str(error) == "can't start new thread":
+            logger.error("request %s failed: %s", scope.get("request_id", ""), error)
+            return _exhausted(scope, "threads")
     logger.error("request %s failed", scope.get("request_id", ""), exc_info=error)
     return _refusal(
         scope, HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; look for the request ID in the service's log"
     )
+
+
+def _exhausted(scope: Scope, resource: str) -> Response:
+    detail = f"the server is out of resources: {resource}; try again later"
+    return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
 
 
 def _refusal(
