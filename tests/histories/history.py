@@ -234,6 +234,15 @@ class History(RuleBasedStateMachine):
         days = [day for i in range(len(some)) if (day := self.today - ago + i) <= self.today]
         self.push({day: self.near(day, level) for day, level in zip(days, some, strict=False)})
 
+    @precondition(lambda self: self.station is not None and self.station.counting())
+    @rule(level=levels)
+    def revise_the_newest_days_later(self, level: int) -> None:
+        """Issue two forecasts from the same day, of which only the first is in time."""
+        assert self.station is not None
+        day = [*self.station.counting()][-1]
+        self.sides.clock.set(self.now + 3 * DAY)
+        self.push({day: self.near(day, level)})
+
     @precondition(lambda self: self.station is not None and self.station.readings)
     @rule(choice=st.integers(0, 30), length=st.integers(1, 5))
     def push_again(self, choice: int, length: int) -> None:
@@ -264,13 +273,14 @@ class History(RuleBasedStateMachine):
         self.push({self.today: self.near(self.today, level), day: self.near(day, level)})
 
     @precondition(lambda self: self.station is not None)
-    @rule(units=st.sampled_from(["kelvin", "fahrenheit"]), some=st.lists(levels, min_size=2, max_size=4))
-    def push_a_file(self, units: str, some: list[int]) -> None:
-        first = self.today - len(some) + 1
+    @rule(stated=st.sampled_from([None, "kelvin", "fahrenheit"]), some=st.lists(levels, min_size=2, max_size=4))
+    def push_a_file(self, stated: str | None, some: list[int]) -> None:
+        """Push a file, in the units of the station unless it states others."""
+        units, first = stated or self.settings.units, self.today - len(some) + 1
         values = {first + i: self.near(first + i, level) for i, level in enumerate(some)}
         rows = [f"{iso(day * DAY)},{in_units(value, units):.8f}" for day, value in values.items()]
-        text = "\n".join(["time,sst", *rows, ""])
-        self.push(values, Call("POST", f"/stations/{self.id}/observations?units={units}", text))
+        text, query = "\n".join(["time,sst", *rows, ""]), "" if stated is None else f"?units={stated}"
+        self.push(values, Call("POST", f"/stations/{self.id}/observations{query}", text))
 
     @precondition(lambda self: self.station is not None and self.station.readings)
     @rule(choice=st.integers(0, 30), flag=st.sampled_from([None, GOOD, SUSPECT, FAIL]), level=st.none() | levels)
@@ -323,14 +333,22 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.station is not None)
     @rule()
     def look_as_another_key(self) -> None:
-        is_shared = self.settings.visibility == "shared"
-        for call in (
-            Call("GET", f"/stations/{self.id}", key="bob"),
-            Call("DELETE", f"/stations/{self.id}", key="bob"),
-            self.push_call({self.today: BASE})._replace(key="bob"),
-        ):
-            expected = 404 if not is_shared else 200 if call.method == "GET" else 403
-            assert self.sides.call(call).status == expected, call
+        is_shared, path = self.settings.visibility == "shared", f"/stations/{self.id}"
+        reading = f"{path}/observations/{iso(self.today * DAY)}"
+        reads = [Call("GET", path + of) for of in ("", "/observations", "/forecasts", "/alerts", "/verification")]
+        writes = [
+            Call("DELETE", path),
+            self.push_call({self.today: BASE}),
+            Call("PATCH", reading, {"flag": GOOD}),
+            Call("DELETE", reading),
+        ]
+        for call in (*reads, *writes):
+            expected = 404 if not is_shared else 200 if call in reads else 403
+            assert self.sides.call(call._replace(key="bob")).status == expected, call
+        listed = self.sides.call(Call("GET", f"/stations?search={self.id}", key="bob")).body["stations"]
+        assert [each["id"] for each in listed] == ([self.id] if is_shared else [])
+        taken = self.sides.call(Call("PUT", path, written(self.settings), key="bob"))
+        assert taken.status == (403 if is_shared else 409), taken
 
     # Time and trouble
 
@@ -496,10 +514,12 @@ class History(RuleBasedStateMachine):
         found = self.get(f"/stations/{self.id}/verification")["leads"]
         errors = self.station.verified()
         factor = 1.8 if self.settings.units == "fahrenheit" else 1.0
+        assert {lead["lead"]: lead["n"] for lead in found if lead["n"]} == {
+            lead: len(every) for lead, every in errors.items()
+        }
         for lead in found:
             every = errors.get(lead["lead"], [])
             own = [each * factor for each in every if each is not None]
-            assert lead["n"] == len(every)
             if own and len(own) == len(every):
                 best = lead["models"][0]
                 assert best["mae"] == pytest.approx(sum(map(abs, own)) / len(own), abs=2e-5)

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from service.settings import Settings
 from tests.page.browser import DESKTOP, PHONE, Profiles, Visit, box_of, visit
 from tests.page.conftest import Visitor
+from tests.processes import wait_until
 from tests.serving import serve
 
 AT = "outlook?latitude=-2.2&longitude=177.3"
@@ -21,6 +22,8 @@ SHIFTS = """() => new Promise(done => new PerformanceObserver(list =>
 @pytest.fixture(scope="module")
 def at_sea(seas: Path, outlooks: Path) -> Iterator[str]:
     with serve(Settings(artifacts=seas, outlooks=outlooks, request_seconds=600)) as client:
+        # The process that reads outlooks starts with the first request, for which a busy machine may take too long.
+        wait_until(lambda: client.get("/outlooks/latest").is_success, "the outlooks cannot be read")
         yield str(client.base_url).rstrip("/")
 
 
