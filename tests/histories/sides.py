@@ -193,7 +193,7 @@ class Sides:
 
 
 def _settled(answer: Answer) -> Answer:
-    """Return an answer without silence: after an upgrade, each service learns of it when it looks for the first time."""
+    """Return an answer without silence, of which each service learns only when it looks after an upgrade."""
     if not isinstance(answer.body, dict):
         return answer
     body = dict(answer.body)
