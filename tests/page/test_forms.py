@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ from tests.page.conftest import Visitor
 from tests.servers.webhook_receiver import receiving, status
 from tests.serving import serve
 
-TODAY = datetime.now(UTC).date()
 SMALL = 375
 
 
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
 def day(ago: int = 0) -> str:
-    date = TODAY - timedelta(days=ago)
-    return f"{date.day} {date:%b %Y}"
+    then = today() - timedelta(days=ago)
+    return f"{then.day} {then:%b %Y}"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def opened(visitor: Visitor, open_service: httpx.Client) -> Opened:
 def add(client: httpx.Client, station: str, values: list[float], until: int = 0, **settings: object) -> None:
     client.put(f"/stations/{station}", json={"step": "day", **settings}).raise_for_status()
     if values:
-        start = TODAY - timedelta(days=len(values) - 1 + until)
+        start = today() - timedelta(days=len(values) - 1 + until)
         body = {"start": start.isoformat(), "values": values}
         client.post(f"/stations/{station}/observations", json=body).raise_for_status()
 
@@ -91,7 +94,7 @@ def test_a_reading_is_typed_in_and_the_forecast_follows_without_a_reload(
 ) -> None:
     _, page = opened("typed", spring(12), until=1)
     readings = card(page, "Readings")
-    expect(readings.get_by_label("Date")).to_have_value(TODAY.isoformat())
+    expect(readings.get_by_label("Date")).to_have_value(today().isoformat())
     value = readings.get_by_label("Temperature, °C")
     value.fill("warm")
     page.keyboard.press("Enter")
@@ -109,11 +112,11 @@ def test_a_reading_is_typed_in_and_the_forecast_follows_without_a_reload(
     expect(readings.get_by_role("status")).to_contain_text("With 1 more, there will be a forecast.")
     expect(value).to_be_focused()
     value.fill("13.9")
-    readings.get_by_label("Date").fill((TODAY - timedelta(days=13)).isoformat())
+    readings.get_by_label("Date").fill((today() - timedelta(days=13)).isoformat())
     page.keyboard.press("Enter")
     expect(readings.get_by_role("status")).to_contain_text("Added: 13.9")
     value.fill("14.2")
-    expect(readings.get_by_label("Date")).to_have_value((TODAY - timedelta(days=12)).isoformat())
+    expect(readings.get_by_label("Date")).to_have_value((today() - timedelta(days=12)).isoformat())
     expect(readings).to_contain_text("A new one replaces it.")
     page.keyboard.press("Enter")
     expect(readings.get_by_role("status")).to_contain_text("Replaced: now 14.2")
@@ -217,7 +220,7 @@ def test_all_temperatures_of_a_place_are_in_the_unit_of_the_page(opened: Opened,
         page.keyboard.press("Enter")
         expect(readings.get_by_role("status")).to_contain_text(f"Replaced: now {kept * 1.8 + 32:.1f}")
         assert stored(open_service, "american")["values"][-1] == kept
-        readings.get_by_label("Date").fill(TODAY.isoformat())
+        readings.get_by_label("Date").fill(today().isoformat())
     readings.get_by_role("button", name=f"Edit the reading of {day()}").click()
     expect(readings.get_by_label("Right temperature, °F")).to_have_value("60.08")
     page.keyboard.press("Escape")
@@ -243,7 +246,7 @@ def test_a_file_with_a_question_is_added_by_answering_it(opened: Opened, open_se
     expect(question).to_contain_text("1 April 2020 or 4 January 2020?")
     question.get_by_role("button", name="1 April 2020").click()
     expect(readings).to_contain_text("12 added from pier.csv.")
-    days = [TODAY + timedelta(days=ahead) for ahead in (-1, 0, 4)]
+    days = [today() + timedelta(days=ahead) for ahead in (-1, 0, 4)]
     readings.get_by_label("Or paste lines").fill("time,sst\n" + "".join(f"{date},13\n" for date in days))
     readings.get_by_role("button", name="Add these").click()
     expect(readings).to_contain_text("2 added from the pasted readings.")

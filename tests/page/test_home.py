@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,19 @@ from tests.service.requests import answered
 from tests.serving import serve
 
 PHONES = (320, 360)
-NOW = datetime.now(UTC)
-TODAY = NOW.date()
 LIST = re.compile(r"/stations\?")
 
 Json = dict[str, Any]
 
 
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
 def put(client: httpx.Client, station: str, values: list[float], until: int = 0, **settings: object) -> None:
     """Create a station with daily readings that end ``until`` days ago."""
     client.put(f"/stations/{station}", json={"step": "day", **settings}).raise_for_status()
-    start = TODAY - timedelta(days=len(values) - 1 + until)
+    start = today() - timedelta(days=len(values) - 1 + until)
     body = {"start": start.isoformat(), "values": values}
     if values:
         client.post(f"/stations/{station}/observations", json=body).raise_for_status()
@@ -47,7 +49,7 @@ def places(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         put(client, "net", values, name="The <net>", events=[{"name": "Too warm", "above": 20.0}])
         put(client, "quiet", values, latitude=0, longitude=170, silent_after="PT1S")
         put(client, "doubt", values[:-1], 1, latitude=0.1, longitude=-140.2)
-        last = {"start": TODAY.isoformat(), "values": [33.0]}
+        last = {"start": today().isoformat(), "values": [33.0]}
         client.post("/stations/doubt/observations", json=last).raise_for_status()
         put(client, "plain", values, latitude=-2, longitude=-139)
         put(client, "planned", [], name="Planned raft")
@@ -104,8 +106,8 @@ def test_the_list_says_first_what_needs_attention_and_why(opened: Opened, places
         "plain",
         "Planned raft",
     ]
-    begin = TODAY - timedelta(days=29)
-    month = begin.strftime("%b") + ("" if begin.year == TODAY.year else f" {begin.year}")
+    begin = today() - timedelta(days=29)
+    month = begin.strftime("%b") + ("" if begin.year == today().year else f" {begin.year}")
     reasons = page.locator(".reasons").all_inner_texts()
     assert re.fullmatch(r"Marine heatwave, moderate, since \d+ \w{3}( \d{4})?", reasons[0])
     assert reasons[1] == f"Too warm, since {begin.day} {month}"

@@ -23,7 +23,7 @@ from tests.servers.webhook_receiver import receiving
 from tests.service.requests import Json, answered
 from tests.service.stations.conftest import NewStation, create
 from tests.service.stations.test_alerts import alerts
-from tests.service.stations.test_late_alerts import DAY, HOUR, NOW, mild, on_grid, send
+from tests.service.stations.test_late_alerts import DAY, HOUR, mild, newest_step, send
 from tests.serving import serve
 
 BEGIN = 1_780_000_000 // 3_600 * 3_600
@@ -188,7 +188,7 @@ def test_a_station_that_was_silent_before_the_service_knew_of_it_is_shown_and_to
 def test_a_sensor_that_repeats_a_value_is_stuck_until_the_value_changes(
     service: httpx.Client, new_station: NewStation
 ) -> None:
-    station, newest = new_station(step="hour"), on_grid(NOW, HOUR)
+    station, newest = new_station(step="hour"), newest_step(HOUR)
     send(service, station, newest - 30 * HOUR, [round(20 + i % 7 / 9, 2) for i in range(90)], HOUR)
     send(service, station, newest - HOUR, [20.22] * 28, HOUR)
 
@@ -220,11 +220,11 @@ def test_a_service_notices_by_itself_that_a_station_is_silent_and_tells_its_webh
             {"url": f"{receiver.url}/sea", "events": ["warm"], "health": False},
         ]
         station = create(service, silent_after="PT1S", events=[{"name": "warm", "above": 25}], webhooks=hooks)
-        send(service, station, on_grid(NOW, DAY), [20.1, 20.2], DAY)
+        send(service, station, newest_step(DAY), [20.1, 20.2], DAY)
         received = receiver.next()
         assert received.path == "/warm"
         alert = loads(received.body)
         assert (alert["event"], alert["kind"], alert["alert"]) == ("silent", "silent", "began")
-        assert alert["observed_until"] == f"{on_grid(NOW, DAY):%Y-%m-%dT%H:%M:%SZ}"
+        assert alert["observed_until"] == f"{newest_step(DAY):%Y-%m-%dT%H:%M:%SZ}"
         (listed,) = alerts(service, station)
         assert [each["url"] for each in listed["deliveries"]] == [shown_address(hooks[0]["url"])]
