@@ -26,19 +26,7 @@ _PLACE: Final = "?dataset=nino12&model=gru"
 
 @dataclass
 class _Kind:
-    """A kind of request.
-
-    Attributes:
-        title: of its line.
-        series: in each request.
-        size: bytes of the request's body.
-        server: that answers it.
-        send: sends it, and waits for the answer.
-        rounds: in which it is measured.
-        rates: series per second.
-        shares: the same, relative to the bare module in the same round.
-        processor_shares: the processor time of the bare module for as many series, relative to that of the server.
-    """
+    """A kind of request."""
 
     title: str
     series: int
@@ -69,12 +57,7 @@ class _Kind:
 
 
 class _Loop:
-    """The bare module on as many windows.
-
-    Attributes:
-        seconds: in each round.
-        processor_seconds: of the thread, in each round.
-    """
+    """The bare module on as many windows."""
 
     def __init__(self) -> None:
         self._run = _bare_loop()

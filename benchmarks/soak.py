@@ -63,17 +63,7 @@ class Call:
 
 @dataclass
 class Load:
-    """The calls made so far, and the responses to them.
-
-    Attributes:
-        url: of the service.
-        statuses: number of responses by status.
-        versions: of the releases that responses named.
-        left: number of clients that disconnected early.
-        max_stall_seconds: longest time that this process itself stood still; more than a few seconds means that the
-            machine did.
-        unexpected: descriptions of unexpected responses.
-    """
+    """The calls made so far, and the responses to them."""
 
     url: str
     statuses: Counter[int] = field(default_factory=Counter)

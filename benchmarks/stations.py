@@ -52,11 +52,7 @@ class _Timed:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3_600)
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
-        """Send a request; return the seconds until the answer was read, and the answer.
-
-        Raises:
-            RuntimeError: if the status is not 200.
-        """
+        """Send a request; return the seconds until the answer was read, and the answer."""
         content = None if body is None else json.dumps(body).encode()
         begin = perf_counter()
         self._connection.request(method, path, content, {"Content-Type": "application/json"})
@@ -69,14 +65,7 @@ class _Timed:
 
 
 def measure(store: str | None, stations: int, days: int, events: Sequence[dict[str, Any]] = ()) -> Iterator[str]:
-    """Yield the figures line by line.
-
-    Args:
-        store: URL of an empty database for ``SST_STORE``; None for a temporary SQLite file.
-        stations: their number.
-        days: of history of each.
-        events: that each watches, as ``PUT /stations/{id}`` takes them.
-    """
+    """Yield the figures line by line."""
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:///{folder}/sst.db"
         first = datetime.now(UTC).date() - timedelta(days=days + NIGHTS)

@@ -69,12 +69,7 @@ class Program(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command with its options.
-
-    Attributes:
-        run: carries the command out, and returns its exit status.
-        usage: the line that ``--help`` begins with; None to write it from the options.
-    """
+    """A command with its options."""
 
     program: Program
     description: str
@@ -109,12 +104,6 @@ def run_process(main: Callable[[], int], program: Program, interrupted: str = "i
     """Run a command as this process; returns the exit status.
 
     Ctrl-C and SIGTERM end it with one sentence and status 130, and a system error with one sentence and status 1.
-
-    Args:
-        main: runs the command and returns the exit status.
-        program: the names of the command.
-        interrupted: what to say after an interrupt.
-        stopped: what to add to what a system error says.
     """
     # As Ctrl-C does, SIGTERM lets the command clean up, also while it imports.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -129,11 +118,7 @@ def run_process(main: Callable[[], int], program: Program, interrupted: str = "i
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """Run a command and flush its output; end quietly if the reader closes it early, as ``| head -1`` does.
-
-    Returns:
-        The exit status of the command, or :data:`OUTPUT_CLOSED`.
-    """
+    """Run a command and flush its output; end quietly if the reader closes it early, as ``| head -1`` does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -268,14 +253,7 @@ def add_reading_options(
     flags: Mapping[str, Sequence[str]] | None = None,
     prefix: str = "",
 ) -> None:
-    """Add options of :class:`~forecasting.readers.ReadingOptions`.
-
-    Args:
-        group: to add them to.
-        names: of the options.
-        flags: other spellings than :attr:`~forecasting.readers.options.Option.flag`, by name.
-        prefix: of the attributes of the parsed options, where a command has others of these names.
-    """
+    """Add options of :class:`~forecasting.readers.ReadingOptions`."""
     for name in names:
         option = OPTIONS[name]
         where = "; write --at=-5,10 in the southern hemisphere" if name == "at" else ""

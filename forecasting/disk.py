@@ -5,11 +5,7 @@ from pathlib import Path
 
 
 def flush(path: Path) -> None:
-    """Write a file, or the entries of a folder, to the disk.
-
-    Raises:
-        OSError: if that is not possible.
-    """
+    """Write a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -18,10 +14,6 @@ def flush(path: Path) -> None:
 
 
 def flush_all(path: Path) -> None:
-    """Write a file to the disk, or a folder with all that is in it.
-
-    Raises:
-        OSError: if that is not possible.
-    """
+    """Write a file to the disk, or a folder with all that is in it."""
     for inner in [path, *path.rglob("*")] if path.is_dir() else [path]:
         flush(inner)

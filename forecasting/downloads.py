@@ -37,11 +37,7 @@ class FetchError(ForecastError):
 
 
 class _TryAgainError(Exception):
-    """A temporary failure; another attempt may succeed.
-
-    Attributes:
-        wait: seconds that the server asks to wait; None if it does not say.
-    """
+    """A temporary failure; another attempt may succeed."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
@@ -61,16 +57,7 @@ ERDDAP: Final = ServerKind("--erddap", "https://HOST/erddap", "an ERDDAP server"
 
 @dataclass(frozen=True)
 class Downloader:
-    """Downloads data, and retries with pauses that spare the server.
-
-    Attributes:
-        pause: called with the seconds to wait before another attempt.
-        tell: called with a sentence before each wait.
-        kind: the kind of the server.
-        limit: greatest size of a response in bytes.
-        is_text: whether responses are CSV or JSON, whose end tells whether they were cut short.
-        received: called with the number of bytes of a response so far; another attempt begins anew.
-    """
+    """Downloads data, and retries with pauses that spare the server."""
 
     client: httpx.Client
     pause: Pause = time.sleep
@@ -101,16 +88,6 @@ class Downloader:
 
         If the server is busy, the connection fails or the response is cut short, try again: up to four attempts, 2, 4
         and 8 seconds apart, or as far apart as the server asks, up to a minute.
-
-        Args:
-            url: URL of the data.
-            file: File to write to; replaces what it held.
-            check: inspects the response; if something is missing, the response counts as cut short. It also receives
-                whether the end of the response is proven, by a length or by chunks. Without proof, a lost connection
-                looks like the end.
-
-        Raises:
-            FetchError: quoting the server if it sent a message.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             file.seek(0)
@@ -225,11 +202,7 @@ def _host(url: str) -> str:
 
 @contextmanager
 def write_whole(target: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears as ``target`` once the block succeeds, and is removed if it fails.
-
-    Raises:
-        FetchError: if the file cannot be written.
-    """
+    """Open a file that appears as ``target`` once the block succeeds, and is removed if it fails."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("x+b") as file:

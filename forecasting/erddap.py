@@ -27,11 +27,7 @@ _PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_nam
 
 
 def parse_span(text: str) -> Span:
-    """Return a span, from one number or two as in ``43.5:44``.
-
-    Raises:
-        ValueError: if the text is not that, or in the wrong order.
-    """
+    """Return a span, from one number or two as in ``43.5:44``."""
     try:
         low, _, high = text.partition(":")
         span = float(low), float(high or low)
@@ -44,15 +40,7 @@ def parse_span(text: str) -> Span:
 
 @dataclass(frozen=True)
 class SeriesQuery:
-    """The part of a dataset to request; None requests all of an axis.
-
-    Attributes:
-        variables: names, temperatures first.
-        lat: lowest and highest latitude, degrees north; equal ones select the nearest cell of a grid.
-        lon: lowest and highest longitude, degrees east; likewise.
-        depth: lowest and highest, in the units of the dataset.
-        station: name of a station in a table.
-    """
+    """The part of a dataset to request; None requests all of an axis."""
 
     variables: tuple[str, ...]
     start: str | None = None
@@ -65,17 +53,7 @@ class SeriesQuery:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """An ERDDAP server's description of a dataset.
-
-    Attributes:
-        server: root of the server, as returned by :func:`server_address`.
-        dimensions: number of values on each axis of a grid, in the order of the axes; empty for a table.
-        variables: names of the variables, without axes.
-        attributes: the attributes by variable (``NC_GLOBAL`` for those of the dataset) and name.
-        types: types of the values by variable, such as ``float``.
-        even: axes whose values are evenly spaced.
-        descending: axes whose values decrease.
-    """
+    """An ERDDAP server's description of a dataset."""
 
     server: str
     name: str
@@ -110,11 +88,7 @@ def info_url(server: str, dataset: str) -> str:
 
 
 def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
-    """Parse a server's ``info/<dataset>/index.csv``.
-
-    Raises:
-        SourceError: if the text is not in ERDDAP's format.
-    """
+    """Parse a server's ``info/<dataset>/index.csv``."""
     rows = csv.reader(io.StringIO(text))
     if next(rows, [])[:3] != ["Row Type", "Variable Name", "Attribute Name"]:
         raise SourceError(
@@ -144,11 +118,7 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
 
 
 def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
-    """Return the address of the series, as CSV with a row of units.
-
-    Raises:
-        SourceError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
-    """
+    """Return the address of the series, as CSV with a row of units."""
     for name in query.variables:
         _require(info, name)
     return _address(info, _grid_query(info, query) if info.dimensions else "&".join(_table_query(info, query)))
@@ -156,13 +126,7 @@ def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
 
 @dataclass(frozen=True)
 class GridPart:
-    """A part of a box of a grid that one request returns.
-
-    Attributes:
-        url: its address, as NetCDF.
-        shift: degrees to add to its longitudes, so that those of all parts increase.
-        size: bytes of the values; None if the description of the dataset does not tell.
-    """
+    """A part of a box of a grid that one request returns."""
 
     url: str
     shift: float
@@ -173,11 +137,7 @@ _BYTES: Final = {"byte": 1, "short": 2, "int": 4, "float": 4, "double": 8}
 
 
 def grid_parts(info: DatasetInfo, query: SeriesQuery, days: int) -> list[GridPart]:
-    """Return the last ``days`` times of a box of a grid: two parts if it crosses the edge of the longitudes.
-
-    Raises:
-        SourceError: if the dataset is a table, lacks the variable, or needs another choice; says what to add.
-    """
+    """Return the last ``days`` times of a box of a grid: two parts if it crosses the edge of the longitudes."""
     if not info.dimensions:
         raise SourceError(f"{info.name} is a table, not a grid; fetch a series of it with sst fetch")
     for name in query.variables:

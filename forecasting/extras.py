@@ -18,11 +18,7 @@ def missing_extra(purpose: str, extra: str, missing: ModuleNotFoundError) -> str
 
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:
-    """Run imports that need the packages of ``extra``.
-
-    Raises:
-        MissingExtraError: if another project's package is not installed.
-    """
+    """Run imports that need the packages of ``extra``."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -51,11 +51,7 @@ DOUBTS: Final[frozenset[WarningCode]] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ForecastWarning:
-    """A warning about a forecast: a sentence for the reader, and a ``code`` for programs.
-
-    Attributes:
-        uncalibrated: whether intervals and probabilities cannot be relied on because of it.
-    """
+    """A warning about a forecast: a sentence for the reader, and a ``code`` for programs."""
 
     code: WarningCode
     message: str

@@ -7,13 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Setting:
-    """A reading option to set or to remove.
-
-    Attributes:
-        option: its name, as in :class:`~forecasting.readers.ReadingOptions`.
-        value: to set it to; None if the user has to find the value.
-        label: what the value means, such as ``1 June 2010``, if it is a possible answer to a question about the file.
-    """
+    """A reading option to set or to remove."""
 
     option: str
     value: str | float | None = None
@@ -40,13 +34,7 @@ def in_python(setting: Setting) -> str:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do about an error.
-
-    Attributes:
-        text: continues the error's message; each ``{}`` in it is a setting.
-        settings: in the order of the text.
-        others: possible answers that the text does not write out.
-    """
+    """What to do about an error."""
 
     text: str
     settings: tuple[Setting, ...]

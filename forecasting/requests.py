@@ -100,13 +100,7 @@ _VALUES: Final = {"values", "air_temperature", "wind_speed"}
 
 
 def first_error(errors: Sequence[Mapping[str, Any]], subject: str, known_fields: str = "") -> str:
-    """Return a sentence for the first of pydantic's errors, and how many more there are.
-
-    Args:
-        errors: at least one error.
-        subject: what was sent, as in "the body", to name if an error has no location.
-        known_fields: where to look them up, as a sentence; empty if nowhere.
-    """
+    """Return a sentence for the first of pydantic's errors, and how many more there are."""
     first = errors[0]
     if first["type"] == "json_invalid":
         return f"{subject} is not JSON: {invalid_json(first.get('ctx', {}).get('error', first['msg']))}"

@@ -87,12 +87,7 @@ def past_days(step: TimeStep) -> int:
 
 @dataclass(frozen=True)
 class OpenMeteo:
-    """The servers of Open-Meteo, or one of one's own.
-
-    Attributes:
-        url: the address of a server that offers all interfaces; empty for those of Open-Meteo.
-        key: the API key of a commercial subscription, which has servers of its own; empty without one.
-    """
+    """The servers of Open-Meteo, or one of one's own."""
 
     url: str = ""
     key: str = ""
@@ -107,11 +102,7 @@ class OpenMeteo:
 
 @dataclass(frozen=True)
 class ErddapWeather:
-    """A grid of weather on an ERDDAP server.
-
-    Attributes:
-        variables: air temperature, and wind speed or its two components.
-    """
+    """A grid of weather on an ERDDAP server."""
 
     server: str
     dataset: str
@@ -135,9 +126,6 @@ class HourlyWeather:
         """Put values ``(n, 2)`` at ascending times on a grid of hours, interpolated over at most six.
 
         Those that no weather has are unknown.
-
-        Raises:
-            SourceError: if the times are not ascending, or span more than ten years.
         """
         seconds = times.astype(SECONDS).astype(np.int64)
         if not len(seconds) or (np.diff(seconds) <= 0).any() or seconds[-1] - seconds[0] > _MAX_HOURS * _HOUR:
@@ -213,11 +201,7 @@ def _interpolated(at: np.ndarray[Any, np.dtype[np.int64]], times: np.ndarray[Any
 
 
 def weather_at(hourly: HourlyWeather, step: TimeStep, origin: np.datetime64, source: str) -> Weather:
-    """Return weather at a step, on the grid through ``origin``.
-
-    Raises:
-        SourceError: if no step of it is known.
-    """
+    """Return weather at a step, on the grid through ``origin``."""
     first = int(np.ceil(step.position(np.asarray([hourly.start]), origin))[0]) - 1
     count = _hours(hourly.start, hourly.end) * _HOUR // step.seconds + 2
     times = step.shift(np.asarray(origin, SECONDS), first + np.arange(count))
@@ -391,14 +375,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def erddap_weather(
     source: ErddapWeather, position: Position, now: np.datetime64, days: int
 ) -> Exchange[tuple[HourlyWeather, str | None]]:
-    """Return the past weather of some days and the forecast of a grid, at the cell that is nearest to a position.
-
-    Returns:
-        The weather, and what the server says of the dataset: its title, institution and licence; None if nothing.
-
-    Raises:
-        SourceError: if the dataset is not a grid in time, latitude and longitude with these variables.
-    """
+    """Return the past weather of some days and the forecast of a grid, at the cell that is nearest to a position."""
     server = server_address(source.server)
     info = parse_info(server, source.dataset, (yield info_url(server, source.dataset)).decode("utf-8", "replace"))
     begin = now - np.timedelta64(days, "D")

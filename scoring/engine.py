@@ -148,16 +148,7 @@ class Cluster(_Distributed):
     """The workers of a Dask scheduler. Dask reschedules the chunks of a worker that dies."""
 
     def __init__(self, address: str, say: Callable[[str], None], patience: float = 10.0) -> None:
-        """Connect to the scheduler at ``address``.
-
-        Args:
-            address: such as ``tcp://HOST:8786``.
-            say: prints a message for the user.
-            patience: seconds to wait for a response.
-
-        Raises:
-            ScoringError: if the scheduler does not respond.
-        """
+        """Connect to the scheduler at ``address``."""
         from distributed import Client  # takes a second
 
         # Connection errors are reported below, in one sentence.
@@ -174,11 +165,7 @@ class Cluster(_Distributed):
         self._executor: Executor = self._client.get_executor(pure=False)
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`Engine`.
-
-        Raises:
-            ConnectionError: if the connection to the scheduler is lost.
-        """
+        """See :class:`Engine`."""
         if not self._threads():
             self._say(f"the scheduler at {self._address} has no workers yet; waiting for the first")
         yield from super().run(job, chunks)

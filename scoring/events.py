@@ -55,14 +55,7 @@ LEVEL_PROBABILITIES: Final[dict[AlertLevel, str]] = {
 
 
 class EventVerification(BaseModel, frozen=True):
-    """How good the probabilities of an event were at one lead.
-
-    Attributes:
-        event: name of its columns.
-        level: alert level at and above which heat stress is on; None for other events.
-        lead: lead in steps.
-        score: Brier score, skill over persistence of state, and reliability.
-    """
+    """How good the probabilities of an event were at one lead."""
 
     event: str
     level: AlertLevel | None = None
@@ -76,15 +69,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Column:
-    """One number, flag or time for each place, or for each of its leads.
-
-    Attributes:
-        by_lead: whether each lead has its own.
-        title: what they are, after the name of the event.
-        value: takes it from the outcome of the event, by default the attribute of that name; °C, seconds since 1970, or
-            the index of a flag.
-        flags: texts of the flags, from 0.
-    """
+    """One number, flag or time for each place, or for each of its leads."""
 
     name: str
     by_lead: bool
@@ -238,17 +223,7 @@ DAYS_WITH_BASELINE: Final = 1_096
 
 @dataclass(frozen=True)
 class EventRequest:
-    """The events of a run; none by default.
-
-    Attributes:
-        definitions: what is asked, °C.
-        names: names of the events in columns and variables: lower case letters, digits and underscores.
-        paths: joint sample paths of each place; None for the default.
-        period: period of the baseline; None for the whole input.
-        of_position: whether the baseline is the climatology of each position.
-        baseline_file: NetCDF or Zarr with climatology and threshold of each cell; None if they come from the input.
-        baseline_sha256: digest of that file.
-    """
+    """The events of a run; none by default."""
 
     definitions: tuple[EventDefinition, ...] = ()
     names: tuple[str, ...] = ()
@@ -306,11 +281,7 @@ class EventRequest:
         return definition.duration
 
     def check_step(self, step: TimeStep) -> None:
-        """Refuse events that need daily values where all series have another step.
-
-        Raises:
-            ScoringError: naming the first of them.
-        """
+        """Refuse events that need daily values where all series have another step."""
         for definition in self.definitions:
             if step != TimeStep(DAY) and (needs_baseline(definition) or isinstance(definition, HeatStress)):
                 raise ScoringError(
@@ -323,13 +294,7 @@ Coefficients = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Place:
-    """A place whose events are evaluated.
-
-    Attributes:
-        past: the whole series that was forecast.
-        baseline: the baseline, or what to compute it from; None for the past of the place.
-        coefficients: climatology of the position, ``(7,)``; NaN without one.
-    """
+    """A place whose events are evaluated."""
 
     forecast: JointForecast
     past: SstSeries
@@ -339,14 +304,7 @@ class Place:
 
 @dataclass
 class EvaluatedEvents:
-    """Forecasts of events at several places.
-
-    Attributes:
-        values: values by column, ``(n,)`` or ``(n, horizon)``.
-        errors: why an event cannot be evaluated at a place, by event; None if it can.
-        calibrated: whether the probabilities of an event can be relied on, by event; None if it cannot be evaluated.
-        warnings: their kinds, for each place.
-    """
+    """Forecasts of events at several places."""
 
     values: dict[str, Values]
     errors: tuple[list[str | None], ...]

@@ -25,18 +25,7 @@ _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 
 
 def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None, paths: int | None) -> EventRequest:
-    """Read the events of a run.
-
-    Args:
-        file: a JSON list.
-        horizon: number of leads.
-        units: unit of the temperatures in the file.
-        baseline: a period such as ``1983/2012``, ``position``, or a file of baselines; None for the whole input.
-        paths: joint sample paths of each place; None for the default.
-
-    Raises:
-        ScoringError: if a file cannot be read, or is not what it should be.
-    """
+    """Read the events of a run."""
     definitions = _definitions(file, horizon, units)
     if not definitions:
         raise ScoringError(f"{file}: the list has no events; add one, or leave out --events")
@@ -47,11 +36,7 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
 
 
 def baseline_request(baseline: str) -> EventRequest:
-    """Return a request without events for a baseline: a period such as ``1983/2012``, ``position``, or a file.
-
-    Raises:
-        ScoringError: if it is none of them.
-    """
+    """Return a request without events for a baseline: a period such as ``1983/2012``, ``position``, or a file."""
     if baseline == POSITION:
         return EventRequest(of_position=True)
     period = read_period(baseline)
@@ -107,11 +92,7 @@ def _refuse_clashes(definitions: Sequence[EventDefinition], names: Sequence[str]
 
 
 def read_period(text: str) -> Period | None:
-    """Return a period of days or whole years; None if the text is neither.
-
-    Raises:
-        ScoringError: if it ends before it begins, or has a day that does not exist.
-    """
+    """Return a period of days or whole years; None if the text is neither."""
     match = _PERIOD.fullmatch(text)
     if match is None:
         return None

@@ -14,16 +14,7 @@ WEATHER_IGNORED: Final = "weather_ignored"
 
 @dataclass
 class Counts:
-    """Counts of places (cells of a grid or stations of a table) by outcome.
-
-    Attributes:
-        forecast: number of places with a forecast.
-        missing: number of places without a forecast, by reason.
-        warnings: number of places with a warning, by kind.
-        unjudged: number of places at which an event cannot be evaluated, by event and reason.
-        examples: one full sentence for each reason, and for some warnings, with the numbers and names of a place.
-        releases: number of places by the release that was used, if the step of each place chooses it.
-    """
+    """Counts of places (cells of a grid or stations of a table) by outcome."""
 
     places: int = 0
     forecast: int = 0
@@ -69,12 +60,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Staged:
-    """The content of a staged input.
-
-    Attributes:
-        bounds: index of the first place of each chunk, and the end of the last chunk.
-        notes: what was assumed or skipped while reading.
-    """
+    """The content of a staged input."""
 
     bounds: tuple[int, ...]
     notes: tuple[str, ...]
@@ -90,10 +76,6 @@ class Job(ABC):
     """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
 
     It has nothing that only the command needs, which the processes that score would have to import.
-
-    Attributes:
-        levels: levels of the prediction intervals, percent.
-        folder: folder of the staged input.
     """
 
     model: Models

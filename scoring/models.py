@@ -69,13 +69,7 @@ def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool,
 
 @dataclass(frozen=True)
 class Span:
-    """The steps at the end of a grid that forecasts depend on.
-
-    Attributes:
-        model: name of the model, for messages.
-        fewest: steps that a forecast needs.
-        longest: steps that are used, if there are as many.
-    """
+    """The steps at the end of a grid that forecasts depend on."""
 
     model: str
     step: TimeStep
@@ -85,16 +79,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Models:
-    """The models of a run, small enough to send to other processes.
-
-    Attributes:
-        releases: at least one release; of several, the step of each series chooses one.
-        cell: ``best``, or the cell of a network.
-        is_one: whether one network, of the only release, makes all forecasts.
-        is_named: whether the user named the release.
-        mixes: whether that network is mixed with references, if the past is long enough.
-        choice: phrase on how the models were chosen.
-    """
+    """The models of a run, small enough to send to other processes."""
 
     releases: tuple[Release, ...]
     cell: str
@@ -149,11 +134,7 @@ class Models:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def verify(self) -> Self:
-        """Return the models after checking the files of all networks.
-
-        Raises:
-            ReleaseError: if one is missing or altered.
-        """
+        """Return the models after checking the files of all networks."""
         for release in self.releases:
             for cell in [self.cell] if self.is_one else release.cells:
                 release.release.read(f"{cell}.pt")
@@ -205,20 +186,12 @@ class Models:
                     )
 
     def load(self) -> None:
-        """Load the network that makes all forecasts; otherwise, the steps of the series decide which are needed.
-
-        Raises:
-            ReleaseError: if a file is missing or has changed.
-        """
+        """Load the network that makes all forecasts; otherwise, the steps of the series decide which are needed."""
         if self.is_one:
             self.model_of(self.releases[0])
 
     def model_of(self, release: Release) -> Model:
-        """Return the model of a release, loaded once in each process.
-
-        Raises:
-            ReleaseError: if a file is missing or has changed.
-        """
+        """Return the model of a release, loaded once in each process."""
         cells = (self.cell,) if self.is_one else release.cells
         files = tuple((cell, release.release.file(f"{cell}.pt")) for cell in cells)
         with _loading:
@@ -226,11 +199,7 @@ class Models:
         return models[self.cell]
 
     def universal(self, pooled: PooledMixture | None = None) -> "UniversalModel":
-        """Return the model of the only release, which is universal, or a mixture of it.
-
-        Raises:
-            ReleaseError: if a file is missing or has changed.
-        """
+        """Return the model of the only release, which is universal, or a mixture of it."""
         from forecasting.models.universal.model import UniversalModel
 
         model = self.model_of(self.releases[0])
@@ -243,11 +212,7 @@ class Models:
         return {known.model: known for known in release.universal_metadata.values()}
 
     def at(self, step: TimeStep, horizon: int) -> Model:
-        """Return the loaded model for series at ``step``: of the release for this step, or the nearest.
-
-        Raises:
-            SeriesError: if there is none.
-        """
+        """Return the loaded model for series at ``step``: of the release for this step, or the nearest."""
         if self.is_one:
             return self.model_of(self.releases[0])
         by_step = {release.step: release for release in self.releases}
@@ -272,14 +237,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Choice:
-    """The user's choice of a model.
-
-    Attributes:
-        artifacts: folder of releases.
-        dataset: name of a release; None if the step of the input chooses it.
-        cell: ``best`` or a cell.
-        trusted: keys that must have signed a release; None to use any release.
-    """
+    """The user's choice of a model."""
 
     artifacts: Path
     dataset: str | None
@@ -291,22 +249,14 @@ class Choice:
     def of(
         cls, artifacts: Path, dataset: str | None, model: str, device: str, trusted: TrustedKeys | None = None
     ) -> "Choice":
-        """Return the choice of ``model``: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``.
-
-        Raises:
-            RequestError: if a full name contradicts ``dataset``.
-        """
+        """Return the choice of ``model``: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``."""
         named, _, cell = model.rpartition("-")
         if named and dataset not in (None, named):
             raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
         return cls(artifacts, dataset or named or None, cell, device, trusted)
 
     def for_table(self) -> Models:
-        """Return the models for a table, whose stations may differ in step.
-
-        Raises:
-            ForecastError: if there is no such model, or its release cannot be used.
-        """
+        """Return the models for a table, whose stations may differ in step."""
         release = self._release()
         if release is not None and not release.is_universal:
             return self._of_place(release)
@@ -316,15 +266,7 @@ class Choice:
         return Models(releases, self.cell, False, release is not None, why, self.device).verify()
 
     def for_grid(self, step_of_grid: Callable[[], TimeStep]) -> Models:
-        """Return the network for a grid.
-
-        Args:
-            step_of_grid: returns the step of the grid; called only if the step chooses the release.
-
-        Raises:
-            NothingToForecastError: if no universal release forecasts this step.
-            ForecastError: if there is no such model, or its release cannot be used.
-        """
+        """Return the network for a grid."""
         release, why = self._release(), "release named by the user"
         if release is None:
             step = step_of_grid()
@@ -344,11 +286,7 @@ class Choice:
         return None if self.dataset is None else on_disk(self.artifacts, self.dataset, trusted=self.trusted)
 
     def _universal(self) -> tuple[Release, ...]:
-        """Return all universal releases, shortest step first.
-
-        Raises:
-            UnknownNameError: if there are none.
-        """
+        """Return all universal releases, shortest step first."""
         releases = universal_releases(self.artifacts, trusted=self.trusted)
         if not releases:
             places = available(dataset_names(self.artifacts))

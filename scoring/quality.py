@@ -45,14 +45,7 @@ Flags = npt.NDArray[np.int8]
 
 
 def evaluate(to_persistence: Floats, to_best: Floats, independent: Floats, held_out: Floats) -> Flags:
-    """Return the flag that the evidence supports, ``(n,)``.
-
-    Args:
-        to_persistence: RMSE on the own past relative to that of persistence, ``(n,)``; NaN if unknown.
-        to_best: relative to that of the best reference, ``(n,)``; NaN if unknown.
-        independent: number of past forecasts that do not overlap, ``(n,)``.
-        held_out: RMSE relative to persistence on held-out seas, ``(n,)``; NaN if unknown.
-    """
+    """Return the flag that the evidence supports, ``(n,)``."""
     own_weight = np.where(np.isfinite(to_persistence), independent, 0.0)
     seas_weight = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
     evidence = own_weight * _log(to_persistence) + seas_weight * _log(held_out)
@@ -70,16 +63,7 @@ def _log(ratio: Floats) -> Floats:
 
 
 def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], horizon: int) -> Floats:
-    """Return the RMSE relative to persistence on held-out seas, averaged over leads, for contexts of some lengths.
-
-    Args:
-        metadata: metadata of the network.
-        counts: number of values of each series, ``(n,)``.
-        horizon: number of leads.
-
-    Returns:
-        ``(n,)``; NaN for contexts shorter than any on held-out seas.
-    """
+    """Return the RMSE relative to persistence on held-out seas, averaged over leads, for contexts of some lengths."""
     contexts = sorted(metadata.held_out, key=int)
     if not contexts:
         return np.full(len(counts), np.nan)
@@ -95,15 +79,7 @@ def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], h
 
 
 def flags_by_past(model: Model, batch: SeriesBatch, forecasts: Forecasts, longest: int, every: int = 1) -> Flags:
-    """Return the flag that past forecasts, and held-out seas, support, ``(n,)``.
-
-    Args:
-        model: model that made the forecasts.
-        batch: the series.
-        forecasts: forecasts of the series.
-        longest: number of values at the end of each series that count.
-        every: the past of one in so many series is forecast, to evaluate it and its neighbours.
-    """
+    """Return the flag that past forecasts, and held-out seas, support, ``(n,)``."""
     n, skills = len(forecasts), PastSkills.unknown(len(forecasts))
     if n:
         some = batch.take(forecasts.row[::every])
@@ -127,14 +103,7 @@ def climatology_of(batch: SeriesBatch, used: Coefficients, model: Model) -> Coef
 
 
 def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMetadata], step: TimeStep) -> Flags:
-    """Return the flag that the backtest of each series, and held-out seas, support, ``(n,)``.
-
-    Args:
-        forecasts: forecasts by a universal release.
-        networks: metadata of the release, by full name; another model is the mixture, or a reference that forecasts
-            where no member of it can.
-        step: step of the release.
-    """
+    """Return the flag that the backtest of each series, and held-out seas, support, ``(n,)``."""
     flags = np.full(len(forecasts), GOOD, dtype=np.int8)
     # On held-out seas, a mixture is taken to be as good as the network that has most of its weight on short series.
     best = min(networks.values(), key=lambda network: network.held_out_score)

@@ -21,14 +21,7 @@ from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
 
 @dataclass(frozen=True)
 class Input(ABC):
-    """Files that are scored together.
-
-    Attributes:
-        unit: name of the places, ``cells`` or ``stations``.
-        path: the input as the user named it.
-        files: the files that make up the input.
-        levels: levels of the prediction intervals, percent.
-    """
+    """Files that are scored together."""
 
     unit: ClassVar[str]
 
@@ -46,25 +39,12 @@ class Input(ABC):
         """Return how many cells or rows are forecast together by default."""
 
     def narrowed(self) -> Self:
-        """Return the input without the files that no forecast depends on.
-
-        Raises:
-            FileError: if the input cannot be forecast from.
-        """
+        """Return the input without the files that no forecast depends on."""
         return self
 
     @abstractmethod
     def stage(self, chunk: int, folder: Path, *, quiet: bool) -> None:
-        """Read the input into ``folder``, in the form that the chunks need.
-
-        Args:
-            chunk: cells or rows that are forecast together.
-            folder: empty.
-            quiet: whether to hide progress.
-
-        Raises:
-            FileError: if the input cannot be read or forecast from.
-        """
+        """Read the input into ``folder``, in the form that the chunks need."""
 
     @abstractmethod
     def job(self, folder: Path) -> Job:
@@ -76,25 +56,13 @@ class Input(ABC):
 
 
 def progress(what: str, total: int | None, unit: str, *, quiet: bool, initial: int = 0) -> "tqdm[Any]":
-    """Return a bar with a rate and an end, which is shown if standard error is a terminal.
-
-    Args:
-        what: is done, such as ``reading``.
-        total: of the units that there are; None if it is not known.
-        unit: with a space before a word.
-        quiet: whether to hide it.
-        initial: units that were done before.
-    """
+    """Return a bar with a rate and an end, which is shown if standard error is a terminal."""
     return tqdm(total=total, desc=what, unit=unit, unit_scale=True, initial=initial, disable=quiet or None)
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that one run needs.
-
-    Attributes:
-        begun: when the command started, from ``time.perf_counter``.
-    """
+    """Everything that one run needs."""
 
     input: Input
     output: Path
@@ -105,16 +73,7 @@ class Run:
 
 @dataclass
 class Result:
-    """The outcome of a run.
-
-    Attributes:
-        counts: counts over all places.
-        skipped: chunks that an earlier command had finished.
-        notes: what was assumed or skipped while reading.
-        scored: places that this command scored.
-        failed: reasons by chunk.
-        parts: seconds of reading the input, scoring and writing the output.
-    """
+    """The outcome of a run."""
 
     counts: Counts
     chunks: int
@@ -137,11 +96,7 @@ Say = Callable[[str], None]
 
 
 def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool) -> Result:
-    """Start or resume ``run`` and score its remaining chunks, each at most :data:`ATTEMPTS` times.
-
-    Raises:
-        ForecastError: if the input cannot be used, or has changed since the run began.
-    """
+    """Start or resume ``run`` and score its remaining chunks, each at most :data:`ATTEMPTS` times."""
     work.begin(run.plan, run.output)
     begun = time.perf_counter()
     if not work.staged.exists():
@@ -183,11 +138,7 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
 
 
 def finish(run: Run, work: WorkFolder, result: Result) -> Path:
-    """Write the output and a summary beside it; returns the path of the output.
-
-    Raises:
-        NothingToForecastError: if no chunk could be scored.
-    """
+    """Write the output and a summary beside it; returns the path of the output."""
     if len(result.failed) == result.chunks:
         raise NothingToForecastError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
     complete = work.path / f"complete{run.output.suffix}"

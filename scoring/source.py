@@ -20,13 +20,7 @@ _TABLES: Final = (".csv", ".txt", ".tsv", ".parquet", ".pq", _PACKED)
 
 @dataclass(frozen=True)
 class Source:
-    """The input files.
-
-    Attributes:
-        path: the input as the user named it; the folder of several files.
-        files: at least one file or Zarr store.
-        folder: the folder, if the user named one.
-    """
+    """The input files."""
 
     path: Path
     files: tuple[Path, ...]
@@ -50,11 +44,7 @@ class Source:
 
 
 def find_source(paths: Sequence[Path], *, grid: bool) -> Source:
-    """Return the files that the user named; of a folder, those with the extension of a grid or a table.
-
-    Raises:
-        FileError: if there are none.
-    """
+    """Return the files that the user named; of a folder, those with the extension of a grid or a table."""
     first = paths[0]
     if len(paths) > 1:
         source = Source(first.parent, tuple(paths))
@@ -99,11 +89,7 @@ def is_parquet(file: Path) -> bool:
 
 
 def is_grid(file: Path) -> bool:
-    """Return whether a file or store is NetCDF or Zarr.
-
-    Raises:
-        FileError: if it cannot be read, or is neither that nor a table.
-    """
+    """Return whether a file or store is NetCDF or Zarr."""
     from forecasting.readers.text import sniff_binary  # imports pandas
 
     return not (file.is_file() and is_parquet(file)) and sniff_binary(file) is not None
@@ -138,11 +124,7 @@ def _is_plain_folder(path: Path) -> bool:
 
 
 def inside(path: Path) -> Iterator[Path]:
-    """Yield the file itself, or all files in a store or folder, sorted by name.
-
-    Raises:
-        FileError: if a folder inside cannot be read, since its files would be skipped silently.
-    """
+    """Yield the file itself, or all files in a store or folder, sorted by name."""
     yield from [path] if path.is_file() else sorted(_walk(path))
 
 

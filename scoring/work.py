@@ -38,14 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that determines the output, and nothing else.
-
-    Attributes:
-        levels: levels of the prediction intervals, percent.
-        chunk: cells or rows per chunk.
-        baseline: period of the baseline of events, or ``position``; None for the whole input, or a file.
-        libraries: versions of the libraries that affect the output.
-    """
+    """Everything that determines the output, and nothing else."""
 
     input_sha256: str
     model: str
@@ -91,12 +84,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The state of an input at one moment.
-
-    Attributes:
-        files: files and folders of the input.
-        stamps: name, size and modification time of each file.
-    """
+    """The state of an input at one moment."""
 
     files: tuple[Path, ...]
     sha256: str
@@ -104,11 +92,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, files: tuple[Path, ...]) -> "Fingerprint":
-        """Return the fingerprint of ``files``, which may include folders.
-
-        Raises:
-            FileError: if a file cannot be read.
-        """
+        """Return the fingerprint of ``files``, which may include folders."""
         try:
             stamps = _stamps(files)
             return cls(files, _digest(files), stamps)
@@ -152,11 +136,7 @@ class WorkFolder:
         return self.path / "staged"
 
     def begin(self, plan: Plan, output: Path) -> None:
-        """Start or resume the run of ``plan``.
-
-        Raises:
-            ScoringError: if the folder holds an unfinished run of another plan.
-        """
+        """Start or resume the run of ``plan``."""
         is_resumable = self.staged.exists() and not self.has_placed(output)
         if not is_resumable and self.differences(plan):
             self.clear()
@@ -259,11 +239,7 @@ class WorkFolder:
 
 @contextmanager
 def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder]:
-    """Lock the work folder of ``output``, creating it if needed; ``job`` tells apart several of one output.
-
-    Raises:
-        ScoringError: if another command holds the lock.
-    """
+    """Lock the work folder of ``output``, creating it if needed; ``job`` tells apart several of one output."""
     path = output.with_name(f".{output.name}{job}.partial")
     path.mkdir(exist_ok=True)
     with _held(path / "lock", output):

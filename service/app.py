@@ -125,14 +125,7 @@ def create_app(
     bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> FastAPI:
-    """Return the application.
-
-    Args:
-        settings: the settings.
-        catalog: the models, if they are loaded already; otherwise the application loads them when it starts.
-        bus: connects the workers that serve together; None if there is only this one.
-        telemetry: OpenTelemetry providers to use in place of the global ones.
-    """
+    """Return the application."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -255,9 +255,6 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; return the exit status: 0, or that of workers that cannot start at all.
 
         After the ``signals`` that the process has had, only the connections that the socket holds are answered.
-
-        Raises:
-            RequestError: if there is no room for the files that workers share.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)

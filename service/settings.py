@@ -88,63 +88,7 @@ def _check_schemes(schemes: str) -> str:
 
 
 class Settings(BaseSettings):
-    """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
-
-    Attributes:
-        artifacts: the folder of published releases, or the URL of one, such as ``s3://bucket/artifacts``. By default,
-            ``artifacts`` in the working folder or, if there is none, the bundled releases.
-        artifacts_cache: the folder for local copies of releases at a URL; None means the user's cache.
-        trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
-            with; empty if they need no signature.
-        default_dataset: the dataset to use if a GET request names none.
-        host: the address to listen on.
-        port: the port to listen on.
-        workers: the number of processes.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        log_level: the level of the service's and uvicorn's logs.
-        max_body_bytes: the largest request body.
-        max_answer_bytes: the largest answer to one request with series, by an estimate made in advance.
-        max_waiting: the most requests that a process works on at once.
-        max_waiting_bytes: the most memory for the bodies of these requests and the answers to large ones.
-        max_working_bytes: the most memory, by an estimate, for the work on large requests at once; others wait.
-        caller_share: the part of the places and of the memory that one caller may take.
-        request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
-            take.
-        write_seconds: how long a client may read nothing of a response before its connection is closed.
-        drain_seconds: the longest time for a process to finish its requests when it is asked to stop.
-        linger_seconds: how long it then answers that it is shutting down, before it stops to listen.
-        reload_seconds: the time between checks for new releases.
-        max_line_bytes: the longest line of an NDJSON request.
-        max_spool_bytes: the most bytes of Arrow and Parquet responses in temporary files, of all requests; the share of
-            one caller is also the largest Parquet file and Arrow record batch.
-        max_series: the most series in one request.
-        max_values: the most values in one series.
-        max_horizon: the most steps to forecast; a release may have a lower limit.
-        store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts folder.
-        store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
-        outlooks: the folder of outlooks that ``sst outlook`` writes; None if there are none to show.
-        keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
-        stations_per_key: the most stations that belong to one key; 0 means no limit.
-        sources_per_key: the most of them that have a source; 0 means no limit.
-        background: whether this process fetches readings and weather and delivers webhooks. Of all that may, one does.
-        heartbeat_url: the address to call once a minute while the background work runs, the database takes writes and
-            deliveries are not stuck; empty for none.
-        allow_private_addresses: whether webhooks, sources and addresses of ``notify`` may be on private networks.
-        notify_schemes: comma-separated kinds of addresses that stations may notify, as Apprise names them; empty for
-            none.
-        open_meteo_url: the address of an Open-Meteo server of one's own; empty for the public ones.
-        open_meteo_key: the API key of a subscription to Open-Meteo; empty for the free, non-commercial servers.
-        keys: API keys, one per line, as ``name:role:sha256``.
-        keys_file: a file with such lines.
-        allow_anonymous: whether forecasts need no key; None means only on loopback.
-        rate_limit: the requests per minute that a key may send to each worker; 0 means no limit.
-        cors_origins: comma-separated origins of other pages that may call the service; empty for none.
-        allowed_hosts: comma-separated hosts, other than this machine, that requests may name; ``*`` for any. Empty:
-            none on loopback, and any elsewhere.
-        trusted_proxies: comma-separated addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
-        log_format: ``text``, ``json``, or ``auto`` for text on a terminal and JSON otherwise.
-        access_log: whether to log each request.
-    """
+    """The settings of the service. Each has an environment variable, ``SST_<NAME>``."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 

@@ -15,26 +15,7 @@ DEFAULT_SEED: Final = 0
 
 
 class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
-    """Settings of one run; the same for every cell.
-
-    Attributes:
-        window: number of values that a forecast starts from.
-        horizon: number of leads to fit (see :attr:`later_leads`), evaluate and calibrate.
-        fill_limit: longest gap, in steps, that is interpolated inside a window.
-        epochs: passes over the training windows; None leaves it to :meth:`schedule`.
-        seed: Seed of the initial weights and the order of batches.
-        seeds: number of seeds to train, to measure their spread; the first is published.
-        weight_decay: Weight decay of AdamW, on matrices only.
-        huber_delta: error, in one-step spreads, at which the loss turns from squared to linear.
-        trend: whether the level is also measured from a linear trend; see :meth:`counts_trend`.
-        autoregression: whether to combine the cell with an autoregression fitted in closed form.
-        later_leads: total weight of the errors at later leads of the autoregression's roll-out in its fit; the weight
-            of the first lead is 1.
-        cell_leads: number of leads of its roll-out that the cell is trained through.
-        cell_share: weight of the cell in the combined forecast, given many windows; see :meth:`share`.
-        cell_window: number of values, at the end of the window, that the cell sees.
-        harmonics: number of annual harmonics that the cell sees (at steps below a day, also one daily harmonic).
-    """
+    """Settings of one run; the same for every cell."""
 
     cells: tuple[str, ...] = CELLS
     window: int = Field(ge=2, le=1_000)
@@ -64,9 +45,6 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         The defaults of window, horizon and longest filled gap are those of
         :meth:`~forecasting.series.shape.ForecastShape.for_step`; for any other window, gaps up to an eighth of it are
         filled.
-
-        Raises:
-            pydantic.ValidationError: if a setting is out of range.
         """
         given = {name: value for name, value in settings.items() if value is not None}
         shape = ForecastShape.for_step(step)
@@ -123,24 +101,7 @@ _TIDES: Final = (12.4206 * _HOUR, 12.6583 * _HOUR, 25.8193 * _HOUR, 6.2103 * _HO
 
 @dataclass(frozen=True)
 class Spec:
-    """A time step and what the universal networks of that step use.
-
-    Attributes:
-        minimum: smallest context, in steps.
-        maximum: longest context, in steps.
-        knots: leads at which the companion is fitted; the forecast at other leads is interpolated.
-        scale_half_life: Scale half life of the running volatility, in steps.
-        periods: Periods of the waves that the companion knows, in seconds.
-        lags: steps before the last whose increments it knows.
-        cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
-        cycle_ahead: leads of that cycle's tendency.
-        cell_steps: last steps that the cell sees.
-        widening: share by which the quantiles of long leads are spread, since real seas differ from simulated ones.
-        contexts: lengths of the context at which networks are scored.
-        scored_leads: leads at which they are scored.
-        weather_contexts: lengths of the series by which the correction for weather is fitted and scored; none if the
-            networks take no weather.
-    """
+    """A time step and what the universal networks of that step use."""
 
     step: str
     step_seconds: float

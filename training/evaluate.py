@@ -41,14 +41,7 @@ from training.fit.fitting import Fit
 
 @dataclass(frozen=True)
 class Assessment:
-    """Forecasts of the test part by each model, and the accuracy of each model on each part.
-
-    Attributes:
-        accuracy: Accuracy by model and part, over all stations that were trained on. A reference has no validation part
-            if there is too little data before it to fit the reference to.
-        stations: evaluation on the test part of each station that was trained on.
-        left_out: evaluation on the test part of each station left out of training.
-    """
+    """Forecasts of the test part by each model, and the accuracy of each model on each part."""
 
     accuracy: dict[str, dict[Split, Accuracy]]
     stations: Mapping[str, Evaluation]
@@ -210,12 +203,7 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True)
 class Predecessor:
-    """The best network of the release that serves, with the weights that its accuracy was measured on.
-
-    Attributes:
-        network: fitted to nothing after ``fitted_until``.
-        fitted_until: time of the last step that the weights have seen.
-    """
+    """The best network of the release that serves, with the weights that its accuracy was measured on."""
 
     version: str
     network: Forecaster
@@ -223,12 +211,7 @@ class Predecessor:
 
     @classmethod
     def load(cls, artifacts: Path, name: str) -> "Predecessor | None":
-        """Load the serving release of a dataset; None if nothing serves.
-
-        Raises:
-            RequestError: if the release is universal, or an imported network whose training data are unknown.
-            ReleaseError: if it cannot be used.
-        """
+        """Load the serving release of a dataset; None if nothing serves."""
         if current_version(artifacts / name) is None:
             return None
         release = open_current(artifacts, name, TrustedKeys.chosen(()))
@@ -242,9 +225,6 @@ class Predecessor:
         """Compare a new ``release`` of ``dataset`` with this one, one step ahead, on dates that neither was fitted to.
 
         Both forecast from the new data with the weights that their accuracy was measured on.
-
-        Returns:
-            Whether the new release is at least as good, and a sentence with both figures, or why there are none.
         """
         network, fitted_until = _best(release, report)
         if network.step != self.network.step:

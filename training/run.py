@@ -23,17 +23,7 @@ from training.publish.release import made_at, prune, publish_next, staging, writ
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a release is published, and what happens to older releases of the dataset.
-
-    Attributes:
-        keep: number of old releases to keep, beside the one that serves; None keeps all.
-        if_not_worse: leave ``current`` as it is if the release that serves is better on dates that neither was fitted
-            to, or if there are none.
-        title: Title of the dataset, for people to read; at most 60 printable characters.
-
-    Raises:
-        RequestError: if ``name`` is not a valid dataset name, or the title is blank or too long.
-    """
+    """Where a release is published, and what happens to older releases of the dataset."""
 
     name: str
     artifacts: Path
@@ -80,13 +70,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class Execution:
-    """How the networks of a run are fitted.
-
-    Attributes:
-        progress: called with the number of epochs completed since the last call.
-        start: universal networks to start from; None fits every network to the place alone.
-        alone: whether the series is too short to fit networks to it, so that the universal ones serve as they are.
-    """
+    """How the networks of a run are fitted."""
 
     workers: int = 1
     device: torch.device = CPU
@@ -100,12 +84,7 @@ ONE_PROCESS: Final = Execution()
 
 @dataclass(frozen=True)
 class Published:
-    """The outcome of a run.
-
-    Attributes:
-        comparison: Comparison with the release that served before, in a sentence; empty if they were not compared.
-        removed: Versions of the old releases that were removed.
-    """
+    """The outcome of a run."""
 
     path: Path
     report: Report
@@ -124,9 +103,6 @@ def train(
     """Fit every cell to ``dataset``, evaluate the networks, and publish a release.
 
     The release appears under its name once it is complete; an interrupted run leaves nothing half written.
-
-    Raises:
-        ReleaseError: if the release cannot be written.
     """
     # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
     with staging(destination.folder):

@@ -60,13 +60,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 class Usage(NamedTuple):
-    """What a command took.
-
-    Attributes:
-        seconds: from its start to its end.
-        cpu: seconds of all its processes together.
-        peak: bytes of all its processes together, with shared pages counted once; 0 if it was not watched.
-    """
+    """What a command took."""
 
     seconds: float
     cpu: float

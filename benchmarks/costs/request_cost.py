@@ -69,11 +69,7 @@ async def _cost(
 
 
 async def _send(wires: "Sequence[_Wire]", requests: Iterator[bytes], n: int) -> int:
-    """Send at least ``n`` requests, one at a time on each connection; returns their number.
-
-    Raises:
-        RuntimeError: if the status of a response is not 200.
-    """
+    """Send at least ``n`` requests, one at a time on each connection; returns their number."""
     sent = 0
     while sent < n:
         for wire in wires:

@@ -30,15 +30,7 @@ _TOLERANCE: Final = 1e-5
 
 @dataclass(frozen=True)
 class Peer:
-    """A model server.
-
-    Attributes:
-        package: its name on the package index.
-        command: arguments for the Python of its environment.
-        path: of the forecast endpoint.
-        body: makes a request in its protocol.
-        value: extracts the forecast from a response, °C.
-    """
+    """A model server."""
 
     package: str
     command: tuple[str, ...]

@@ -57,11 +57,7 @@ class Place(NamedTuple):
 
 
 def parser_of_parts(documentation: str | None) -> argparse.ArgumentParser:
-    """Return the parser of a study that scores one part of each daily series.
-
-    Args:
-        documentation: see :func:`~benchmarks.studies.options.study_parser`.
-    """
+    """Return the parser of a study that scores one part of each daily series."""
     parser = study_parser(documentation)
     add_daily_places(parser)
     parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")

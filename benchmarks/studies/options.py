@@ -5,11 +5,7 @@ from pathlib import Path
 
 
 def study_parser(documentation: str | None) -> argparse.ArgumentParser:
-    """Return the parser of a study, with the option that names the artifacts folder.
-
-    Args:
-        documentation: of its module, which begins with the command in double backticks, a colon, and the question.
-    """
+    """Return the parser of a study, with the option that names the artifacts folder."""
     command, _, question = (documentation or "").partition(": ")
     parser = argparse.ArgumentParser(prog=" ".join(command.strip("`").split()[:3]), description=question)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
@@ -17,10 +13,5 @@ def study_parser(documentation: str | None) -> argparse.ArgumentParser:
 
 
 def add_places(parser: argparse.ArgumentParser, content: str) -> None:
-    """Add the argument that names files and, for each, the position of its series.
-
-    Args:
-        parser: of a study.
-        content: of the files, for ``--help``.
-    """
+    """Add the argument that names files and, for each, the position of its series."""
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help=f"{content}, and its position")

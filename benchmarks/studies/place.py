@@ -132,11 +132,7 @@ def print_trained(spec: Spec, folders: Sequence[Path], artifacts: Path) -> None:
 
 
 def trained(series: SstSeries, artifacts: Path, position: Position) -> tuple[Floats, float]:
-    """Train at a place; returns RMSE over that of the linear autoregression, ``(kinds, leads)``, and the share.
-
-    Raises:
-        SeriesError: if the series is too short to fit a network or the autoregression to.
-    """
+    """Train at a place; returns RMSE over that of the linear autoregression, ``(kinds, leads)``, and the share."""
     config = TrainingConfig.for_step(series.step, cells=(CELL,))
     dataset = Dataset.divide(series, config)
     rollers = Baselines.fit(dataset.past("validation"), dataset.shape).rollers()

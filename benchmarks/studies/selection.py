@@ -126,12 +126,7 @@ def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
 
 
 def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats:
-    """Score a recipe on one cut or stretch.
-
-    Returns:
-        ``(2, 2)``: for weights fitted to train, and to train and validation, the RMSE at lead 1 relative to linear, and
-        at all leads relative to the best reference. NaN if the data cannot be trained on.
-    """
+    """Score a recipe on one cut or stretch."""
     torch.set_num_threads(1)
     argument, recipe, span, cells, seeds = job
     series = read(argument).part(*span).until_last_observation()

@@ -120,11 +120,7 @@ def _stick(values: Floats, place: int, sign: float) -> None:
 def _spoilt(
     network: UniversalForecaster, check: Check, spoil: Callable[[Floats, int, float], None], distance: int
 ) -> tuple[npt.NDArray[np.bool_], Places]:
-    """Spoil a series at places where it was good, ``distance`` steps from each other.
-
-    Returns:
-        Whether the value at each place is suspect, and how many of the twenty after it are.
-    """
+    """Spoil a series at places where it was good, ``distance`` steps from each other."""
     random = np.random.default_rng(0)
     length = len(check.flags)
     places = np.arange(_APART, length - _APART, distance)

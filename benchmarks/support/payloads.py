@@ -23,12 +23,7 @@ _BATCH_ROWS: Final = 65_536
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive months.
-
-    Attributes:
-        values: °C with two decimals, ``(n,)``.
-        times: ``(n + 1,)``; the last one is to be forecast.
-    """
+    """Consecutive months."""
 
     values: Floats
     times: Times

@@ -5,13 +5,7 @@ from collections.abc import Callable
 
 
 def seconds_of(call: Callable[[], object], *, during: float, warm_up: int) -> float:
-    """Return seconds of processor time that a call takes on this thread, on average.
-
-    Args:
-        call: what is measured.
-        during: seconds to repeat it for.
-        warm_up: calls before the first that counts.
-    """
+    """Return seconds of processor time that a call takes on this thread, on average."""
     for _ in range(warm_up):
         call()
     calls, begin, used = 0, time.perf_counter(), time.thread_time()

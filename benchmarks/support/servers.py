@@ -21,14 +21,7 @@ _STOP_SECONDS: Final = 20.0
 
 @dataclass(frozen=True)
 class Program:
-    """A server program.
-
-    Attributes:
-        name: title of its row.
-        command: with ``{port}`` in place of the port.
-        path: to send requests to.
-        folder: to run in; None is the current one.
-    """
+    """A server program."""
 
     name: str
     command: tuple[str, ...]
@@ -62,11 +55,7 @@ class Server:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def post(self, body: bytes, query: str = "", media_type: str = "application/json") -> bytes:
-        """Send a request over a persistent connection; returns the body of the response.
-
-        Raises:
-            RuntimeError: if the status is not 200, or a series in the response has an error.
-        """
+        """Send a request over a persistent connection; returns the body of the response."""
         try:
             response, content = self._exchange(body, query, media_type)
         except ConnectionError:
@@ -109,11 +98,7 @@ class Server:
 
 @contextmanager
 def serving(program: Program, body: bytes) -> Iterator[Server]:
-    """Run ``program``, wait until it responds to ``body``, and stop it at the end of the block.
-
-    Raises:
-        RuntimeError: if it stops, or does not respond in time.
-    """
+    """Run ``program``, wait until it responds to ``body``, and stop it at the end of the block."""
     with tempfile.TemporaryFile() as log, socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         listener.close()

@@ -21,15 +21,7 @@ Bounds = Mapping[int, tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What a comparison says of a network beside its errors.
-
-    Attributes:
-        model: full name.
-        kind: whether it was trained here.
-        parameters: number of trained weights.
-        latency_ms: median time of a single forecast on the machine that trained the network.
-        train_seconds: wall time of fitting; None if unknown.
-    """
+    """What a comparison says of a network beside its errors."""
 
     model: str
     kind: NetworkKind
@@ -106,12 +98,7 @@ class Backtest:
         )
 
     def reports(self, horizon: int, units: Units) -> list[ModelReport]:
-        """Return the errors of each model, as its only lead.
-
-        Args:
-            horizon: the lead that was forecast.
-            units: of the errors; MAPE is in percent on that scale.
-        """
+        """Return the errors of each model, as its only lead."""
         observed = from_celsius(self.observed, units)[:, None]
         accuracy = {
             name: Accuracy.of(observed, from_celsius(column, units)[:, None]) for name, column in self.predicted.items()

@@ -30,11 +30,7 @@ All fits together then cost twenty times the last one, however long the series i
 
 @dataclass(frozen=True)
 class ExpandingReferences:
-    """The references of one series, each fitted to the values before a position.
-
-    Attributes:
-        shape: shape of the forecasts; while the past is short, the linear autoregression uses less than a window.
-    """
+    """The references of one series, each fitted to the values before a position."""
 
     series: SstSeries
     shape: ForecastShape
@@ -89,15 +85,6 @@ def rolling_through(
     References are fitted to the past of the series, and fitted again as it grows. Steps before the first possible
     climatology are skipped for all models, so that their errors can be compared. If too few steps would remain, the
     references that need a climatology are skipped instead, with a warning.
-
-    Args:
-        series: Series at the step of the networks.
-        networks: Networks of one release.
-        horizon: the lead that is scored.
-        events: Events to verify, within the leads of the networks.
-
-    Raises:
-        SeriesError: if no step can be forecast.
     """
     metadata = networks[0].metadata
     shape = ForecastShape(metadata.window, horizon, metadata.fill_limit)
@@ -137,11 +124,7 @@ def _bounds(predicted: Floats, times: Times, scale: Floats, errors: ErrorDistrib
 
 
 def _usable_origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:
-    """Return the origins whose last lead was observed.
-
-    Raises:
-        SeriesError: if there is none.
-    """
+    """Return the origins whose last lead was observed."""
     window, horizon, limit = shape
     if len(series) < window + horizon:
         raise SeriesError(

@@ -58,9 +58,6 @@ def rolling_universal(
         coefficients: climatology of its position, ``(7,)``; NaN where there is none.
         horizon: the lead that is scored.
         events: events to verify.
-
-    Raises:
-        SeriesError: if the series cannot be forecast, or no step can be scored.
     """
     if series.step != release.step:
         return (yield from _roll_resampled(release, cells, series, coefficients, horizon, events))
@@ -222,11 +219,7 @@ def _roll_resampled(
 def _warnings_of(
     release: UniversalRelease, series: SstSeries, coefficients: Coefficients, leads: int, cell: str
 ) -> tuple[ForecastWarning, ...]:
-    """Return the warnings about forecasts of a series, other than those about its end.
-
-    Raises:
-        SeriesError: if it cannot be forecast.
-    """
+    """Return the warnings about forecasts of a series, other than those about its end."""
     whole = release.columns(SeriesBatch.of([series], series.step), ForecastOptions(leads), coefficients[None], cell)
     if whole.errors:
         raise whole.errors[0]
@@ -266,11 +259,7 @@ def _at(bounds: tuple[Floats, Floats], index: int) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class SeparateForecasts:
-    """Forecasts at another step, each made on its own.
-
-    Attributes:
-        forecasts: one from each origin, at least one.
-    """
+    """Forecasts at another step, each made on its own."""
 
     forecasts: Forecasts
 

@@ -16,15 +16,7 @@ _RANGES: Final = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 
 
 def checked_positions(latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return both coordinates with one shape, and longitudes from 0 to less than 360.
-
-    Args:
-        latitude: degrees north, −90 to 90.
-        longitude: degrees east, −180 to 360; of a shape that broadcasts with that of ``latitude``.
-
-    Raises:
-        RequestError: if a coordinate is out of range or not a number.
-    """
+    """Return both coordinates with one shape, and longitudes from 0 to less than 360."""
     north, east = np.broadcast_arrays(_checked(latitude, "latitude"), _checked(longitude, "longitude"))
     return north, east % 360.0
 
@@ -111,15 +103,7 @@ class GlobalClimatology:
         np.savez_compressed(path, cells=cells, spread_cells=spread_cells, near_sea=self.near_sea, provenance=provenance)
 
     def is_sea(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Bools:
-        """Return whether positions are in the sea or within about 25 km of it. Lakes are land; the Caspian is a sea.
-
-        Args:
-            latitude: degrees north, −90 to 90.
-            longitude: degrees east, −180 to 360; broadcast with ``latitude``.
-
-        Raises:
-            RequestError: if a coordinate is out of range.
-        """
+        """Return whether positions are in the sea or within about 25 km of it. Lakes are land; the Caspian is a sea."""
         return self._is_sea(*checked_positions(latitude, longitude))
 
     def coefficients(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Coefficients:
@@ -127,30 +111,16 @@ class GlobalClimatology:
 
         Interpolates bilinearly between the centres of the cells that have sea.
 
-        Args:
-            latitude: degrees north, −90 to 90.
-            longitude: degrees east, −180 to 360; broadcast with ``latitude``.
-
         Returns:
             °C, ``(..., 7)``; NaN on land.
-
-        Raises:
-            RequestError: if a coordinate is out of range.
         """
         return self._at(self._padded, latitude, longitude)
 
     def spread(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Coefficients:
         """Return by how much daily anomalies vary at positions through the year.
 
-        Args:
-            latitude: as for :meth:`coefficients`.
-            longitude: likewise.
-
         Returns:
             Mean and first harmonic of the logarithm of their standard deviation in °C, ``(..., 3)``; NaN on land.
-
-        Raises:
-            RequestError: if a coordinate is out of range.
         """
         return self._at(self._padded_spread, latitude, longitude)
 

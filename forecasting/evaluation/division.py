@@ -57,14 +57,7 @@ def check_length(n: int, shape: ForecastShape) -> None:
 def check_parts(
     train: SstSeries, of_part: Callable[[Split], Origins], horizon: int, least: Mapping[Split, int]
 ) -> None:
-    """Raise SeriesError if a part has too few values to forecast, or the training part is constant.
-
-    Args:
-        train: the part that the weights are fitted on.
-        of_part: returns the origins of a part.
-        horizon: number of leads.
-        least: how many values with a forecast at every lead each part needs.
-    """
+    """Raise SeriesError if a part has too few values to forecast, or the training part is constant."""
     if is_still(train):
         raise SeriesError("the values of the training part hardly change, so there is nothing to learn; check the data")
     for part, needed in least.items():

@@ -24,12 +24,7 @@ class JointForecasts(Protocol):
     """Forecasts from several origins."""
 
     def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
-        """Yield how the leads of each forecast are related, and the indices within ``rows`` of those alike.
-
-        Args:
-            rows: positions of the origins.
-            leads: number of leads considered.
-        """
+        """Yield how the leads of each forecast are related, and the indices within ``rows`` of those alike."""
         ...
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
@@ -172,9 +167,6 @@ class EventCases:
         Args:
             probability: Probability of the event, ``(origins,)``.
             independent: the same with independent leads; None if that is no different.
-
-        Raises:
-            ValueError: if there is no case.
         """
         references = dict(self.references)
         if independent is not None:
@@ -210,11 +202,7 @@ class EventCases:
         return probability, event_probability(self.event, independent, exceedance, self.before)
 
     def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
-        """Score joint forecasts whose leads are all related alike; ``exceedance`` is as for :meth:`probabilities`.
-
-        Raises:
-            ValueError: if there is no case.
-        """
+        """Score joint forecasts whose leads are all related alike; ``exceedance`` is as for :meth:`probabilities`."""
         return self.score(*self.probabilities([(coupling, np.arange(len(self)))], exceedance))
 
 
@@ -233,13 +221,7 @@ _TRIES: Final = 100
 
 @dataclass(frozen=True, eq=False)
 class RequestedEvents:
-    """The events to verify on a series.
-
-    Attributes:
-        definitions: the events; each says how many leads it considers.
-        baseline: what is usual at the place, or what to compute it from, or why it cannot be used; None for the past of
-            the series.
-    """
+    """The events to verify on a series."""
 
     definitions: Sequence[ThresholdEvent]
     baseline: GivenBaseline | SeriesError = None
@@ -303,11 +285,7 @@ def pooled(parts: Sequence[Verified]) -> Verified:
 def _cases(
     event: ThresholdEvent, baseline: GivenBaseline | SeriesError, series: SstSeries, origins: Steps
 ) -> EventCases:
-    """Return the cases of an event.
-
-    Raises:
-        SeriesError: if there are none, or no baseline for a percentile.
-    """
+    """Return the cases of an event."""
     run = RunEvent.of(event, event.within or 1)
     if isinstance(event.threshold, Percentile):
         if isinstance(baseline, SeriesError):
@@ -339,9 +317,6 @@ def _known_thresholds(
     """Yield parts of ``origins``, and the percentile that was known at each; those before the first are left out.
 
     The baseline of the past is computed again whenever the past has grown by a tenth.
-
-    Raises:
-        SeriesError: if there is no baseline even at the last origin.
     """
     if isinstance(given, Baseline | Position):
         yield slice(None), _by_day(baseline_for(series, given, percentile))

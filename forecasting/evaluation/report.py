@@ -25,13 +25,7 @@ class LossCurves(BaseModel, frozen=True):
 
 
 class Skill(BaseModel, frozen=True):
-    """Skill against one reference on the test part, by lead.
-
-    Attributes:
-        value: 1 − RMSE / RMSE of the reference; None if the reference has no error.
-        lower: lower end of the 95 % interval over block-bootstrap resamples.
-        p_value: p-value of the two-sided Diebold–Mariano test; None if it cannot be computed.
-    """
+    """Skill against one reference on the test part, by lead."""
 
     value: tuple[float | None, ...]
     lower: tuple[float | None, ...]
@@ -73,12 +67,7 @@ class IntervalReport(BaseModel, frozen=True):
 
 
 class ExceedanceReport(BaseModel, frozen=True):
-    """Probabilities that a threshold is exceeded, on the test part.
-
-    Attributes:
-        quantile: the probability that gives the threshold, in the values that the weights were fitted on.
-        climatology: Brier score of how often those values exceeded the threshold in the calendar month.
-    """
+    """Probabilities that a threshold is exceeded, on the test part."""
 
     threshold: float
     quantile: float
@@ -87,13 +76,7 @@ class ExceedanceReport(BaseModel, frozen=True):
 
 
 class EventReport(BaseModel, frozen=True):
-    """Probabilities of one event on the test part.
-
-    Attributes:
-        percentile: percentile of the time of year that is the threshold, from the data before the test part.
-        assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
-            one.
-    """
+    """Probabilities of one event on the test part."""
 
     side: Side
     percentile: float
@@ -199,13 +182,7 @@ class StartReport(BaseModel, frozen=True):
 
 
 class StationReport(BaseModel, frozen=True):
-    """One station of a panel.
-
-    Attributes:
-        trained_on: whether the weights were fitted on this station, among others.
-        accuracy: errors on the test part, by model; references are fitted on the earlier parts of the station.
-        coverage: share of observations inside the intervals of the best network on the test part, by level.
-    """
+    """One station of a panel."""
 
     name: str
     trained_on: bool
@@ -215,23 +192,7 @@ class StationReport(BaseModel, frozen=True):
 
 
 class Report(BaseModel, frozen=True):
-    """``report.json`` of a release.
-
-    Attributes:
-        title: name of the dataset for people to read; None if it was not given.
-        step: step as :class:`~forecasting.series.timestep.TimeStep` writes it.
-        window: number of values that a forecast starts from.
-        horizon: number of evaluated leads.
-        fitted_until: ISO 8601 time of the last step that the served weights have seen; None in older releases, which
-            serve the weights that their accuracy was measured on.
-        climatology: the harmonics of the reference, in words.
-        models: the networks, then the references.
-        seeds: spread over seeds, by cell; empty if only one seed was trained.
-        starts: how universal networks take part, by cell; empty if there were none to start from.
-        stations: the stations of a panel, which ``models`` cover together; empty if one series was trained on.
-        left_out: accuracy on the test parts of all stations that were left out of the training, by model.
-        imported: where the networks come from that were trained elsewhere, by cell.
-    """
+    """``report.json`` of a release."""
 
     dataset: str
     version: str
@@ -285,11 +246,7 @@ class Report(BaseModel, frozen=True):
 
 
 def parse_report(content: bytes) -> Report:
-    """Parse ``report.json``.
-
-    Raises:
-        ReleaseError: if it does not match this schema.
-    """
+    """Parse ``report.json``."""
     try:
         return Report.model_validate_json(content)
     except ValidationError as error:

@@ -231,13 +231,6 @@ def seasonal_percentile(past: SstSeries, percent: float) -> Threshold:
     With ten years of daily values, it is that of marine heatwaves (Hobday et al. 2016). Otherwise it is the climatology
     plus the percentile of the anomalies: of those in the calendar month and its two neighbours with five years of
     values, of all with fewer.
-
-    Args:
-        past: Series that it is computed from.
-        percent: Percentile, from 0 to 100.
-
-    Raises:
-        SeriesError: if the series is too short for a climatology.
     """
     if past.step == TimeStep(DAY):
         try:
@@ -271,12 +264,7 @@ _RUN_WITHIN: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class VerifiedSeries:
-    """One series with the forecasts of its test part.
-
-    Attributes:
-        past: the part before the test part.
-        test: forecasts of the test part.
-    """
+    """One series with the forecasts of its test part."""
 
     series: SstSeries
     past: SstSeries
@@ -297,13 +285,6 @@ def event_reports(
     """Return the report on the standard events of each network, over all series.
 
     An event that no series has a case of is left out.
-
-    Args:
-        tested: the series.
-        networks: metadata of the networks, by name in the forecasts.
-
-    Raises:
-        SeriesError: if a series is too short for a climatology.
     """
     horizon = min(metadata.horizon for metadata in networks.values())
     thresholds = [{side: seasonal_percentile(member.past, p) for side, p in PERCENTILES.items()} for member in tested]

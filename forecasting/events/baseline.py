@@ -56,11 +56,7 @@ def is_leap(years: Indices) -> Bools:
 
 
 def require_days(step: TimeStep, subject: str) -> None:
-    """Refuse other steps than days.
-
-    Raises:
-        SeriesError: if the step is not a day.
-    """
+    """Refuse other steps than days."""
     if step != TimeStep(DAY):
         remedy = ": send daily means" if step.seconds < DAY else ""
         raise SeriesError(f"the step is {in_words(str(step))}, but {subject} need daily values{remedy}")
@@ -156,16 +152,7 @@ class Baseline:
 
     @classmethod
     def of_position(cls, position: Position, percentile: Kind | float) -> "Baseline":
-        """Return the climatology of a position, with a percentile of a normal distribution of daily anomalies.
-
-        Args:
-            position: at sea.
-            percentile: as for :meth:`fit`.
-
-        Raises:
-            SeriesError: if the position is not known, or on land.
-            RequestError: if a coordinate is out of range.
-        """
+        """Return the climatology of a position, with a percentile of a normal distribution of daily anomalies."""
         if np.isnan(position).any():
             raise SeriesError('the baseline "position" needs a position: send latitude and longitude')
         if isinstance(percentile, str):
@@ -183,15 +170,6 @@ class Baseline:
         """Compute mean and percentile over 11 days around each day of the year, smoothed over 31 days.
 
         29 February is interpolated.
-
-        Args:
-            series: daily.
-            percentile: of the threshold, from 0 to 100; or a kind of event, for the 90th of heatwaves or the 10th of
-                cold spells.
-            period: that counts; the whole series if None.
-
-        Raises:
-            SeriesError: if the step is not a day, or the period has less than ten years of the series.
         """
         return cls.fit_each(series, (percentile,), period)[0]
 
@@ -237,11 +215,7 @@ class Baseline:
         return (ForecastWarning("short_baseline", message),)
 
     def at(self, times: Times) -> tuple[Floats, Floats]:
-        """Return climatology and threshold at times ``(n,)``, °C.
-
-        Raises:
-            SeriesError: if one of the days of the year was never observed.
-        """
+        """Return climatology and threshold at times ``(n,)``, °C."""
         day = day_of_year(times)
         climatology, threshold = self.climatology[day], self.threshold[day]
         unknown = np.isnan(climatology)
@@ -264,9 +238,6 @@ def baselines_of_positions(positions: Floats, percentile: float) -> tuple[Floats
     Args:
         positions: degrees north and east, ``(n, 2)``; NaN where they are not known.
         percentile: of the threshold, from 0 to 100.
-
-    Raises:
-        RequestError: if a coordinate is out of range.
     """
     climatology, known = GlobalClimatology.load(), ~np.isnan(positions).any(axis=1)
     usual, threshold = np.full((2, len(positions), DAYS), np.nan)
@@ -303,12 +274,6 @@ def _positions(first: int, length: int, start: int, end: int) -> Indices:
     """Return where each day of the year is in a series, ``(366, years)``; far behind its end for days outside.
 
     Cached, because the cells of a grid share their times.
-
-    Args:
-        first: day of the series, since 1970.
-        length: of the series.
-        start: first day of the period, since 1970.
-        end: last day of the period.
     """
     first_year, last_year = np.asarray([start, end]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
     years = np.arange(first_year, last_year + 1)
@@ -323,13 +288,7 @@ def _positions(first: int, length: int, start: int, end: int) -> Indices:
 
 
 def _percentile(ordered: npt.NDArray[np.floating], counts: Indices, percentile: float) -> Floats:
-    """Return what ``numpy.percentile`` does for each row.
-
-    Args:
-        ordered: rows in ascending order, with NaN behind.
-        counts: of values in each row.
-        percentile: from 0 to 100.
-    """
+    """Return what ``numpy.percentile`` does for each row."""
     rank = np.maximum(counts - 1, 0) * (percentile / 100)
     low = np.floor(rank).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(counts - 1, 0))
@@ -343,11 +302,7 @@ def _percentile(ordered: npt.NDArray[np.floating], counts: Indices, percentile: 
 
 
 def observed_period(series: SstSeries, period: Period | None = None) -> Period:
-    """Return the part of ``period`` that a daily series covers; the whole series if None.
-
-    Raises:
-        SeriesError: if it is shorter than ten years, or mostly missing.
-    """
+    """Return the part of ``period`` that a daily series covers; the whole series if None."""
     observed = series.start.astype("datetime64[D]") + np.flatnonzero(np.isfinite(series.values))
     if period is not None:
         observed = observed[(observed >= period.start) & (observed <= period.end)]

@@ -12,11 +12,7 @@ Side = Literal["above", "below"]
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """A threshold that follows the day of the year: ``percent``, 1 to 99, of the values around each day.
-
-    Raises:
-        RequestError: if ``percent`` is out of range.
-    """
+    """A threshold that follows the day of the year: ``percent``, 1 to 99, of the values around each day."""
 
     percent: float
 
@@ -33,9 +29,6 @@ class ThresholdEvent:
         threshold: °C, or a percentile of the day of the year.
         duration: number of consecutive steps beyond the threshold.
         within: number of leads considered; the whole horizon if None.
-
-    Raises:
-        RequestError: if a number is out of range.
     """
 
     name: str
@@ -64,11 +57,7 @@ class MarineEvent:
 
 @dataclass(frozen=True, slots=True)
 class HeatStress:
-    """Degree heating weeks, above a maximum monthly mean in °C; from the series, else from the position, if None.
-
-    Raises:
-        RequestError: if the maximum monthly mean is not a finite number.
-    """
+    """Degree heating weeks, above a maximum monthly mean in °C; from the series, else from the position, if None."""
 
     name: str
     maximum_monthly_mean: float | None = None

@@ -114,11 +114,6 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
 
     An event is at least five consecutive days beyond the threshold; events up to two days apart are joined. A missing
     day is given its climatological value.
-
-    Args:
-        series: daily.
-        baseline: what is usual at the place.
-        kind: of event.
     """
     day = days_from(series.start, len(series))
     departure = Departure.of(series.values, baseline.climatology[day], baseline.threshold[day], kind)

@@ -26,16 +26,7 @@ def evaluate(definition: HeatStress, outlook: Outlook) -> HeatStressOutcome: ...
 
 
 def evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome:
-    """Return the forecast of an event.
-
-    Args:
-        definition: what is asked.
-        outlook: the past of the series and its sampled future.
-
-    Raises:
-        RequestError: if the forecast does not have what the event asks for, such as the leads.
-        SeriesError: if the event cannot be evaluated on this series, for example without a baseline.
-    """
+    """Return the forecast of an event."""
     match definition:
         case ThresholdEvent():
             return evaluate_threshold(definition, outlook)
@@ -67,9 +58,6 @@ def past_states(definition: EventDefinition, past: EventPast, last: int) -> list
     """Return the state of an event at those of the ``last`` steps of the past that have a value.
 
     The last of them is the state that :func:`evaluate` begins with.
-
-    Raises:
-        SeriesError: if the event cannot be evaluated on this series, for example without a baseline.
     """
     series = past.past
     last = min(last, len(series))

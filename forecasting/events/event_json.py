@@ -27,9 +27,6 @@ def outcome_json(outcome: EventOutcome, units: Units) -> Json:
     """Return the JSON of the forecast of an event.
 
     Differences of temperatures, such as intensities, are scaled to ``units`` without their offset.
-
-    Raises:
-        SeriesError: if a number is missing, since days of the year without any value have no climatology.
     """
     match outcome:
         case ThresholdOutcome():
@@ -53,11 +50,7 @@ def past_event_json(event: Event, units: Units) -> Json:
 
 
 def event_in_units(event: Json, units: Units) -> Json:
-    """Return the JSON of an event whose numbers are in °C, such as that of :func:`outcome_json`, in other units.
-
-    Raises:
-        SeriesError: if a number is missing.
-    """
+    """Return the JSON of an event whose numbers are in °C, such as that of :func:`outcome_json`, in other units."""
     return event if "error" in event else {name: _in_units(value, name, units) for name, value in event.items()}
 
 

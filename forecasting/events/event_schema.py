@@ -148,21 +148,12 @@ _EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
 
 
 def parse_events(text: str | bytes) -> tuple[InputEvent, ...]:
-    """Parse a JSON list of events.
-
-    Raises:
-        ValidationError: if it is not JSON, or not a list of events.
-        UnknownFieldsError: if it has many unknown fields.
-    """
+    """Parse a JSON list of events."""
     return _EVENTS.validate_json(text, context=[])
 
 
 def definitions_of(events: Sequence[InputEvent], horizon: int, units: Units) -> tuple[EventDefinition, ...]:
-    """Return what ``events``, whose temperatures are in ``units``, ask for in °C.
-
-    Raises:
-        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has.
-    """
+    """Return what ``events``, whose temperatures are in ``units``, ask for in °C."""
     return tuple(_definition(event, f"events[{i}]", horizon, units) for i, event in enumerate(events))
 
 

@@ -80,9 +80,6 @@ def marine_events(futures: Futures, kind: Kind, climatology: Floats, threshold: 
         kind: of event.
         climatology: usual SST on each day of the year, °C ``(n, 366)``.
         threshold: likewise.
-
-    Returns:
-        What :class:`~forecasting.events.outcomes.MarineOutcome` has, states and categories as numbers: 0 for none.
     """
     n, days = futures.past.shape
     horizon = futures.horizon
@@ -223,9 +220,6 @@ def heat_stress(futures: Futures, maximum_monthly_mean: Floats) -> Arrays:
     Args:
         futures: the series.
         maximum_monthly_mean: °C, ``(n,)``.
-
-    Returns:
-        What :class:`~forecasting.events.outcomes.HeatStressOutcome` has; alert levels as numbers from 0.
     """
     n, horizon = len(futures.past), futures.horizon
     past = np.full((n, WINDOW_DAYS), np.nan)

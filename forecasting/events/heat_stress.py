@@ -39,12 +39,7 @@ _LEAST_MEANS: Final = 5
 
 
 class MaximumMonthlyMean(NamedTuple):
-    """The usual mean SST of the warmest month.
-
-    Attributes:
-        source: the request, the past of the series, or the climatology of its position.
-        period: of the past that it was computed from; None for other sources.
-    """
+    """The usual mean SST of the warmest month."""
 
     sst: float
     source: Source
@@ -64,9 +59,6 @@ def maximum_monthly_mean(past: SstSeries, coefficients: npt.NDArray[np.float32] 
 
     A past that covers the years from 1985 to 2012 gives it as Coral Reef Watch computes it. Any other past of ten years
     gives the highest of the means over all of its years, with a warning.
-
-    Raises:
-        SeriesError: if the past is too short, and there is no climatology of the position.
     """
     computed = _of_past(past) or _of_position(coefficients)
     if computed is None:
@@ -170,9 +162,6 @@ def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutco
     """Return degree heating weeks and the probability of each alert level at each lead.
 
     Days of the past without a value add nothing.
-
-    Raises:
-        SeriesError: if the step is not a day, or the maximum monthly mean is unknown.
     """
     usual, past, ahead = _usual(event, outlook), _last_days(outlook, WINDOW_DAYS), outlook.ahead
     paths = np.hstack([np.broadcast_to(past, (len(ahead), WINDOW_DAYS)), ahead])
@@ -200,11 +189,7 @@ def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutco
 
 
 def levels_of_heat(event: HeatStress, past: EventPast, last: int = 1) -> Indices:
-    """Return the alert level on each of the last days of the past, as its index in :data:`LEVELS`, ``(last,)``.
-
-    Raises:
-        SeriesError: if the step is not a day, or the maximum monthly mean is unknown.
-    """
+    """Return the alert level on each of the last days of the past, as its index in :data:`LEVELS`, ``(last,)``."""
     usual = _usual(event, past)
     hotspots = np.nan_to_num(_last_days(past, WINDOW_DAYS - 1 + last) - usual.sst)
     return alert_levels(hotspots[WINDOW_DAYS - 1 :], degree_heating_weeks(hotspots))

@@ -101,9 +101,6 @@ def evaluate_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
     Each path continues the past, and its events are those that
     :func:`~forecasting.events.detection.find_events` finds. It goes on for six days after the horizon, because they can
     decide whether the last leads are in an event.
-
-    Raises:
-        SeriesError: if the step is not a day, or there is no baseline.
     """
     baseline = outlook.baseline_of(PERCENTILES[event.kind])
     climatology, threshold = baseline.at(outlook.times)
@@ -148,11 +145,7 @@ def _departure(outlook: Outlook, baseline: Baseline, kind: Kind, before: int) ->
 
 
 def states_of_marine(event: MarineEvent, past: EventPast, last: int = 1) -> States:
-    """Return the state of the event on each of the last days of the past.
-
-    Raises:
-        SeriesError: if the step is not a day, or there is no baseline.
-    """
+    """Return the state of the event on each of the last days of the past."""
     return marine_states(_past_departure(past, past.baseline_of(PERCENTILES[event.kind]), event.kind), last)
 
 
@@ -163,11 +156,7 @@ def _past_departure(past: EventPast, baseline: Baseline, kind: Kind) -> Departur
 
 
 def _state(event: MarineEvent, past: EventPast, baseline: Baseline) -> EventState:
-    """Return the state on the day of the last observation.
-
-    Raises:
-        SeriesError: if the baseline has no climatology for that day.
-    """
+    """Return the state on the day of the last observation."""
     times = past.past.times
     baseline.at(times[-1:])
     departure = _past_departure(past, baseline, event.kind)

@@ -35,13 +35,7 @@ class TimeSpread:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """The run of steps beyond a threshold that ends with the last observation.
-
-    Attributes:
-        active: whether it is long enough for the event.
-        since: time of its first step, UTC; None if the last step is not beyond the threshold.
-        steps: its length.
-    """
+    """The run of steps beyond a threshold that ends with the last observation."""
 
     active: bool
     since: np.datetime64 | None

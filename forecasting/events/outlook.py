@@ -38,9 +38,6 @@ class EventPast:
         """Return the baseline whose threshold is a percentile of the day of the year; each is computed once.
 
         A baseline that the caller gave has one percentile only, the 90th or the 10th.
-
-        Raises:
-            SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
         """
         if percentile not in self._fitted:
             self._fitted[percentile] = baseline_for(self.past, self.baseline, percentile)
@@ -78,17 +75,7 @@ class Outlook(EventPast):
 
 
 def baseline_for(past: SstSeries, given: GivenBaseline, percentile: float) -> Baseline:
-    """Return the baseline of a series whose threshold is a percentile of the day of the year.
-
-    Args:
-        past: the series.
-        given: the baseline, the period of ``past`` to compute it from, or the position; None for all of ``past``.
-        percentile: from 1 to 99.
-
-    Raises:
-        SeriesError: if the step is not a day, the past is too short, the given baseline has another percentile, or the
-            position is not known, on land, or not that of the values.
-    """
+    """Return the baseline of a series whose threshold is a percentile of the day of the year."""
     require_days(past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
     if isinstance(given, Baseline):
         return _checked(given, percentile)

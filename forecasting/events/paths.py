@@ -249,9 +249,6 @@ class Coupling:
         Args:
             n: number of paths.
             quantiles: returns the quantiles of the forecast at probabilities ``(m,)``, °C ``(horizon, m)``.
-
-        Raises:
-            RequestError: if ``n`` is out of range.
         """
         if not 1 <= n <= MAX_PATHS:
             raise RequestError(f"{n} paths are out of range: ask for 1 to {MAX_PATHS}", field="paths")
@@ -260,11 +257,7 @@ class Coupling:
 
 
 def observed_past(times: Times, past: SstSeries, missing: int) -> SstSeries:
-    """Return ``past`` without its last ``missing`` steps.
-
-    Raises:
-        SeriesError: if ``past`` does not end one step before the first of ``times``.
-    """
+    """Return ``past`` without its last ``missing`` steps."""
     after: np.datetime64 = past.step.shift(past.times[-1:], 1)[0]
     if after != times[0]:
         raise SeriesError(

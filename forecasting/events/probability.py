@@ -27,11 +27,6 @@ class RunEvent:
     """Consecutive steps beyond a threshold that are long enough at one of some leads.
 
     A run may have begun before the first lead.
-
-    Attributes:
-        duration: number of consecutive steps.
-        first: the first lead considered; above 1 only if the duration is one step.
-        last: the last lead considered.
     """
 
     side: Side

@@ -18,10 +18,6 @@ def evaluate_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutc
 
     A run may have begun in the past, or at a step before the first lead that was not observed: its steps there count. A
     missing value of the past ends it.
-
-    Raises:
-        RequestError: if the event considers more leads than the forecast has.
-        SeriesError: if the threshold is a percentile, and there is no baseline for it.
     """
     leads = _considered(event, len(outlook.times))
     ahead, doubts = _thresholds_ahead(event, outlook)
@@ -62,11 +58,7 @@ def _considered(event: ThresholdEvent, horizon: int) -> int:
 
 
 def states_of_threshold(event: ThresholdEvent, past: EventPast, last: int = 1) -> States:
-    """Return the state of the event at each of the last steps of the past; missing values are not beyond a threshold.
-
-    Raises:
-        SeriesError: if the threshold is a percentile, and there is no baseline for it.
-    """
+    """Return the state of the event at each of the last steps of the past; missing values are not beyond it."""
     series, threshold = past.past, event.threshold
     limit: float | Floats
     if isinstance(threshold, Percentile):

@@ -11,13 +11,7 @@ from forecasting.series.times import Floats
 
 @dataclass(frozen=True, eq=False)
 class Distribution(ABC):
-    """The predictive distribution of one series at each step after its last observation.
-
-    Attributes:
-        coupling: how the steps are related.
-        horizon: number of leads that were asked for.
-        unobserved: number of steps between the last observation and the first lead.
-    """
+    """The predictive distribution of one series at each step after its last observation."""
 
     coupling: Coupling
     horizon: int
@@ -25,11 +19,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def interval(self, level: float) -> tuple[Floats, Floats]:
-        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each.
-
-        Raises:
-            RequestError: if this level is not offered.
-        """
+        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each."""
 
     @abstractmethod
     def exceedance(self, threshold: float | Floats) -> Floats:
@@ -47,9 +37,6 @@ class Distribution(ABC):
 
         At each step their values are the quantiles at (r + 0.5) / n, r = 0, …, n − 1. Which values share a path comes
         from :attr:`coupling`. Each call returns the same paths.
-
-        Raises:
-            RequestError: if ``n`` is out of range.
         """
         return self.coupling.arrange(n, self.quantiles_at)
 

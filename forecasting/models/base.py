@@ -37,18 +37,7 @@ def out_of_range(horizon: int, name: str, longest: int, step: TimeStep) -> str:
 
 
 class Model(ABC):
-    """Forecasts series of one step. Safe to call from several threads.
-
-    Attributes:
-        name: full name of the network, such as ``nino12-gru``; that of the release where it chooses for each series.
-        dataset: name of the release.
-        horizon: the most leads that it forecasts.
-        levels: interval levels that it offers, percent.
-        checks_values: whether it can leave out implausible values; see
-            :attr:`~forecasting.forecasts.options.ForecastOptions.check`.
-        covariates: the weather that it takes, by name; empty if it takes none.
-        quick: whether a forecast takes less than a millisecond, so that small requests need no thread.
-    """
+    """Forecasts series of one step. Safe to call from several threads."""
 
     name: str
     dataset: str

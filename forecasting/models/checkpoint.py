@@ -27,11 +27,7 @@ CPU: Final = torch.device("cpu")
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        RequestError: if the name is unknown or the device is not available.
-    """
+    """Return the device called ``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = name.partition(":")
@@ -84,9 +80,6 @@ def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, 
     """Load a checkpoint from bytes.
 
     TorchScript can run code while it loads: check the digest of the bytes first.
-
-    Raises:
-        ReleaseError: if the bytes are not a checkpoint of this schema, or the module breaks the contract.
     """
     module, metadata_json = load_module(content, device)
     metadata = parse_metadata(metadata_json)
@@ -95,11 +88,7 @@ def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, 
 
 
 def load_module(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, bytes]:
-    """Load a module and the JSON of its metadata, without checking either.
-
-    Raises:
-        ReleaseError: if the bytes are not a TorchScript file.
-    """
+    """Load a module and the JSON of its metadata, without checking either."""
     extra = {_EXTRA: b""}
     try:
         with _load_lock, quiet():
@@ -163,11 +152,7 @@ Reopening = tuple[Callable[[CheckpointFile, str], Network], tuple[CheckpointFile
 def pickled(
     network: object, file: CheckpointFile | None, device: torch.device, loader: str
 ) -> tuple[CheckpointFile, str]:
-    """Return what a pickle keeps of a network: its file and device.
-
-    Raises:
-        PicklingError: if it was made in memory; ``loader`` is the function that loads its checkpoint.
-    """
+    """Return what a pickle keeps of a network: its file and device."""
     if file is None:
         raise pickle.PicklingError(
             f"cannot pickle a {type(network).__name__} made from a module in memory: save its checkpoint, and load "

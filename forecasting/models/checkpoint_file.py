@@ -14,25 +14,13 @@ _LOAD_AGAIN: Final = "restore the file, or load the model again with load_foreca
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """A file of a release, such as the one that a network was loaded from.
-
-    Attributes:
-        path: absolute, so that another process finds it too.
-    """
+    """A file of a release, such as the one that a network was loaded from."""
 
     path: Path
     sha256: str
 
     def read(self, since: str = "it was loaded", remedy: str = _LOAD_AGAIN) -> bytes:
-        """Return the content after checking it against the digest.
-
-        Args:
-            since: when the digest was taken, for the error: ``it was published``.
-            remedy: what to do if the file is missing or has changed, for the error.
-
-        Raises:
-            ReleaseError: if the file cannot be read or has changed.
-        """
+        """Return the content after checking it against the digest."""
         try:
             content = self.path.read_bytes()
         except OSError as error:

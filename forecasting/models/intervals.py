@@ -127,13 +127,7 @@ SEASON_SECONDS: Final = YEAR / 4
 
 
 class RmsIncrementRange(BaseModel, frozen=True, populate_by_name=True):
-    """RMS increments of windows, °C, that errors are proportional to.
-
-    Attributes:
-        typical: the median, at which half-widths and quantiles are as in their tables.
-        least: errors do not shrink below those of windows with this RMS increment; stored as ``calmest``.
-        greatest: errors do not grow beyond those of windows with this RMS increment; stored as ``liveliest``.
-    """
+    """RMS increments of windows, °C, that errors are proportional to."""
 
     typical: float
     least: float = Field(alias="calmest")

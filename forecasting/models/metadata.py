@@ -28,13 +28,7 @@ class Period(BaseModel, frozen=True):
 
 
 class Imported(BaseModel, frozen=True):
-    """Where a network comes from that was trained elsewhere.
-
-    Attributes:
-        file: name of the file that was imported.
-        trained_until: ISO 8601 time of the last value that the network was trained on, as its user states; None if that
-            is unknown.
-    """
+    """Where a network comes from that was trained elsewhere."""
 
     file: str
     sha256: str
@@ -42,22 +36,7 @@ class Imported(BaseModel, frozen=True):
 
 
 class NetworkMetadata(BaseModel, frozen=True):
-    """What the metadata of every kind of checkpoint has.
-
-    Attributes:
-        dataset: name of the release.
-        cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
-        step: step as :class:`~forecasting.series.timestep.TimeStep` writes it.
-        step_seconds: length of the step.
-        window: number of values that a forecast of a place, or by the inference protocol, starts from.
-        horizon: number of leads that intervals are calibrated for, and the most that can be requested.
-        dependence: dependence between the errors at different leads; None in older files.
-        configuration: every setting of the training.
-        parameters: number of trained weights.
-        latency_ms: median time of a single forecast on the machine that trained the network.
-        libraries: versions that wrote the file.
-        created: ISO 8601 time of the release.
-    """
+    """What the metadata of every kind of checkpoint has."""
 
     schema_version: int = Field(default=SCHEMA_VERSION)
     dataset: str
@@ -89,23 +68,7 @@ Metadata = TypeVar("Metadata", bound=NetworkMetadata)
 
 
 class CheckpointMetadata(NetworkMetadata, frozen=True):
-    """The metadata inside the checkpoint of a place, and in its sidecar file.
-
-    Attributes:
-        title: name of the dataset for people to read; None if it was not given.
-        fill_limit: longest gap, in steps, that is interpolated inside a window.
-        units: unit of forecasts; always ``celsius``.
-        periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: range of the data that the weights were fitted on; of an imported network, that of the data its
-            intervals are calibrated on and of what precedes them.
-        accuracy: errors by split of this network fitted to less data: ``train`` and ``test`` are of the weights fitted
-            to the training and validation parts, ``validation`` of those fitted to the training part.
-        baselines: accuracy of each reference, by name and split.
-        errors: calibrated on out-of-sample residuals.
-        seed: seed of the initial weights and the order of batches; None of an imported network.
-        train_seconds: wall time of fitting this network; None of an imported network.
-        imported: where the network comes from; None if it was trained here.
-    """
+    """The metadata inside the checkpoint of a place, and in its sidecar file."""
 
     title: str | None = None
     fill_limit: int = Field(ge=0)
@@ -127,20 +90,12 @@ class CheckpointMetadata(NetworkMetadata, frozen=True):
 
 
 def parse_metadata(content: bytes) -> CheckpointMetadata:
-    """Parse metadata as stored in a checkpoint or its sidecar file.
-
-    Raises:
-        ReleaseError: if it does not match this schema.
-    """
+    """Parse metadata as stored in a checkpoint or its sidecar file."""
     return parse_metadata_as(CheckpointMetadata, content)
 
 
 def parse_metadata_as(schema: type[Metadata], content: bytes) -> Metadata:
-    """Parse metadata of another ``schema``, as :func:`parse_metadata` does.
-
-    Raises:
-        ReleaseError: if it does not match.
-    """
+    """Parse metadata of another ``schema``, as :func:`parse_metadata` does."""
     try:
         metadata = schema.model_validate_json(content)
     except ValidationError as error:

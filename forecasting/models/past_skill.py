@@ -45,9 +45,6 @@ class PastSkills(NamedTuple):
             errors: of the model, then of persistence, then of other references, °C
                 ``(candidates, n, origins, leads)``; NaN where unknown.
             origins: steps that were forecast from.
-
-        Returns:
-            NaN where too few forecasts are in common at a lead.
         """
         known: Bools = np.isfinite(errors[1:]) & np.isfinite(errors[0])
         count = known.sum(axis=2)

@@ -45,13 +45,7 @@ _MONTHS: Final = ("month", "day")
 
 @dataclass(frozen=True)
 class Clock:
-    """The times of a table's rows before they are parsed.
-
-    Attributes:
-        label: their columns, in words.
-        texts: ISO 8601; cells that are not dates stay as they are.
-        timezone: name or offset of the zone of times without an offset; if None, UTC.
-    """
+    """The times of a table's rows before they are parsed."""
 
     label: str
     names: tuple[str, ...]
@@ -60,29 +54,17 @@ class Clock:
     timezone: str | None
 
     def times(self, rows: "npt.NDArray[np.bool_]") -> Times:
-        """Return the times of some rows in UTC; monthly times keep their local date.
-
-        Raises:
-            FileError: if a cell is not a time, or the time zone skips or repeats it, naming the line.
-        """
+        """Return the times of some rows in UTC; monthly times keep their local date."""
         return parse_utc(self.texts[rows], self.shown[rows], self.timezone)
 
     def as_written(self, rows: "npt.NDArray[np.bool_]") -> "tuple[Times, npt.NDArray[np.bool_]]":
-        """Return the times of some rows, in UTC if they state an offset; also return which do not.
-
-        Raises:
-            FileError: if a cell is not a time, naming the line.
-        """
+        """Return the times of some rows, in UTC if they state an offset; also return which do not."""
         utc, local, naive = parse_as_written(self.texts[rows], self.shown[rows])
         return utc if naive.all() else choose_clock(utc, local), naive
 
 
 def find_clock(table: Table, options: ReadingOptions) -> Clock:
-    """Find the columns of times.
-
-    Raises:
-        FileError: if there are none, or a cell is not a time, naming the line; or if an option does not apply.
-    """
+    """Find the columns of times."""
     clock = clock_of(table, options)
     if options.dates is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates such as 03/04/2010", remedy=Remedy.of("; remove {}", "dates"))
@@ -225,11 +207,7 @@ def find_parts(table: Table) -> dict[str, str]:
 
 
 def compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
-    """Compose ISO 8601 texts from the columns of the parts.
-
-    Raises:
-        FileError: if a cell is not a valid part, naming the line.
-    """
+    """Compose ISO 8601 texts from the columns of the parts."""
     fields = {part: _integers(table.cells[name], part) for part, name in parts.items()}
     year = fields["year"].astype(str).str.zfill(4)
     if "month" in fields:

@@ -12,15 +12,6 @@ def open_plain(path: Path | str, *, folder: int | None = None, follow: bool = Tr
     """Open a file for reading and return its descriptor, which the caller closes.
 
     A pipe is refused instead of waited for.
-
-    Args:
-        path: the path of the file.
-        folder: the descriptor of the folder in which a relative path is.
-        follow: whether the file may be a link.
-
-    Raises:
-        FileError: if it is not a file, or a link that may not be followed.
-        OSError: if it cannot be opened.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -36,12 +27,7 @@ def open_plain(path: Path | str, *, folder: int | None = None, follow: bool = Tr
 
 
 def read_plain(path: Path | str, limit: int, *, folder: int | None = None, follow: bool = True) -> bytes:
-    """Return the content of a file; see :func:`open_plain`.
-
-    Raises:
-        FileError: if it is not a file, or has more than ``limit`` bytes.
-        OSError: if it cannot be read.
-    """
+    """Return the content of a file; see :func:`open_plain`."""
     with os.fdopen(open_plain(path, folder=folder, follow=follow), "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:

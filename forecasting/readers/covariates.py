@@ -10,13 +10,7 @@ from forecasting.series.weather import COVARIATES, WIND, parse_wind_units, to_me
 
 @dataclass(frozen=True)
 class Covariate:
-    """A column of weather.
-
-    Attributes:
-        name: ``air_temperature`` or ``wind_speed``.
-        column: its name in the table.
-        units: of its values.
-    """
+    """A column of weather."""
 
     name: str
     column: str
@@ -30,13 +24,7 @@ class Covariate:
 
 
 def find_covariates(table: Table, sst: str | None, units: Units) -> tuple[list[Covariate], tuple[str, ...]]:
-    """Return the columns of weather, and a sentence for each whose unit is not known.
-
-    Args:
-        table: the table or its head.
-        sst: the column of SST; None without one.
-        units: of air temperatures that do not state theirs.
-    """
+    """Return the columns of weather, and a sentence for each whose unit is not known."""
     if table.nameless:
         return [], ()
     names = {name: column for name, column in _covariate_columns(table).items() if column != sst}

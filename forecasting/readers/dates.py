@@ -59,9 +59,6 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     """Rewrite a column of dates as ISO 8601; cells that are not dates stay as they are.
 
     The whole column settles the order of day and month: 31/12/2010 settles it for every row.
-
-    Raises:
-        FileError: if the order is unknown or contradictory, naming the line.
     """
     filled = column[column != ""]
     if not len(filled):
@@ -119,11 +116,7 @@ def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
 
 
 def order_of(column: "pd.Series[str]") -> DateOrder | None:
-    """Return the order that :func:`rewrite` infers for a column; None if it has no such dates.
-
-    Raises:
-        AmbiguousOrderError: if all dates are the same in both orders, as later ones of a longer column may not be.
-    """
+    """Return the order that :func:`rewrite` infers for a column; None if it has no such dates."""
     filled = column[column != ""]
     if not len(filled) or _NUMERIC.fullmatch(re.sub(r"\s*(UTC|GMT)$", "", filled.iloc[0])) is None:
         return None
@@ -223,11 +216,7 @@ def seconds_of_unit(unit: str) -> float | None:
 
 
 def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
-    """Convert numbers in CF units of time, such as ``seconds since 1970-01-01T00:00:00Z``.
-
-    Raises:
-        FileError: if the units are unknown, or a number is missing or too far from the origin.
-    """
+    """Convert numbers in CF units of time, such as ``seconds since 1970-01-01T00:00:00Z``."""
     unit, _, origin = units.partition(" since ")
     start = pd.to_datetime(origin.strip(), utc=True, errors="coerce")
     seconds = seconds_of_unit(unit)
@@ -253,16 +242,7 @@ def have_offset(texts: "pd.Series[str]") -> "pd.Series[bool]":
 
 
 def parse_utc(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None) -> Times:
-    """Parse texts as UTC; monthly times keep their local date.
-
-    Args:
-        texts: ISO 8601, indexed by line.
-        shown: cells to show in errors.
-        timezone: the timezone of texts without an offset; if None, UTC.
-
-    Raises:
-        FileError: if a text is not a time, or the time zone skips or repeats it, naming the line.
-    """
+    """Parse texts as UTC; monthly times keep their local date."""
     utc, local, naive = parse_as_written(texts, shown)
     if timezone is not None and naive.any():
         local = local.copy()
@@ -271,11 +251,7 @@ def parse_utc(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | 
 
 
 def parse_as_written(texts: "pd.Series[str]", shown: "pd.Series[str]") -> "tuple[Times, Times, npt.NDArray[np.bool_]]":
-    """Parse texts as UTC and as local times, which are equal without an offset; also return which have none.
-
-    Raises:
-        FileError: if a text is not a time, naming the line.
-    """
+    """Parse texts as UTC and as local times, which are equal without an offset; also return which have none."""
     offset = texts.str.contains(_OFFSET, regex=True)
     utc = _parse(texts, shown)
     local = utc

@@ -39,14 +39,7 @@ _Line = tuple[int, list[str]]
 
 
 class Body(NamedTuple):
-    """The text of a table from its header on.
-
-    Attributes:
-        text: the text, with unchanged line numbers: blank lines replace those above the header, and tabs replace
-            spaces between columns.
-        is_below: whether there were lines above the header.
-        is_spaced: whether columns were separated by spaces.
-    """
+    """The text of a table from its header on."""
 
     text: str
     is_below: bool = False
@@ -54,11 +47,7 @@ class Body(NamedTuple):
 
 
 def find_body(text: str, max_columns: int = sys.maxsize) -> Body:
-    """Find the table in a text; the whole text if the header is not clear.
-
-    Raises:
-        FileError: if a line above the header names a time zone other than UTC, or a line has more than ``max_columns``.
-    """
+    """Find the table in a text; the whole text if the header is not clear."""
     lines = list(islice(io.StringIO(text[:_MAX_CHARS], newline=""), 4 * _HEAD))
     head = [index for index, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
     for index in head:
@@ -157,11 +146,7 @@ _MAX_TITLE_LINES: Final = 20
 
 
 def split_rows(text: str, max_columns: int = sys.maxsize) -> tuple[list[Row], str]:
-    """Split a text into rows of cells, without comments and blank lines; also return the separator.
-
-    Raises:
-        FileError: if the text is not CSV, or a row has more than ``max_columns``, naming the line.
-    """
+    """Split a text into rows of cells, without comments and blank lines; also return the separator."""
     separator = find_separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows: list[Row] = []
@@ -212,11 +197,7 @@ def _most_frequent(line: str) -> str:
 
 
 def refuse_title(rows: list[Row]) -> None:
-    """Refuse a title above the header: lines of one cell, or of names and their explanations.
-
-    Raises:
-        FileError: naming the lines of the title and the header.
-    """
+    """Refuse a title above the header: lines of one cell, or of names and their explanations."""
     number, first = rows[0]
     line = _header_below(rows)
     if line is not None:
@@ -327,11 +308,7 @@ _MAX_COMMAS: Final = 150
 
 
 def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MAX_COLUMNS) -> Table:
-    """Parse CSV, skipping blank lines, lines that begin with ``#``, and lines above the header.
-
-    Raises:
-        FileError: if the text is not a table, naming the line.
-    """
+    """Parse CSV, skipping blank lines, lines that begin with ``#``, and lines above the header."""
     part = find_body(text, max_columns)
     rows, separator = split_rows(part.text, max_columns)
     if not rows:
@@ -399,11 +376,7 @@ def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
 
 
 def header(text: str) -> tuple[list[str], str]:
-    """Return the names of all columns, empty for columns without a name, and the separator.
-
-    Raises:
-        FileError: if the text is not CSV, naming the line.
-    """
+    """Return the names of all columns, empty for columns without a name, and the separator."""
     rows, separator = split_rows(find_body(text).text)
     return _names(rows[0][1], rows[1:]) if rows else [], separator
 

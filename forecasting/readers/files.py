@@ -29,13 +29,6 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
 
     If the file holds several stations, or is a grid and no place is chosen, the reading says so and has no single
     series.
-
-    Args:
-        path: the path of the file, or of a Zarr store.
-        options: what to override.
-
-    Raises:
-        FileError: naming the file, the line, column or variable, and the remedy.
     """
     path = Path(path)
     try:
@@ -47,17 +40,7 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
 def read_content(
     content: bytes | Path, options: ReadingOptions, *, name: str = "the file", limit: int = MAX_TEXT
 ) -> Reading:
-    """Read content that errors refer to by another name than its path; see :func:`read`.
-
-    Args:
-        content: the content of a text file, gzipped or not, or the path of any file.
-        options: what to override.
-        name: the name of the file in errors.
-        limit: largest size of the text, in bytes after decompression.
-
-    Raises:
-        FileError: as for :func:`read`; also if the bytes are a grid, which can only be read from disk.
-    """
+    """Read content that errors refer to by another name than its path; see :func:`read`."""
     try:
         return _read(content, Path(name), options, limit)
     except SeriesError as error:
@@ -81,10 +64,6 @@ def read_csv(
             numbers.
         units: the units of the temperatures; if None, as the header or a row of units says, otherwise °C.
         missing: numbers that mark a missing value, such as −999, besides empty cells and ``NaN``.
-
-    Raises:
-        FileError: naming the file, the line or column, and the remedy.
-        RequestError: if the units are unknown.
     """
     options = ReadingOptions(
         format="csv", time_column=time_column, value_column=value_column, units=units, missing=missing
@@ -93,11 +72,7 @@ def read_csv(
 
 
 def content_digest(path: Path) -> str:
-    """Return SHA-256 digest of a file, or of the names and contents of all files in a folder.
-
-    Raises:
-        OSError: if a file cannot be read.
-    """
+    """Return SHA-256 digest of a file, or of the names and contents of all files in a folder."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -139,11 +114,7 @@ def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int 
 
 
 def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) -> Table:
-    """Parse text of any format into a table with one row per time.
-
-    Raises:
-        FileError: if the text is not a table, naming the line.
-    """
+    """Parse text of any format into a table with one row per time."""
     if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
         return read_ndbc(text, notes, options.max_columns)
     bare = bare_years(text, notes) if options.format is None else None

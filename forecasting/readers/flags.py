@@ -55,14 +55,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Flagged:
-    """Values after their flags were applied.
-
-    Attributes:
-        values: NaN where the flag is 4 or 9.
-        counts: number of values by flag; empty if the flags were not used.
-        warnings: about suspect values, or flags that are not QARTOD flags.
-        marked: values flagged suspect or fail; None without times, or if the flags were not used.
-    """
+    """Values after their flags were applied."""
 
     values: Floats
     counts: dict[int, int]

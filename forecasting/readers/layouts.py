@@ -26,11 +26,7 @@ def is_ndbc(text: str) -> bool:
 
 
 def read_ndbc(text: str, notes: tuple[str, ...] = (), max_columns: int = MAX_COLUMNS) -> Table:
-    """Parse a standard meteorological file; its columns of time are renamed year to minute.
-
-    Raises:
-        FileError: if the text is not such a file, naming the line.
-    """
+    """Parse a standard meteorological file; its columns of time are renamed year to minute."""
     if not is_ndbc(text):
         raise FileError("does not begin with #YY MM DD hh, as NDBC files do")
     before = len(text) - len(text.lstrip())
@@ -89,9 +85,6 @@ def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
     """Reshape a table of years and twelve months to one row per month.
 
     Other tables stay as they are, and so do tables with a column chosen by name.
-
-    Raises:
-        FileError: if the table would exceed the limit of ``options``.
     """
     year = next((table.plain[name] for name in YEARS if name in table.plain), None)
     months = {name: number for name in table.names if (number := month_number(table.short(name))) is not None}
@@ -130,9 +123,6 @@ def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
 
     The first line may hold two years, and a line below the rows the number that marks missing values; all other lines
     are remarks. The result is None for other texts.
-
-    Raises:
-        FileError: if a year does not have twelve values, or a remark says that they are anomalies.
     """
     lines = ((number, line) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip())
     rows: dict[int, list[str]] = {}

@@ -24,15 +24,7 @@ DateOrder = Literal["dmy", "mdy"]
 
 @dataclass(frozen=True)
 class Option:
-    """How users set one attribute of :class:`ReadingOptions`, whichever program they use.
-
-    Attributes:
-        help: what it sets, as a phrase.
-        parse: converts text to the attribute's value; raises ValueError or :class:`~forecasting.errors.ForecastError`.
-        choices: all valid values; empty if there are too many to list.
-        metavar: placeholder for the value in help texts.
-        repeatable: whether it can be given several times.
-    """
+    """How users set one attribute of :class:`ReadingOptions`, whichever program they use."""
 
     help: str
     parse: Callable[[str], Any] = str
@@ -53,11 +45,7 @@ class Option:
 
 
 def parse_whole(text: str, least: int | None = None) -> int:
-    """Parse a whole number, if need be at least ``least``.
-
-    Raises:
-        ValueError: if the text is not one.
-    """
+    """Parse a whole number, if need be at least ``least``."""
     with suppress(ValueError):
         if least is None or int(text) >= least:
             return int(text)
@@ -66,11 +54,7 @@ def parse_whole(text: str, least: int | None = None) -> int:
 
 
 def parse_number(text: str) -> float:
-    """Parse a number.
-
-    Raises:
-        ValueError: if the text is not one.
-    """
+    """Parse a number."""
     try:
         return float(text)
     except ValueError:
@@ -158,11 +142,7 @@ class ReadingOptions:
     max_lines: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse units and orders of dates that do not exist, which would otherwise read as the default.
-
-        Raises:
-            RequestError: if one is unknown.
-        """
+        """Refuse units and orders of dates that do not exist, which would otherwise read as the default."""
         for name in ("units", "dates"):
             value, choices = getattr(self, name), OPTIONS[name].choices
             if value is not None and value not in choices:
@@ -170,12 +150,7 @@ class ReadingOptions:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], **limits: Any) -> Self:
-        """Options from parsed values by name, such as those of a command line; None and other names are ignored.
-
-        Args:
-            values: the values by the name of the option.
-            limits: further attributes, such as ``max_lines``.
-        """
+        """Options from parsed values by name, such as those of a command line; None and other names are ignored."""
         given: dict[str, Any] = {name: values[name] for name in OPTIONS if values.get(name) is not None}
         given |= {name: tuple(value) for name, value in given.items() if OPTIONS[name].repeatable}
         return cls(**given, **limits)
@@ -190,11 +165,7 @@ OPTIONS: Final[dict[str, Option]] = {
 
 
 def refuse_size(count: int, of: str, options: ReadingOptions) -> None:
-    """Refuse a file of more values than ``options`` allow.
-
-    Raises:
-        FileError: saying how many there are.
-    """
+    """Refuse a file of more values than ``options`` allow."""
     limit = options.max_lines
     if limit is not None and count > limit:
         values = "" if of == "values" else " values"
@@ -206,22 +177,14 @@ AT: Final = Setting("at", "LAT,LON")
 
 
 def refuse_many(count: int, of: str, choice: Setting, options: ReadingOptions) -> None:
-    """Refuse a file of more stations or places than ``options`` allow.
-
-    Raises:
-        FileError: saying how to choose one.
-    """
+    """Refuse a file of more stations or places than ``options`` allow."""
     if options.max_stations is not None and count > options.max_stations:
         message = f"holds {count} {of}, more than the limit of {options.max_stations}"
         raise FileError(message, remedy=Remedy.of("; choose one with {}", choice))
 
 
 def refuse_station(names: Sequence[str], options: ReadingOptions) -> None:
-    """Refuse a chosen station that is not one of a file's, which has no ``names`` if it holds a single series.
-
-    Raises:
-        FileError: naming the stations.
-    """
+    """Refuse a chosen station that is not one of a file's, which has no ``names`` if it holds a single series."""
     if options.station is None or options.station in names:
         return
     if not names:

@@ -25,11 +25,7 @@ _FARTHEST_DEGREES: Final = 2.0
 
 
 def parse_place(text: str) -> Place:
-    """Parse ``LAT,LON`` in degrees.
-
-    Raises:
-        FileError: if the text is not a place.
-    """
+    """Parse ``LAT,LON`` in degrees."""
     try:
         lat, lon = (float(part) for part in text.split(","))
     except ValueError:

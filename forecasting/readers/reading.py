@@ -26,14 +26,7 @@ OF_STATION: Final = "as for the station, as the file does not say"
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """Columns of a table, or variables of a grid, that were read.
-
-    Attributes:
-        time: name of the time column, or of several columns that together make a time.
-        station: column that distinguishes stations; None if there is none.
-        flags: column of QARTOD flags; None if there is none.
-        weather: columns of air temperature and wind speed; None if there are none.
-    """
+    """Columns of a table, or variables of a grid, that were read."""
 
     time: str
     value: str
@@ -98,11 +91,7 @@ class WeatherRows:
         return WeatherRows(np.concatenate([self.times, other.times]), columns)
 
     def over(self, series: SstSeries, source: str | None = None) -> SstSeries:
-        """Return the series up to its last observation, with this weather; without, if no row has a value.
-
-        Raises:
-            SeriesError: if the weather is not that of the series, or its values are implausible.
-        """
+        """Return the series up to its last observation, with this weather; without, if no row has a value."""
         reader = WeatherReader(
             series.step,
             series.start,
@@ -171,13 +160,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read from a file.
-
-    Attributes:
-        stations: the stations in the order of the file; empty if the user has to choose a place first.
-        error: why there is not exactly one series, and what to do; None if there is.
-        grid: whose place the user still has to choose; None for other files.
-    """
+    """What was read from a file."""
 
     path: Path
     format: str
@@ -197,11 +180,7 @@ class Reading:
 
     @property
     def series(self) -> SstSeries:
-        """The one series.
-
-        Raises:
-            FileError: if there is not exactly one, with what to choose.
-        """
+        """The one series."""
         if self.error is not None:
             raise FileError.of(self.error, f"{self.path}: ")
         series = self.stations[0].series
@@ -210,12 +189,7 @@ class Reading:
 
 
 def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]:
-    """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None.
-
-    Args:
-        station: the station to describe.
-        syntax: the syntax of options that the problem names.
-    """
+    """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None."""
     return {
         "name": station.name,
         "columns": {role: _listed(name) for role, name in asdict(station.columns).items() if name is not None},

@@ -49,9 +49,6 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Stati
 
     Stations are distinguished by their column. Places and depths split them only if times would otherwise be repeated,
     or if there are a few distant places: a buoy that drifts or is redeployed nearby is one station.
-
-    Raises:
-        FileError: if the chosen station does not exist, or there are several depths and none is chosen.
     """
     column = _several(table, station_column(table, clock))
     everything = np.ones(len(table.cells), dtype=np.bool_)

@@ -36,9 +36,6 @@ def average(times: Times, values: Floats, step: TimeStep, where: Callable[[int],
         values: °C, ``(n,)``; NaN where missing.
         step: the step of the result.
         where: describes where the i-th value is in the caller's input.
-
-    Raises:
-        SeriesError: if the observations are coarser than ``step``, or too few in every step.
     """
     order, notes = sort_order(times, where)
     times, values = times[order], values[order]
@@ -128,11 +125,7 @@ _WARMEST_YEAR: Final = 32.0
 
 
 def build_station(observations: StationObservations, options: ReadingOptions) -> ReadStation:
-    """Build the series of a station.
-
-    Raises:
-        FileError: if the observations are not a valid series: where, and what to do.
-    """
+    """Build the series of a station."""
     try:
         series = _series(observations, options)
     except RangeError as error:

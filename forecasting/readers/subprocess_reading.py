@@ -90,11 +90,7 @@ def dump(value: object) -> bytes:
 
 
 def load(content: bytes | bytearray) -> Any:
-    """Return what :func:`dump` was given, with tuples in place of lists.
-
-    Raises:
-        ValueError: if it was given nothing.
-    """
+    """Return what :func:`dump` was given, with tuples in place of lists."""
     end = content.index(b"\n") + 1
     try:
         return _restored(json.loads(content[:end]), memoryview(content)[end:])

@@ -29,18 +29,7 @@ _UNIT_COLUMNS: Final = ("unit", "units", "uom")
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, so that errors can quote them.
-
-    Attributes:
-        format: the format in words.
-        cells: the cells by column; the index is the line number of each row in the file.
-        units_place: where the row of units is.
-        remarked: units in comments above the header, by line number.
-        decimal_commas: whether numbers in the file had decimal commas, which are points in the cells.
-        is_csv: whether each row is a line of CSV, so that the file can be read in pieces.
-        units_by_format: units of temperatures that the format prescribes if the file does not state them.
-        nameless: whether the file has no header, so that columns are named ``column 1`` and so on.
-    """
+    """Cells as text, so that errors can quote them."""
 
     format: str
     cells: pd.DataFrame
@@ -60,11 +49,7 @@ class Table:
         return [str(name) for name in self.cells.columns]
 
     def column(self, name_given: str) -> str:
-        """Return the column of this name, with or without the units in brackets.
-
-        Raises:
-            FileError: if there is no such column.
-        """
+        """Return the column of this name, with or without the units in brackets."""
         if name_given in self.cells.columns:
             return name_given
         if self.nameless and f"column {name_given}" in self.cells.columns:
@@ -105,9 +90,6 @@ class Table:
         """Return the units from a column of units, or otherwise from comments, and where they are from.
 
         If values have a ``usual`` name, a column of units that are not of temperature belongs to another column.
-
-        Raises:
-            FileError: if there are several units.
         """
         column = self.units_column(value) if usual else self._column_of_units(value)
         if column is not None:
@@ -169,21 +151,13 @@ def one_line(text: str) -> str:
 
 
 def refuse_columns(count: int, limit: int, line: int) -> None:
-    """Refuse a line of more than ``limit`` columns.
-
-    Raises:
-        FileError: naming the line.
-    """
+    """Refuse a line of more than ``limit`` columns."""
     if count > limit:
         raise FileError(f"line {line} has {count} columns, more than the limit of {limit}; write one value per line")
 
 
 def numbers(column: "pd.Series[str]") -> Floats:
-    """Convert a column to numbers, NaN where it is empty or says so.
-
-    Raises:
-        FileError: naming the line of the first cell that is not a number.
-    """
+    """Convert a column to numbers, NaN where it is empty or says so."""
     converted = to_numbers(column)
     absent = column.str.lower().isin(ABSENT).to_numpy()
     bad = np.isnan(converted) & ~absent

@@ -34,20 +34,7 @@ from forecasting.wording import listed
 
 @dataclass(frozen=True)
 class TableLayout:
-    """Which columns of a table hold what, according to some of its rows.
-
-    Attributes:
-        time_units: the time units of those columns that have any.
-        timezone: the timezone of the times; None for UTC, or if each time states its offset.
-        values: columns of temperatures, with their stations if the header names them.
-        station: column that distinguishes stations.
-        places: columns of latitude and longitude, which distinguish stations if nothing else does.
-        positions: columns of latitude and longitude, whether or not they distinguish stations.
-        flags: column of QARTOD flags, by column of temperatures.
-        units_column: column with the units of each row; None if all rows have the same.
-        date_order: the date order of dates such as 03/04/2010, if there are any.
-        weather: columns of weather, if there is one column of temperatures.
-    """
+    """Which columns of a table hold what, according to some of its rows."""
 
     time: tuple[str, ...]
     time_units: dict[str, str]
@@ -70,10 +57,6 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
 
     If there is neither a column of stations nor a usual name of temperatures, every column that may hold temperatures
     is a station, unless it is named after a variable or statistic.
-
-    Raises:
-        AmbiguousOrderError: if these rows do not settle the order of dates.
-        FileError: naming the column and the remedy.
     """
     clock = find_clock(table, options)
     order = options.dates or order_of(clock.shown)
@@ -102,11 +85,7 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
 
 
 def observations(table: Table, options: ReadingOptions) -> list[StationObservations]:
-    """Read the observations of each station.
-
-    Raises:
-        FileError: naming the line or column, and the remedy.
-    """
+    """Read the observations of each station."""
     clock = find_clock(table, options)
     table = replace(table, notes=(*table.notes, *_note_zone(clock, options)))
     parts = list(split(table, clock, options))

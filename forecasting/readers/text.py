@@ -30,11 +30,7 @@ _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";
 
 
 def sniff_binary(path: Path | bytes) -> str | None:
-    """Return ``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text.
-
-    Raises:
-        FileError: if it cannot be read, or has an unsupported format.
-    """
+    """Return ``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text."""
     if isinstance(path, bytes):
         return _kind(path[:8])
     if path.is_dir():
@@ -62,13 +58,6 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
     """Decode a text file or its content, gzipped or not; returns the text and notes on how it was read.
 
     The encoding is UTF-8, or otherwise Latin-1, which older ERDDAP servers write.
-
-    Args:
-        path: the path of the file, or its content.
-        limit: bytes of text after decompression.
-
-    Raises:
-        FileError: if it cannot be read, is too long, or is not text.
     """
     data = _unpacked(path, limit)
     if _kind(data[:8]) is not None:

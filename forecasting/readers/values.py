@@ -50,11 +50,7 @@ def is_usual(table: Table, name: str) -> bool:
 
 
 def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
-    """Return the columns that are named after stations, if there are several and none has a usual name.
-
-    Raises:
-        FileError: if one column could be of the air, and another of the sea.
-    """
+    """Return the columns that are named after stations, if there are several and none has a usual name."""
     others = [name for name in table.names if name not in clock.names]
     if _usual(table, others) is not None:
         return {}
@@ -72,11 +68,7 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
 
 
 def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[ValueColumn]:
-    """Find the columns of sea temperature: chosen, with a usual name, the only candidate, or one per station.
-
-    Raises:
-        FileError: if there is none, or several candidates.
-    """
+    """Find the columns of sea temperature: chosen, with a usual name, the only candidate, or one per station."""
     if options.value_column:
         return [ValueColumn(table.column(options.value_column))]
     others = [name for name in table.names if name not in clock.names]
@@ -138,11 +130,7 @@ def _may_be_stations(table: Table, candidates: list[str]) -> bool:
 
 
 def _require_sst(name: str) -> str:
-    """Return the name of the only candidate.
-
-    Raises:
-        FileError: if the name rules out SST.
-    """
+    """Return the name of the only candidate."""
     if is_no_sst(name) or is_at_screen(name):
         message = f"has no SST column: according to its name, {name} is something else"
         remedy = Remedy.of("; if it is SST, name it with {}", "value_column")

@@ -28,23 +28,14 @@ _ISSUED: Final = "issued"
 
 @dataclass(frozen=True, eq=False)
 class WeatherFile:
-    """A file of weather.
-
-    Attributes:
-        places: rows by station; the name is None where the file has no stations.
-        source: the attribution of a file that was fetched; None for others.
-    """
+    """A file of weather."""
 
     path: Path
     places: Mapping[str | None, WeatherRows]
     source: str | None
 
     def over(self, name: str, series: SstSeries) -> SstSeries:
-        """Return the series of a station up to its last observation, with its weather.
-
-        Raises:
-            FileError: if the file has no weather of this station, or it is not that of the series.
-        """
+        """Return the series of a station up to its last observation, with its weather."""
         rows = self.places.get(None) or self.places.get(name)
         try:
             if rows is None:
@@ -63,13 +54,6 @@ def read_weather(path: Path, options: ReadingOptions | None = None) -> WeatherFi
 
     Rows with a time in the column ``issued`` are forecasts that were issued earlier. A column of stations, as in files
     of SST, tells places apart.
-
-    Args:
-        path: the path of the file.
-        options: how dates and times are read, and what marks missing values.
-
-    Raises:
-        FileError: naming the file, the line or column, and the remedy.
     """
     known = options or ReadingOptions()
     try:

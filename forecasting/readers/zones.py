@@ -49,11 +49,7 @@ _NO_OFFSET: Final = re.compile(r"[+-]?0+(?:[:.]0+)?")
 
 
 def parse_zone(text: str) -> str | None:
-    """Return the offset in a header, such as ``+02:00`` for ``UTC+2``; None for UTC, and for text that is not a zone.
-
-    Raises:
-        FileError: if the zone is a name, as its offset is ambiguous.
-    """
+    """Return the offset in a header, such as ``+02:00`` for ``UTC+2``; None for UTC and for any other text."""
     plain = text.strip()
     if plain.upper() in UTC:
         return None
@@ -80,11 +76,7 @@ def names_zone(text: str) -> bool:
 
 
 def zone_in_name(name: str) -> str | None:
-    """Return the offset in a column's name, as by :func:`parse_zone`, such as ``time_EST`` or ``timestamp_local``.
-
-    Raises:
-        FileError: if the zone is a name, as its offset is ambiguous.
-    """
+    """Return the offset in a column's name, as by :func:`parse_zone`, such as ``time_EST`` or ``timestamp_local``."""
     words = re.split(r"[^A-Za-z]+", name)
     if match := _SUFFIX.search(name):
         return parse_zone(match[0])
@@ -105,11 +97,7 @@ def is_period(column: "pd.Series[str]") -> bool:
 
 
 def iso_suffix(cell: str, column: str) -> str:
-    """Return the suffix of an ISO 8601 time for a cell in a column of zones: ``Z`` or an offset.
-
-    Raises:
-        FileError: if the zone is a name, as its offset is ambiguous.
-    """
+    """Return the suffix of an ISO 8601 time for a cell in a column of zones: ``Z`` or an offset."""
     if cell.upper() in UTC or _NO_OFFSET.fullmatch(cell):
         return "Z"
     known = _OF_STATES.get(cell) if column.lower() == STATES else None
@@ -131,11 +119,7 @@ def _is_known(name: str) -> bool:
 
 
 def find_zone(name: str) -> tzinfo:
-    """Return the zone of an IANA name, or of an offset such as ``+02:00``.
-
-    Raises:
-        FileError: if there is no such zone.
-    """
+    """Return the zone of an IANA name, or of an offset such as ``+02:00``."""
     match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", name)
     if match and int(match[2]) < 24 and int(match[3]) < 60:
         offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
@@ -153,11 +137,7 @@ AMBIGUOUS: Final = (
 
 
 def localise(times: Times, timezone: str, *, in_order: bool = True) -> Times:
-    """Convert times in a zone to UTC; NaT for skipped hours, and for repeated hours that their order does not settle.
-
-    Raises:
-        FileError: if there is no such zone.
-    """
+    """Convert times in a zone to UTC; NaT for skipped hours, and for repeated hours in an unclear order."""
     zone = find_zone(timezone)
     index = pd.DatetimeIndex(times)
     try:
@@ -168,11 +148,7 @@ def localise(times: Times, timezone: str, *, in_order: bool = True) -> Times:
 
 
 def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
-    """Convert times in a zone to UTC, with their cells ``shown`` in errors.
-
-    Raises:
-        FileError: if there is no such zone, or it skips or repeats a time, naming the line.
-    """
+    """Convert times in a zone to UTC, with their cells ``shown`` in errors."""
     utc = localise(times, timezone)
     lost = np.isnat(utc)
     if lost.any():
@@ -182,11 +158,7 @@ def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Time
 
 
 def within_years(times: Times, shown: "pd.Series[str]") -> Times:
-    """Return ``times`` if all are in the years 1 to 9999.
-
-    Raises:
-        FileError: if one is not, naming the line.
-    """
+    """Return ``times`` if all are in the years 1 to 9999."""
     far = (times < FIRST_TIME) | (times > LAST_TIME)
     if far.any():
         i = int(far.argmax())

@@ -47,9 +47,6 @@ class Baselines(BaseModel, frozen=True):
         Damping is the regression through the origin of an anomaly on the one ``lead`` steps before. The linear
         autoregression is an ordinary least-squares fit to windows of anomalies, and needs four times as many windows as
         weights.
-
-        Raises:
-            SeriesError: if the series is too short for a climatology.
         """
         climatology = Climatology.fit(series)
         anomalies = series.values - climatology(series.times)

@@ -24,13 +24,7 @@ SINGULAR_RATIO: Final = 1e-10
 
 @dataclass(frozen=True)
 class Harmonics:
-    """The terms of a seasonal cycle.
-
-    Attributes:
-        annual: harmonics of a Julian year.
-        daily: harmonics of a day; 0 if the step is a day or longer.
-        calendar_months: whether the year has twelve months of equal length, as in a monthly series.
-    """
+    """The terms of a seasonal cycle."""
 
     annual: int
     daily: int
@@ -95,9 +89,6 @@ class Climatology(BaseModel, frozen=True):
         Three annual harmonics need values in every calendar month, or in the same months of three years; in the latter
         case, a small penalty on their curvature keeps them from oscillating where nothing was observed. With nine
         months and 0.6 years of values in total, one harmonic is fitted; with less, none.
-
-        Raises:
-            SeriesError: if there are fewer observed values than coefficients.
         """
         whole = Harmonics.whole(series.step)
         harmonics = Harmonics(_annual_harmonics(series), whole.daily, whole.calendar_months)

@@ -42,10 +42,6 @@ def references_from_past(
         valid_time: of lead 1, ``(n,)``.
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
-
-    Returns:
-        The forecasts, with NaN where the past is too short for a reference; a warning for each series, by index, that
-        has persistence only; and what the climatology of each of the others rests on.
     """
     references = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}

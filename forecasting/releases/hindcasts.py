@@ -33,12 +33,7 @@ class Hindcasts:
 
     @classmethod
     def load(cls, loaded: LoadedRelease) -> "Hindcasts":
-        """Load the files in the folder ``evaluated`` of a release, and verify them.
-
-        Raises:
-            UnknownNameError: if the release has no such folder, or no forecast can start from its series.
-            ReleaseError: if a file is missing, altered or invalid.
-        """
+        """Load the files in the folder ``evaluated`` of a release, and verify them."""
         release = loaded.release
         if not (release.holds_evaluated and release.holds(EVALUATED_SERIES)):
             raise UnknownNameError(
@@ -84,11 +79,7 @@ class Hindcasts:
         return int(complete[-1]) if len(complete) else len(self.origins) - 1
 
     def find(self, time: np.datetime64) -> int:
-        """Return the index of the origin at ``time``.
-
-        Raises:
-            RequestError: if no forecast can start there; names the nearest times.
-        """
+        """Return the index of the origin at ``time``."""
         times = self.origin_times
         index = int(np.searchsorted(times, time))
         if index < len(times) and times[index] == time:

@@ -35,16 +35,7 @@ from forecasting.series.timestep import TimeStep
 
 @dataclass(frozen=True)
 class Loaded(ABC):
-    """A verified release in memory.
-
-    Attributes:
-        is_universal: whether the networks forecast any series.
-        release: the release on disk.
-        card: ``MODEL_CARD.md``; None in a release without a model card.
-        step: the step of the series that the networks forecast.
-        horizon: number of leads.
-        forecasters: the networks that serve by cell, in the order of :attr:`Release.cells`.
-    """
+    """A verified release in memory."""
 
     is_universal: ClassVar[bool] = False
 
@@ -125,9 +116,6 @@ class Loaded(ABC):
             position: degrees north and east, ``(2,)``; NaN where it is not known.
             horizon: the lead that is scored.
             events: to verify.
-
-        Raises:
-            SeriesError: if no step can be scored.
         """
 
 
@@ -155,11 +143,7 @@ class LoadedRelease(Loaded):
 
     @classmethod
     def load(cls, release: Release, device: torch.device) -> "LoadedRelease":
-        """Verify every file of ``release``, then load its networks and warm them up.
-
-        Raises:
-            ReleaseError: if a file is missing, altered or invalid.
-        """
+        """Verify every file of ``release``, then load its networks and warm them up."""
         files = {name: release.read(name) for name in release.manifest.files}
         cells = release.cells
         if not cells:
@@ -230,9 +214,6 @@ def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Fo
 
     They are those in its folder ``evaluated``, which have not seen the test part. A release without that folder serves
     them.
-
-    Raises:
-        ReleaseError: if a file is missing, altered or invalid.
     """
     folder = f"{EVALUATED}/" if release.holds_evaluated else ""
     names = {cell: f"{folder}{cell}.pt" for cell in release.cells if release.holds(f"{folder}{cell}.pt")}
@@ -244,17 +225,7 @@ def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Fo
 
 
 def load_cell(release: Release, cell: str, device: torch.device, name: str | None = None) -> Forecaster:
-    """Verify the checkpoint of a network of a place, load it, and warm it up.
-
-    Args:
-        release: release that holds the checkpoint.
-        cell: cell of the network.
-        device: device that the network runs on.
-        name: name of the file; by default, that of the network that serves.
-
-    Raises:
-        ReleaseError: if the file is missing, altered, invalid, or not the network of this release.
-    """
+    """Verify the checkpoint of a network of a place, load it, and warm it up."""
     file = release.file(name or f"{cell}.pt")
     content = read_published(file)
     with file.named():
@@ -263,11 +234,7 @@ def load_cell(release: Release, cell: str, device: torch.device, name: str | Non
 
 
 def open_universal(release: Release, device: torch.device) -> UniversalRelease:
-    """Verify the checkpoints of a universal release, load them, and warm them up.
-
-    Raises:
-        ReleaseError: if a file is missing, altered or invalid.
-    """
+    """Verify the checkpoints of a universal release, load them, and warm them up."""
     files = {cell: release.file(f"{cell}.pt") for cell in release.cells}
     networks = load_all(files, read_published, device)
     if not networks:
@@ -281,11 +248,7 @@ Network = TypeVar("Network", Forecaster, UniversalForecaster)
 
 
 def _checked(release: Release, cell: str, file: CheckpointFile, network: Network) -> Network:
-    """Return a network of a release, warmed up.
-
-    Raises:
-        ReleaseError: if it belongs to another release or cell.
-    """
+    """Return a network of a release, warmed up."""
     metadata = network.metadata
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
         raise ReleaseError(
@@ -311,12 +274,7 @@ def _read_predictions(content: bytes) -> tuple[list[str], dict[str, Floats]]:
 
 @dataclass(frozen=True)
 class LoadedUniversal(Loaded):
-    """A verified universal release in memory.
-
-    Attributes:
-        networks: all networks, ready to forecast.
-        report: figures on held-out seas; None in a release without a report.
-    """
+    """A verified universal release in memory."""
 
     is_universal = True
 
@@ -325,11 +283,7 @@ class LoadedUniversal(Loaded):
 
     @classmethod
     def load(cls, release: Release, device: torch.device) -> "LoadedUniversal":
-        """Load the networks of ``release``, and verify its other files.
-
-        Raises:
-            ReleaseError: if a file is missing, altered or invalid.
-        """
+        """Load the networks of ``release``, and verify its other files."""
         others = {name: release.read(name) for name in release.manifest.files if not name.endswith(".pt")}
         try:
             networks = open_universal(release, device)
@@ -387,9 +341,5 @@ def _models(networks: UniversalRelease, cells: Iterable[str]) -> dict[str, Unive
 
 
 def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:
-    """Verify a release, and load its networks, of a place or universal.
-
-    Raises:
-        ReleaseError: if a file is missing, altered or invalid.
-    """
+    """Verify a release, and load its networks, of a place or universal."""
     return LoadedUniversal.load(release, device) if release.is_universal else LoadedRelease.load(release, device)

@@ -51,11 +51,7 @@ EntryT = TypeVar("EntryT", bound=Entry[Any])
 
 
 def by_step(entries: Iterable[EntryT]) -> dict[TimeStep, EntryT]:
-    """Return universal releases by their step.
-
-    Raises:
-        ReleaseError: if two have the same.
-    """
+    """Return universal releases by their step."""
     found: dict[TimeStep, EntryT] = {}
     for entry in entries:
         if other := found.get(entry.step):
@@ -67,12 +63,7 @@ def by_step(entries: Iterable[EntryT]) -> dict[TimeStep, EntryT]:
 
 @dataclass(frozen=True, eq=False)
 class OnDisk(Generic[LoadedT]):
-    """A release in an artifacts folder, opened and verified on first use. Pickling opens it, and keeps its manifest.
-
-    Attributes:
-        dataset: name of the release.
-        open: opens the release.
-    """
+    """A release in an artifacts folder, opened and verified on first use. Pickling opens it, and keeps its manifest."""
 
     dataset: str
     open: Callable[[], Release]
@@ -147,24 +138,13 @@ class OnDisk(Generic[LoadedT]):
 def on_disk(
     artifacts: Path, dataset: str, device: "torch.device | str" = "cpu", trusted: TrustedKeys | None = None
 ) -> OnDisk[Any]:
-    """Return the current release of a dataset, unopened.
-
-    Args:
-        artifacts: folder with the releases.
-        dataset: name of the dataset.
-        device: device that the networks will run on.
-        trusted: keys that must have signed the release; None to accept any release.
-    """
+    """Return the current release of a dataset, unopened."""
     return OnDisk(dataset, partial(open_current, artifacts, dataset, trusted), device)
 
 
 def universal_releases(
     artifacts: Path, device: "torch.device | str" = "cpu", trusted: TrustedKeys | None = None
 ) -> "list[OnDisk[LoadedUniversal]]":
-    """Return the universal releases in a folder, shortest step first.
-
-    Raises:
-        ReleaseError: if one cannot be opened, or two have the same step.
-    """
+    """Return the universal releases in a folder, shortest step first."""
     releases = [on_disk(artifacts, name, device, trusted) for name in universal_names(artifacts)]
     return list(by_step(sorted(releases, key=lambda release: release.step.seconds)).values())

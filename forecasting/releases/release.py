@@ -25,15 +25,7 @@ _REMEDY: Final = "name the folder of a release, of a dataset, or of all datasets
 
 
 def release_folders(path: Path) -> list[Path]:
-    """Return the folders of the releases that ``path`` means, sorted.
-
-    Args:
-        path: of one release, of a dataset, which means its current release, or of an artifacts folder, which means the
-            current release of every dataset.
-
-    Raises:
-        ReleaseError: if there is no release.
-    """
+    """Return the folders of the releases that ``path`` means, sorted."""
     is_release = (path / MANIFEST).exists()
     if ".." in path.parts or not path.name or (is_release and not path.parent.name):
         path = path.resolve()  # the last two names are those of the dataset and the version
@@ -65,11 +57,7 @@ def point_current(dataset: Path, version: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file by rename, so that no reader finds half of it, not even after a loss of power.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write a file by rename, so that no reader finds half of it, not even after a loss of power."""
     handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -115,11 +103,7 @@ class Manifest(BaseModel, frozen=True):
 
     @classmethod
     def parse(cls, content: bytes, release: str) -> "Manifest":
-        """Parse the manifest of a release, whose path or URL is ``release``.
-
-        Raises:
-            ReleaseError: if it is not a manifest, or lists a file outside the release.
-        """
+        """Parse the manifest of a release, whose path or URL is ``release``."""
         try:
             manifest = cls.model_validate_json(content)
         except ValidationError as error:
@@ -159,11 +143,7 @@ def is_title(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Release:
-    """A release folder with its manifest, which matches the folder.
-
-    Attributes:
-        rollback: the number that a signed rollback gave the release; None if there was none, or no key is trusted.
-    """
+    """A release folder with its manifest, which matches the folder."""
 
     path: Path
     manifest: Manifest
@@ -171,15 +151,7 @@ class Release:
 
     @classmethod
     def open(cls, path: Path, trusted: TrustedKeys | None = None) -> "Release":
-        """Read the manifest of the release in ``path``.
-
-        Args:
-            path: of the release.
-            trusted: keys that must have signed the manifest; None to accept any manifest.
-
-        Raises:
-            ReleaseError: if the manifest is missing, invalid, belongs to another release, or no trusted key signed it.
-        """
+        """Read the manifest of the release in ``path``."""
         try:
             content = (path / MANIFEST).read_bytes()
         except OSError as error:
@@ -208,11 +180,7 @@ class Release:
         return self.rollback or self.version
 
     def refuse_if_older(self, others: Iterable["Release"]) -> None:
-        """Refuse a release that is older than one of ``others``, which are signed releases of the same dataset.
-
-        Raises:
-            ReleaseError: if that is so; otherwise, an old signed release could be passed off as the current one.
-        """
+        """Refuse a release that is older than one of ``others``, which are signed releases of the same dataset."""
         for other in others:
             if other.number > self.number:
                 raise ReleaseError(
@@ -248,31 +216,19 @@ class Release:
         return name in self.manifest.files
 
     def file(self, name: str) -> CheckpointFile:
-        """Return the path of one file, with the digest that the manifest states.
-
-        Raises:
-            ReleaseError: if it is not in the manifest.
-        """
+        """Return the path of one file, with the digest that the manifest states."""
         entry = self.manifest.files.get(name)
         if entry is None:
             raise ReleaseError(f"{self.path} has no {name}")
         return CheckpointFile((self.path / name).absolute(), entry.sha256)
 
     def read(self, name: str) -> bytes:
-        """Return the content of one file after checking it against the manifest.
-
-        Raises:
-            ReleaseError: if the file is missing, not in the manifest, or altered.
-        """
+        """Return the content of one file after checking it against the manifest."""
         return read_published(self.file(name))
 
 
 def read_published(file: CheckpointFile) -> bytes:
-    """Return the content of a file of a release after checking it.
-
-    Raises:
-        ReleaseError: if it is missing or altered.
-    """
+    """Return the content of a file of a release after checking it."""
     return file.read("it was published", "restore it, or train again")
 
 
@@ -293,11 +249,7 @@ def signed_releases(dataset: Path, trusted: TrustedKeys) -> list[Release]:
 
 
 def current_version(dataset: Path) -> str | None:
-    """Return the version that serves; None if nothing was published.
-
-    Raises:
-        ReleaseError: if the pointer cannot be read or does not name a version.
-    """
+    """Return the version that serves; None if nothing was published."""
     pointer = dataset / CURRENT
     try:
         version = pointer.read_text().strip()
@@ -314,11 +266,7 @@ def current_version(dataset: Path) -> str | None:
 
 
 def dataset_names(artifacts: Path) -> list[str]:
-    """Return the names of the datasets that have a published release.
-
-    Raises:
-        ReleaseError: if the folder cannot be read.
-    """
+    """Return the names of the datasets that have a published release."""
     try:
         folders = sorted(entry for entry in artifacts.iterdir() if is_dataset_name(entry.name) and entry.is_dir())
     except OSError as error:
@@ -327,11 +275,7 @@ def dataset_names(artifacts: Path) -> list[str]:
 
 
 def universal_names(artifacts: Path) -> list[str]:
-    """Return the names of the datasets whose current release is universal.
-
-    Raises:
-        ReleaseError: if the folder cannot be read.
-    """
+    """Return the names of the datasets whose current release is universal."""
     return [name for name in dataset_names(artifacts) if _is_universal(artifacts, name)]
 
 
@@ -344,17 +288,7 @@ def _is_universal(artifacts: Path, dataset: str) -> bool:
 
 
 def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = None) -> Release:
-    """Open the release of ``dataset`` that serves.
-
-    Args:
-        artifacts: folder with the releases.
-        dataset: name of the dataset.
-        trusted: keys that must have signed the release; None to accept any release.
-
-    Raises:
-        UnknownNameError: if no release is published.
-        ReleaseError: if the release cannot be used, no trusted key signed it, or one did sign a newer one.
-    """
+    """Open the release of ``dataset`` that serves."""
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
@@ -365,11 +299,7 @@ def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = No
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:
-    """Return the version that serves, by dataset; empty if its pointer cannot be used.
-
-    Raises:
-        ReleaseError: if the folder cannot be read.
-    """
+    """Return the version that serves, by dataset; empty if its pointer cannot be used."""
     current = {}
     for name in dataset_names(artifacts):
         try:

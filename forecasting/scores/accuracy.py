@@ -42,11 +42,7 @@ class Accuracy(BaseModel, frozen=True):
 
     @classmethod
     def of(cls, observed: Floats, predicted: Floats) -> "Accuracy":
-        """Compare ``predicted`` with ``observed``, both °C ``(n, leads)``, NaN where there is no observation.
-
-        Raises:
-            ValueError: if a lead has no observations.
-        """
+        """Compare ``predicted`` with ``observed``, both °C ``(n, leads)``, NaN where there is no observation."""
         error = predicted - observed
         n = np.isfinite(error).sum(axis=0)
         if not n.all():
@@ -120,9 +116,6 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
         error: Error of one forecast, ``(n,)``, in chronological order; pairs with NaN are skipped.
         reference: error of the other forecast, ``(n,)``.
         lead: Lead of the forecasts.
-
-    Returns:
-        None if the errors are equal or too few.
     """
     loss = error**2 - reference**2
     loss = loss[np.isfinite(loss)]

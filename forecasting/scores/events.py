@@ -85,9 +85,6 @@ def score_event(
         groups: index of the time of each case, in chronological order.
         lead: last lead of the event: forecasts that far ahead overlap.
         weights: how many cases each counts for, ``(n,)``; None if each is one.
-
-    Raises:
-        ValueError: if there is no case.
     """
     if not len(happened):
         raise ValueError("scores need at least one case")

@@ -79,9 +79,6 @@ def skill_interval(error: Floats, reference: Floats, bootstrap: BlockBootstrap) 
         error: Error of the forecast, ``(n,)`` in chronological order, NaN where there is none.
         reference: error of the reference, ``(n,)``.
         bootstrap: Bootstrap for ``n`` values.
-
-    Returns:
-        Lower and upper bound; None if the reference has no error.
     """
     both = np.isfinite(error) & np.isfinite(reference)
     squares, reference_squares = (bootstrap.totals(np.where(both, errors**2, np.nan)) for errors in (error, reference))

@@ -105,12 +105,7 @@ class ModelVerification(BaseModel, frozen=True):
 
 
 class LeadVerification(BaseModel, frozen=True):
-    """Scores of the forecasts at one lead and of the baselines that were issued with them.
-
-    Attributes:
-        n: number of issued forecasts that have an observation.
-        models: the issued forecasts first, then each baseline that has any pair; empty if ``n`` is 0.
-    """
+    """Scores of the forecasts at one lead and of the baselines that were issued with them."""
 
     lead: int
     n: int

@@ -42,10 +42,6 @@ def infer_step(times: Times, where: Callable[[int], str]) -> TimeStep:
     Args:
         times: sorted and distinct, ``(n,)``.
         where: describes where the i-th time is in the caller's input.
-
-    Raises:
-        SeriesError: if there are too few times, or the step is longer than a month.
-        IrregularError: if no step fits at least half of the intervals.
     """
     if len(times) < 2:
         raise SeriesError("a series needs at least two times to infer its step, and this one has only one: add values")
@@ -127,9 +123,6 @@ def grid_positions(
         start: the start of the grid.
         step: the step of the grid.
         where: describes where the i-th time is in the caller's input.
-
-    Raises:
-        IrregularError: if a time is between two positions, or two times have the same one.
     """
     exact = step.position(times, start)
     positions = np.round(exact).astype(np.int64)
@@ -180,14 +173,7 @@ _MAX_REPEATED_SHARE: Final = 0.01
 def regular_grid(
     times: Times, values: Floats, step: TimeStep | None, where: Callable[[int], str]
 ) -> tuple[Floats, np.datetime64, TimeStep, tuple[str, ...]]:
-    """Put ``values`` at ``times``, both ``(n,)``, on a regular grid.
-
-    Returns:
-        The values on the grid, NaN where there is none; the time of the first; the step; and notes on what was changed.
-
-    Raises:
-        SeriesError: if the times are not regular.
-    """
+    """Put ``values`` at ``times``, both ``(n,)``, on a regular grid."""
     order, notes = sort_order(times, where)
     times, values = times[order], values[order]
 
@@ -214,11 +200,7 @@ def max_steps(n: int) -> int:
 
 
 def sort_order(times: Times, where: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
-    """Return the positions that sort ``times`` and keep the first of each, and notes on what that changes.
-
-    Raises:
-        SeriesError: if more than a hundredth of the times are repeated.
-    """
+    """Return the positions that sort ``times`` and keep the first of each, and notes on what that changes."""
     order = np.argsort(times, kind="stable")
     notes = () if (order[:-1] < order[1:]).all() else ("the times were out of order and have been sorted",)
     repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))

@@ -10,13 +10,7 @@ from forecasting.series.timestep import TimeStep
 
 
 class ForecastShape(NamedTuple):
-    """The sizes of a forecast, in steps.
-
-    Attributes:
-        window: number of values that a forecast starts from.
-        horizon: number of leads.
-        fill_limit: longest gap that is interpolated inside a window.
-    """
+    """The sizes of a forecast, in steps."""
 
     window: int
     horizon: int

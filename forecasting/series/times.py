@@ -104,15 +104,7 @@ def _shortened(text: str) -> str:
 
 
 def parse_time(text: str, *, local: bool = False) -> np.datetime64:
-    """Parse an ISO 8601 time and convert it to UTC. A time without an offset is UTC.
-
-    Args:
-        text: such as ``2010-12-01`` or ``2010-12-01T06:00:00Z``.
-        local: whether to ignore the offset and return the local time as written.
-
-    Raises:
-        SeriesError: if ``text`` is not an ISO 8601 time.
-    """
+    """Parse an ISO 8601 time and convert it to UTC. A time without an offset is UTC."""
     return np.datetime64(seconds_of(text, local=local), "s")
 
 

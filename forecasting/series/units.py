@@ -80,9 +80,6 @@ def sea_temperatures(
         units: the units of the values.
         where: describes where the i-th value is in the caller's input.
         absent: tells the caller what to do with a number that marks a missing value.
-
-    Raises:
-        RangeError: names the first value outside the range, and the likely remedy.
     """
     celsius = to_celsius(values, units)
     low, high = SEA_RANGE

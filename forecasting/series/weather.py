@@ -184,9 +184,6 @@ class WeatherReader:
             start: time of the first of them, UTC; that of the series if None.
             issued: older forecasts: the time of issue, and the values from the first step after it.
             source: where the weather comes from.
-
-        Raises:
-            SeriesError: if the weather is not that of this series, or its values are implausible.
         """
         begin = self._on_grid(self.start if start is None else start)
         values = self._table(columns, begin)
@@ -211,9 +208,6 @@ class WeatherReader:
             columns: the values by name, ``(rows,)`` each, NaN where missing.
             issued: the time of issue of rows of older forecasts, NaT for the others; None without any.
             source: where the weather comes from.
-
-        Raises:
-            SeriesError: as :meth:`of_arrays` does, or if there are rows of older forecasts only.
         """
         _refuse_others(columns)
         values = self._converted(columns)

@@ -47,11 +47,7 @@ class Archive:
 
     @classmethod
     def to_extend(cls, path: Path) -> "Archive":
-        """Return the archive at ``path``.
-
-        Raises:
-            ScoringError: if nothing can be added there.
-        """
+        """Return the archive at ``path``."""
         if path.suffix.lower() in _OTHER_FORMATS:
             raise ScoringError(f"{path}: an archive is a folder of Parquet files; name it {path.stem}.parquet")
         if not path.absolute().parent.is_dir():
@@ -72,17 +68,7 @@ class Archive:
         return next((file for file in self.files() if file.stem.endswith(f"-{key}")), None)
 
     def add(self, complete: Path, issued: np.datetime64, key: str, work: WorkFolder) -> Path:
-        """Move the ``complete`` file of a run into the archive, unless the same job has been added already.
-
-        Args:
-            complete: a file in the work folder.
-            issued: time of issue.
-            key: of the job.
-            work: the work folder.
-
-        Returns:
-            The path of the file in the archive.
-        """
+        """Move the ``complete`` file of a run into the archive, unless the same job has been added already."""
         with self._locked():
             added = self.file_of(key)
             if added is not None:
@@ -167,16 +153,7 @@ def archive_schema(levels: tuple[int, ...], events: EventRequest) -> pa.Schema:
 def write_rows(
     path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: str, issued: np.datetime64, events: EventRequest
 ) -> None:
-    """Write the rows with a forecast.
-
-    Args:
-        path: path of the new file.
-        columns: the schema of :func:`archive_schema`.
-        parts: rows of each chunk, as a job returns them.
-        asked: the model that the user asked for, such as ``best``.
-        issued: time of issue.
-        events: the events that were evaluated.
-    """
+    """Write the rows with a forecast."""
     with papq.ParquetWriter(path, columns) as file:
         for part in parts:
             table = read_part(part)

@@ -29,12 +29,7 @@ _HEAT_STRESS: Final = re.compile(r"event_(.+)_mmm")
 
 @dataclass(frozen=True)
 class IssuedForecasts:
-    """The forecasts of an archive from some period.
-
-    Attributes:
-        begin: earliest time of the last observation; None for any.
-        end: latest.
-    """
+    """The forecasts of an archive from some period."""
 
     archive: Archive
     begin: np.datetime64 | None = None
@@ -66,11 +61,7 @@ class IssuedForecasts:
         return chosen
 
     def leads(self) -> list[int]:
-        """Return the leads that were forecast, in ascending order.
-
-        Raises:
-            ForecastError: if there is no archive, or it cannot be read.
-        """
+        """Return the leads that were forecast, in ascending order."""
         leads: list[int] = self._read(["lead"], self._chosen)["lead"].unique().to_pylist()
         return sorted(leads)
 

@@ -23,13 +23,7 @@ _ROWS: Final = 250_000
 
 @dataclass(frozen=True)
 class Observations:
-    """Series of observations.
-
-    Attributes:
-        series: series by the names of the station and of the step.
-        errors: why other stations have none, by name.
-        notes: sentences on how the files were read.
-    """
+    """Series of observations."""
 
     series: dict[tuple[str, str], SstSeries]
     errors: dict[str, str]
@@ -37,16 +31,7 @@ class Observations:
 
     @classmethod
     def read(cls, files: Sequence[Path], options: ReadingOptions, steps: Sequence[str]) -> "Observations":
-        """Read tables as they are read for scoring.
-
-        Args:
-            files: to read.
-            options: how.
-            steps: names of the steps that observations are wanted at.
-
-        Raises:
-            FileError: if a file cannot be read.
-        """
+        """Read tables as they are read for scoring."""
         observations = cls({}, {}, ())
         with tempfile.TemporaryDirectory(prefix="sst-verify-") as folder:
             staged = stage_rows(files, options, _ROWS, Path(folder))
@@ -75,12 +60,7 @@ class Observations:
         return {name for name, _ in self.series} | set(self.errors)
 
     def on_grid(self, key: tuple[str, str], start: np.datetime64) -> Observed | None:
-        """Return the observations of a station at a step, on the grid of forecasts; None without any.
-
-        Args:
-            key: names of the station and of the step.
-            start: the valid time of some forecast.
-        """
+        """Return the observations of a station at a step, on the grid of forecasts; None without any."""
         series = self.series.get(key)
         return None if series is None else Observed.of(series.times, series.values, series.step, start)
 

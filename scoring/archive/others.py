@@ -45,11 +45,7 @@ class _Columns(NamedTuple):
 
     @classmethod
     def of(cls, table: Table) -> "_Columns":
-        """Find the columns by their names.
-
-        Raises:
-            FileError: if there are too few.
-        """
+        """Find the columns by their names."""
         reference, valid = (table.first_of(names, table.names) for names in (REFERENCE_TIMES, VALID_TIMES))
         lead = table.first_of(LEADS, [name for name in table.names if _may_be_lead(table, name)])
         if sum(name is not None for name in (reference, valid, lead)) < 2:
@@ -72,14 +68,7 @@ def _may_be_lead(table: Table, name: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class OtherStations:
-    """Other people's forecasts of stations.
-
-    Attributes:
-        name: what the forecasts are called.
-        path: a table, or a folder or pattern of them.
-        rows: ``station``, ``reference`` and ``valid`` time (UTC), ``lead`` in steps, and ``sst`` (°C) of each. One of
-            the times and the lead may be missing, as it follows from the others.
-    """
+    """Other people's forecasts of stations."""
 
     name: str
     path: Path
@@ -87,11 +76,7 @@ class OtherStations:
 
     @classmethod
     def read(cls, name: str, path: Path) -> "OtherStations":
-        """Read tables.
-
-        Raises:
-            FileError: if one cannot be read, or does not say from when its forecasts are, and for when.
-        """
+        """Read tables."""
         parts = []
         for file in find_source([path], grid=False).files:
             with named_other(file):
@@ -102,12 +87,6 @@ class OtherStations:
         """Return the forecast of the same station, reference time and valid time for each row, °C; NaN without one.
 
         Daily forecasts are from the same day. Of several from one step, the one issued last counts.
-
-        Args:
-            forecasts: with ``station``, ``step``, ``observed_until`` and ``time``.
-
-        Raises:
-            FileError: if a forecast has several values in one step.
         """
         found = np.full(len(forecasts), np.nan)
         for name, at in forecasts.groupby("step").indices.items():

@@ -59,12 +59,7 @@ _ACTIVE: Final = STATES[2]
 
 
 class StateEvent(NamedTuple):
-    """One event to score: a marine heatwave or cold spell, or heat stress at a level and above.
-
-    Attributes:
-        name: name in its columns.
-        level: alert level of heat stress; None for other events.
-    """
+    """One event to score: a marine heatwave or cold spell, or heat stress at a level and above."""
 
     name: str
     level: AlertLevel | None = None
@@ -158,14 +153,7 @@ Key = tuple[str, str, str | None]
 
 
 class Group(BaseModel, frozen=True):
-    """Scores of the forecasts that belong together.
-
-    Attributes:
-        asked: the model that the user asked for, such as ``best``.
-        step: name of the step.
-        month: month of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
-        events: scores of the probabilities of events, by event and lead.
-    """
+    """Scores of the forecasts that belong together."""
 
     asked: str
     step: str
@@ -175,16 +163,7 @@ class Group(BaseModel, frozen=True):
 
 
 class Verification(BaseModel, frozen=True):
-    """Scores of an archive.
-
-    Attributes:
-        issued: number of forecasts, each lead counted.
-        verified: those of them that have an observation.
-        replayed: those of the verified ones whose last observation was old when they were issued.
-        stations: number of stations with a verified forecast.
-        missing: number of stations whose observations cannot be used, by reason.
-        absent: names of the stations that are not among the observations.
-    """
+    """Scores of an archive."""
 
     issued: int
     verified: int
@@ -203,11 +182,7 @@ def verify_archive(
     *,
     by_month: bool,
 ) -> Verification:
-    """Score the forecasts at each of ``leads``; baselines are those that were issued with them, and ``others``.
-
-    Raises:
-        ForecastError: if the archive cannot be read, or others have no forecast of the same time and lead.
-    """
+    """Score the forecasts at each of ``leads``; baselines are those that were issued with them, and ``others``."""
     common = np.zeros(len(others), dtype=np.int64)
     issued = verified = replayed = 0
     forecast_stations: set[str] = set()

@@ -161,11 +161,7 @@ def _refuse_step(step: TimeStep) -> None:
 
 
 def _stated_position(options: argparse.Namespace) -> tuple[float, float] | None:
-    """Return the position that the options state.
-
-    Raises:
-        RequestError: if they give only a latitude or a longitude.
-    """
+    """Return the position that the options state."""
     if options.latitude is None and options.longitude is None:
         return None
     for name in ("latitude", "longitude"):
@@ -175,11 +171,7 @@ def _stated_position(options: argparse.Namespace) -> tuple[float, float] | None:
 
 
 def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Member], dict[str, str]]:
-    """Read the series of the file; returns them, and why others have none, by name. Says what is doubtful.
-
-    Raises:
-        FileError: if the file cannot be read: where, and what to do.
-    """
+    """Read the series of the file; returns them, and why others have none, by name. Says what is doubtful."""
     values = {name: getattr(options, f"reading_{name}") for name in OPTIONS}
     reading_options = ReadingOptions.from_values(values, step=options.step)
     if str(options.file) == _STANDARD_INPUT:
@@ -206,11 +198,7 @@ def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Membe
 def _with_weather(
     members: Sequence[_Member], selection: Selection, options: argparse.Namespace
 ) -> tuple[list[_Member], dict[str, str]]:
-    """Return the series with the weather of the file that the options name, and why others have none, by name.
-
-    Raises:
-        FileError: if that file cannot be read.
-    """
+    """Return the series with the weather of the file that the options name, and why others have none, by name."""
     if options.weather is None:
         if not selection.weather_refusal:
             return [*members], {}
@@ -226,11 +214,7 @@ def _with_weather(
 
 
 def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], _BaselineOf]:
-    """Return the events to forecast, and what says their baseline for each series.
-
-    Raises:
-        ScoringError: if the file of events or the period cannot be used.
-    """
+    """Return the events to forecast, and what says their baseline for each series."""
     if options.events is None:
         return (), lambda member: None
     baseline = _baseline_of(options)
@@ -239,11 +223,7 @@ def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[Even
 
 
 def _baseline_of(options: argparse.Namespace) -> _BaselineOf:
-    """Return what says the baseline of each series: a period, its position, or None for the whole series.
-
-    Raises:
-        ForecastError: if the option is neither a period nor ``position``.
-    """
+    """Return what says the baseline of each series: a period, its position, or None for the whole series."""
     stated = _stated_position(options)
     if options.baseline == POSITION:
         return lambda member: Position(*(stated or member.position or (np.nan, np.nan)))
@@ -256,12 +236,7 @@ def _baseline_of(options: argparse.Namespace) -> _BaselineOf:
 
 
 def _selection(options: argparse.Namespace) -> Selection:
-    """Find the models that the options name; those of universal releases are loaded when a series needs them.
-
-    Raises:
-        RequestError: if the model is one of another dataset than that named.
-        ForecastError: if there is no such model, or its release cannot be used.
-    """
+    """Find the models that the options name; those of universal releases are loaded when a series needs them."""
     trusted = TrustedKeys.chosen(options.trusted_key)
     folder = releases_folder(options.artifacts, trusted, FORECAST)
     return Catalog.open(folder, CPU, trusted=trusted, lazy=True).select(options.model, options.dataset)
@@ -404,13 +379,7 @@ def _events_text(member: _Member, listed: Sequence[Json], kind: Kind) -> str:
 
 
 def _save(path: Path, count: int, draw: "Callable[[int, Axes], None]") -> None:
-    """Draw a panel for each of ``count`` series, and write the figure.
-
-    Raises:
-        RequestError: if there are too many, or matplotlib does not write such files.
-        FileError: if the file cannot be written.
-        MissingExtraError: if matplotlib is not installed.
-    """
+    """Draw a panel for each of ``count`` series, and write the figure."""
     with needs_extra("training", "--plot"):
         from matplotlib.figure import Figure
     if count > _MOST_PLOTS:

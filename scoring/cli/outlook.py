@@ -34,11 +34,7 @@ _SUFFIXES: Final = {"netcdf": ".nc", "zarr": ".zarr"}
 
 
 def outlook(options: argparse.Namespace) -> int:
-    """Make an outlook and return the exit status: 0 done, 3 without forecasts or with failed chunks.
-
-    Raises:
-        ForecastError: if the input, the model or the folder cannot be used.
-    """
+    """Make an outlook and return the exit status: 0 done, 3 without forecasts or with failed chunks."""
     begun = time.perf_counter()
     options.input = [_local(given, options) for given in options.input]
     source = find_source(options.input, grid=True)
@@ -93,11 +89,7 @@ def _identity(run: Run) -> str:
 
 
 def _input_of(source: Source, options: argparse.Namespace) -> OutlookInput:
-    """Return the grid, after checking that an outlook can be made of it.
-
-    Raises:
-        ForecastError: if the grid, the baseline or the model cannot be used.
-    """
+    """Return the grid, after checking that an outlook can be made of it."""
     reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
     given = EventRequest() if options.baseline is None else baseline_request(options.baseline)
     with named(source.path):

@@ -40,11 +40,7 @@ _HOW: Final = ("processes", "cluster", "chunk", "overwrite", "restart", "quiet")
 
 
 def score(options: argparse.Namespace) -> int:
-    """Run batch scoring and return the exit status: 0 done, 3 without forecasts or with failed chunks.
-
-    Raises:
-        ForecastError: if the input, the model, the output or the archive cannot be used.
-    """
+    """Run batch scoring and return the exit status: 0 done, 3 without forecasts or with failed chunks."""
     begun = time.perf_counter()
     archive = _archive_of(options)
     kind, output = (_output_kind(options.output), options.output) if archive is None else (ARCHIVE, archive.path)
@@ -162,11 +158,7 @@ def _add(run: Run, result: Result, work: WorkFolder, archive: "Archive") -> Path
 
 
 def _events(options: argparse.Namespace) -> EventRequest:
-    """Return the events to evaluate.
-
-    Raises:
-        ScoringError: if the file of events or the baseline cannot be used.
-    """
+    """Return the events to evaluate."""
     if options.events is None:
         for name in ("baseline", "paths"):
             if getattr(options, name) is not None:
@@ -183,11 +175,7 @@ def _events(options: argparse.Namespace) -> EventRequest:
 
 
 def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
-    """Return the input as a grid or a table, by the content of its first file.
-
-    Raises:
-        ForecastError: if the file is neither, or the output is of the other kind.
-    """
+    """Return the input as a grid or a table, by the content of its first file."""
     reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
     events = _events(options)
     with named(source.files[0]):
@@ -225,22 +213,14 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
 
 
 def choice_of(options: argparse.Namespace, program: Program = SCORE) -> Choice:
-    """Return the model that the user asks for.
-
-    Raises:
-        ForecastError: if the releases cannot be copied, or the options contradict each other.
-    """
+    """Return the model that the user asks for."""
     trusted = TrustedKeys.chosen(options.trusted_key)
     artifacts = releases_folder(options.artifacts, trusted, program)
     return Choice.of(artifacts, options.dataset, options.model, device_of(options), trusted)
 
 
 def device_of(options: argparse.Namespace) -> str:
-    """Return the device to use. On a cluster, each worker chooses its own.
-
-    Raises:
-        RequestError: if there is no such device.
-    """
+    """Return the device to use. On a cluster, each worker chooses its own."""
     if options.device == "cpu" or options.cluster:
         return str(options.device)
     from forecasting.models.checkpoint import choose_device

@@ -78,10 +78,6 @@ def releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", progra
     """Return the folder of releases; those at a URL are copied to the cache first.
 
     If that is not possible, what was copied before is used, with a warning.
-
-    Raises:
-        ReleaseError: if they cannot be copied, and none was copied before.
-        MissingExtraError: if a package that the URL needs is not installed.
     """
     if isinstance(artifacts, Path):
         return artifacts

@@ -45,11 +45,7 @@ Part = Group | RegionVerification
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Print the scores of an archive; returns the exit status.
-
-    Raises:
-        ForecastError: if the archive or the observations cannot be read, or nothing could be verified.
-    """
+    """Print the scores of an archive; returns the exit status."""
     if _has_outlooks(options.archive):
         print(_written(_verify_outlooks(options), options.format), end="")
         return DONE
@@ -121,11 +117,7 @@ def _regions(options: argparse.Namespace, cells: Axes) -> Sequence[Region]:
 
 
 def _others(options: argparse.Namespace) -> list[tuple[str, Path]]:
-    """Return names and paths of the other forecasts.
-
-    Raises:
-        ScoringError: if a name is taken.
-    """
+    """Return names and paths of the other forecasts."""
     names = Counter(name for name, _ in options.others)
     for name, path in options.others:
         if name in (_OURS, *REFERENCES, *BASELINES):
@@ -164,11 +156,7 @@ def _verify(options: argparse.Namespace) -> Verification:
 
 
 def _time(text: str | None, option: str, *, last: bool = False) -> np.datetime64 | None:
-    """Return the time of an option; of a day, its first second or its ``last``.
-
-    Raises:
-        ScoringError: if it is no time.
-    """
+    """Return the time of an option; of a day, its first second or its ``last``."""
     if text is None:
         return None
     try:

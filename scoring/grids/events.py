@@ -49,18 +49,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of a grid that were forecast.
-
-    Attributes:
-        events: what is asked.
-        forecasts: of the cells, in °C.
-        past: all staged steps, °C ``(steps, n)``, float32.
-        start: time of the first of them.
-        positions: degrees north and east, ``(n, 2)``; NaN where they are not known.
-        given: climatology and threshold from a file, and perhaps that of cold spells, °C ``(2 or 3, 366, n)``, and the
-            percentile of the first threshold; None without a file.
-        warmest: maximum monthly means from a file, °C ``(n,)``; None without one.
-    """
+    """Cells of a grid that were forecast."""
 
     events: EventRequest
     forecasts: Forecasts
@@ -153,12 +142,7 @@ class Cells:
     def _evaluate_together(
         self, definition: MarineEvent | HeatStress, rows: Rows, futures: Futures
     ) -> tuple[Rows, Arrays, dict[str, int]]:
-        """Evaluate an event of some cells.
-
-        Returns:
-            Indices into ``rows`` of the cells that could be evaluated, the values by the name of the column without
-            that of the event, and the number of cells by the kind of their warning.
-        """
+        """Evaluate an event of some cells."""
         if isinstance(definition, HeatStress):
             return self._heat_stress(definition, rows, futures)
         climatology, threshold, codes = self._baselines(definition.kind, rows, futures.past)

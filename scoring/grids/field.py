@@ -32,13 +32,7 @@ _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillVal
 
 @dataclass(frozen=True)
 class JoinedField(Field):
-    """The grid of the first file with the times of all files, each read from its own file.
-
-    Attributes:
-        first: the file that defines the grid.
-        files: file of each time, ``(n,)``.
-        steps: index of each time in its file, ``(n,)``.
-    """
+    """The grid of the first file with the times of all files, each read from its own file."""
 
     options: ReadingOptions
     first: Path
@@ -46,11 +40,7 @@ class JoinedField(Field):
     steps: tuple[int, ...]
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """See :meth:`forecasting.readers.grid.fields.Field.celsius`.
-
-        Raises:
-            FileError: if a file cannot be read, or has another grid.
-        """
+        """See :meth:`forecasting.readers.grid.fields.Field.celsius`."""
         wanted = range(*steps.indices(len(self.files)))
         return np.concatenate([piece for run in _runs(self, wanted) for piece in self._read(run, rows)])
 
@@ -90,11 +80,7 @@ def _difference(expected: xr.DataArray, other: xr.DataArray, along: str) -> str:
 
 @contextmanager
 def open_files(files: Sequence[Path], options: ReadingOptions) -> Iterator[Field]:
-    """Open the temperatures of all ``files``; see :func:`forecasting.readers.grid.fields.open_field`.
-
-    Raises:
-        FileError: if a file cannot be read, or two files contain the same time.
-    """
+    """Open the temperatures of all ``files``; see :func:`forecasting.readers.grid.fields.open_field`."""
     with ExitStack() as stack:
         with named(files[0]):
             field = stack.enter_context(open_field(files[0], _kind(files[0]), options))
@@ -155,16 +141,7 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Steps:
-    """The regular steps that are staged.
-
-    Attributes:
-        at: index of each step in the field's times; −1 if it is absent; of averaged steps, the first index.
-        start: time of the first step.
-        issued: time of the last step.
-        averaged: indices of the times that each step is the mean of; None if steps are not averaged.
-        least: number of values that each mean needs.
-        notes: sentences on missing steps.
-    """
+    """The regular steps that are staged."""
 
     at: Indices
     start: np.datetime64
@@ -185,11 +162,7 @@ class Steps:
 
 
 def step_of(field: Field) -> TimeStep:
-    """Infer the step of a grid.
-
-    Raises:
-        FileError: if its times are not regular.
-    """
+    """Infer the step of a grid."""
     order, _ = sort_order(field.times, _place(field.times))
     times = field.times[order]
     if len(times) < 2:
@@ -200,11 +173,7 @@ def step_of(field: Field) -> TimeStep:
 
 
 def last_steps(field: Field, span: Span, resample: TimeStep | None) -> Steps:
-    """Return the steps at the end of ``field`` that a model uses, up to the last time with values.
-
-    Raises:
-        FileError: if the grid cannot be forecast from.
-    """
+    """Return the steps at the end of ``field`` that a model uses, up to the last time with values."""
     if resample is not None:
         return _averaged_steps(field, span, resample)
     order, _ = sort_order(field.times, _place(field.times))
@@ -265,16 +234,7 @@ def _averaged_steps(field: Field, span: Span, step: TimeStep) -> Steps:
 def members_of(
     field: Field, start: np.datetime64, count: int, step: TimeStep, *, averaged: bool
 ) -> tuple[list[Indices], float]:
-    """Return the indices of the field's times that belong to each of ``count`` steps, and how many a mean needs.
-
-    Args:
-        field: the grid.
-        start: time of the first step.
-        count: number of steps.
-        step: the step.
-        averaged: whether a step is the mean of the times within it; otherwise, it is the nearest time, as in
-            :func:`~forecasting.series.weather.steps_at`.
-    """
+    """Return the indices of the field's times that belong to each of ``count`` steps, and how many a mean needs."""
     order, _ = sort_order(field.times, _place(field.times))
     times = field.times[order]
     positions = steps_at(step, times, start, averaged=averaged)

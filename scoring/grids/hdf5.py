@@ -58,11 +58,7 @@ class HdfFile:
 
 @contextmanager
 def written_by_hdf5(path: Path, begun: bytes | memoryview = b"") -> Iterator[HdfFile]:
-    """Yield a new file for HDF5 with the content that is ``begun``.
-
-    Raises:
-        OSError: at the end of the block if anything could not be written.
-    """
+    """Yield a new file for HDF5 with the content that is ``begun``."""
     with FileIO(path, "w+") as raw:
         file = HdfFile(raw)
         file.write(begun)

@@ -88,32 +88,13 @@ SAME_DEGREES: Final = 1e-3
 
 
 def check_baselines(path: Path, field: Field) -> None:
-    """Refuse a file that does not have climatology and threshold for each day of a leap year, on the grid of ``field``.
-
-    Raises:
-        ScoringError: if that is so.
-    """
+    """Refuse a file without a climatology and threshold for each day of a leap year, on the grid of ``field``."""
     with _baselines(path, field):
         pass
 
 
 def stage_baselines(path: Path, field: Field, layout: Layout, folder: Path, *, warmest: bool, quiet: bool) -> Layout:
-    """Write climatology and thresholds of each cell to ``folder``, °C as float32 ``(variables, days, cells)``.
-
-    Args:
-        path: the file.
-        field: the grid.
-        layout: what is staged so far; says which days are needed.
-        folder: of the staged input.
-        warmest: whether to write maximum monthly means too.
-        quiet: whether to hide progress.
-
-    Returns:
-        What is staged.
-
-    Raises:
-        ScoringError: see :func:`check_baselines`.
-    """
+    """Write climatology and thresholds of each cell to ``folder``, °C as float32 ``(variables, days, cells)``."""
     months = np.arange("2016-01-01", "2017-01-01", dtype="datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
     with (
         _baselines(path, field) as given,
@@ -211,11 +192,7 @@ _SLAB: Final = 8_000_000
 def stage_cells(
     field: Field, span: Span, horizon: int, chunk: int, folder: Path, *, resample: TimeStep | None, quiet: bool
 ) -> Layout:
-    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and the positions of its cells.
-
-    Raises:
-        FileError: if the grid cannot be forecast from.
-    """
+    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and the positions of its cells."""
     steps = last_steps(field, span, resample)
     bar = progress(f"reading {field.value.name}", steps.count * field.cells, _VALUES, quiet=quiet)
     with bar, (folder / CELLS).open("wb") as file:
@@ -255,16 +232,7 @@ def stage_cells(
 def stage_weather(
     field: Field, files: Sequence[Path], options: ReadingOptions, layout: Layout, step: TimeStep, folder: Path
 ) -> Layout:
-    """Write the covariates that ``files`` have on the grid of ``field`` to ``folder``; return what is staged.
-
-    Args:
-        field: the temperatures of the sea.
-        files: of the grid.
-        options: how they are read.
-        layout: what is staged so far.
-        step: the step of the model.
-        folder: the folder of the staged input.
-    """
+    """Write the covariates that ``files`` have on the grid of ``field`` to ``folder``; return what is staged."""
     names, notes = list[str](), list[str]()
     count = layout.steps + len(layout.valid_times)
     for known in field.weather:
@@ -354,11 +322,7 @@ _FILES_OF_STEP = 30
 
 
 def step_of_files(files: Sequence[Path], options: ReadingOptions) -> TimeStep:
-    """Return the step of a grid, or the one that it is averaged to.
-
-    Raises:
-        FileError: if a file cannot be read, or its times are not regular.
-    """
+    """Return the step of a grid, or the one that it is averaged to."""
     if options.resample is not None:
         return options.resample
     with open_files(files[-_FILES_OF_STEP:], options) as field:
@@ -415,11 +379,7 @@ class GridInput(Input):
         write_json(folder / LAYOUT, layout)
 
     def check(self, field: Field) -> None:
-        """Refuse a grid that the output cannot be made of, before it is read; by default, none.
-
-        Raises:
-            FileError: says why.
-        """
+        """Refuse a grid that the output cannot be made of, before it is read; by default, none."""
 
     def completed(self, output: Output) -> Output:
         """Return the output with what it has beside the forecasts; by default, nothing."""

@@ -45,22 +45,7 @@ LAYOUT: Final = "layout.json"
 
 @dataclass(frozen=True)
 class Layout(Staged):
-    """The content of a staged grid, whose chunks are whole rows of the first dimension.
-
-    Attributes:
-        steps: number of staged steps; forecasts are issued from the last.
-        valid_times: Unix seconds, one per lead.
-        start: time of the first staged step, Unix seconds.
-        issued: Unix seconds.
-        every: the past of one in so many cells is forecast, to evaluate it and its neighbours.
-        placed: whether the positions of cells are known.
-        shape: sizes of the other dimensions.
-        averaged: whether the steps are means that this run computed.
-        weather: covariates that are staged too, for the same steps and those ahead.
-        references: names of the references to forecast too.
-        baselines: number of variables that are staged from a file of baselines.
-        mixture: that forecasts the cells; None for a network alone.
-    """
+    """The content of a staged grid, whose chunks are whole rows of the first dimension."""
 
     steps: int
     valid_times: tuple[int, ...]
@@ -96,13 +81,7 @@ class Layout(Staged):
 
 @dataclass(frozen=True, eq=False)
 class CellBaselines:
-    """Climatology and threshold of some cells.
-
-    Attributes:
-        values: °C, ``(2 or 3, 366, n)``: climatology, threshold, and perhaps that of cold spells; NaN on days that are
-            not needed.
-        warmest: maximum monthly means, °C ``(n,)``; None if they are not needed.
-    """
+    """Climatology and threshold of some cells."""
 
     values: Values
     warmest: Floats | None
@@ -166,17 +145,7 @@ class GridJob(Job):
         arrays: Arrays,
         counts: Counts,
     ) -> None:
-        """Forecast some cells of a chunk.
-
-        Args:
-            chunk: number of the chunk.
-            cells: index of each cell in the chunk, ``(some,)``.
-            recent: °C of these cells, in the steps that the model uses, ``(steps, some)``.
-            past: °C of all cells, ``(all steps, cells)``.
-            baselines: of the chunk.
-            arrays: of :func:`read_part`, to fill in.
-            counts: to add to.
-        """
+        """Forecast some cells of a chunk."""
         mixture = self.layout.mixture
         model = self.model.universal(mixture) if mixture else self.model.model_of(self.model.releases[0])
         batch, unusable = self.batch(self.bounds[chunk] + cells, recent, model.covariates)
@@ -252,13 +221,7 @@ class GridJob(Job):
     def batch(
         self, cells: npt.NDArray[np.intp], recent: Values, covariates: tuple[str, ...]
     ) -> tuple[SeriesBatch, list[str]]:
-        """Return the series of some cells with their weather, and why it is not used, for each where it is not.
-
-        Args:
-            cells: index of each cell in the grid, ``(some,)``.
-            recent: °C of these cells, in the steps that the model uses, ``(steps, some)``.
-            covariates: that the model uses.
-        """
+        """Return the series of some cells with their weather, and why it is not used, for each where it is not."""
         step = self.model.span.step
         first = np.asarray([self.layout.start], dtype="datetime64[s]")
         starts = np.repeat(step.shift(first, self.layout.steps - len(recent)), len(cells))
@@ -270,12 +233,7 @@ class GridJob(Job):
         return self.with_weather(batch, cells)
 
     def with_weather(self, batch: SeriesBatch, cells: npt.NDArray[np.intp]) -> tuple[SeriesBatch, list[str]]:
-        """Return the series of some cells with their weather, and why it cannot be used, for each where it cannot.
-
-        Args:
-            batch: the series, which end with the last staged step.
-            cells: index of each cell in the grid.
-        """
+        """Return the series of some cells with their weather, and why it cannot be used, for each where it cannot."""
         shape = (self.layout.steps + self.horizon, self.bounds[-1])
         first = self.layout.steps - batch.longest
         staged = {
@@ -309,11 +267,7 @@ class GridJob(Job):
         return np.array(self.mapped()[:, cells])
 
     def mapped(self) -> Values:
-        """Return °C of all cells, ``(all steps, cells)``, which are read as they are used.
-
-        Raises:
-            FileNotFoundError: if the staged input does not exist here.
-        """
+        """Return °C of all cells, ``(all steps, cells)``, which are read as they are used."""
         try:
             shape = (self.layout.steps, self.bounds[-1])
             return np.memmap(self.folder / CELLS, dtype="<f4", mode="r", shape=shape)

@@ -32,13 +32,7 @@ ON_SCALE: Final = {"units": "degree_Celsius", "units_metadata": "temperature: on
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of the forecasts.
-
-    Attributes:
-        by_lead: whether it has the dimension of time.
-        attributes: after the CF conventions.
-        fill: marks missing values; None if there are none.
-    """
+    """A variable of the forecasts."""
 
     dtype: str
     by_lead: bool
@@ -260,11 +254,7 @@ _COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts":
 
 @dataclass(frozen=True)
 class Output:
-    """The output without its forecasts.
-
-    Attributes:
-        skeleton: coordinates, times and global attributes.
-    """
+    """The output without its forecasts."""
 
     layout: Layout
     skeleton: xr.Dataset
@@ -357,11 +347,7 @@ class Output:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Reserve ``size`` bytes on disk, so that too little space is noticed before all else is done.
-
-    Raises:
-        OSError: if there is not enough space.
-    """
+    """Reserve ``size`` bytes on disk, so that too little space is noticed before all else is done."""
     if not hasattr(os, "posix_fallocate"):
         return
     with path.open("wb") as file:

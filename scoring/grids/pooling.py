@@ -43,11 +43,6 @@ def spread_cells(sea: Bools, positions: Floats | None, count: int) -> Cells:
     """Return at most ``count`` of the cells at ``sea``, spread evenly over its area, ascending.
 
     Cells are taken in rows of latitude from south to north, and at equal steps of their area.
-
-    Args:
-        sea: ``(cells,)``.
-        positions: latitude and longitude of each cell, ``(cells, 2)``; None if they are not known.
-        count: number of cells.
     """
     cells = np.flatnonzero(sea)
     if len(cells) <= count:

@@ -23,12 +23,7 @@ T = TypeVar("T")
 
 
 class OpenFiles(Generic[T]):
-    """Files that stay open while they are used; of too many, the one that was not used for the longest time is closed.
-
-    Args:
-        opened: opens a file.
-        most: how many are open at once.
-    """
+    """Files that stay open while they are used; of too many, the least recently used one is closed."""
 
     def __init__(self, opened: Callable[[Path], AbstractContextManager[T]], most: int) -> None:
         self._opened, self._most = opened, most
@@ -54,13 +49,7 @@ class OpenFiles(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """Latitudes and longitudes of a regular grid.
-
-    Attributes:
-        dims: dimensions of latitude and longitude.
-        lat: degrees north of the rows, ``(rows,)``.
-        lon: degrees east of the columns, ``(columns,)``.
-    """
+    """Latitudes and longitudes of a regular grid."""
 
     dims: tuple[str, str]
     lat: Floats
@@ -68,11 +57,7 @@ class Axes:
 
     @classmethod
     def of(cls, field: Field) -> "Axes":
-        """Return those of a grid.
-
-        Raises:
-            FileError: if it has none.
-        """
+        """Return those of a grid."""
         axes = regular_axes(field)
         if axes is None:
             raise FileError(f"its dimensions {', '.join(field.dims)} are not one of latitude and one of longitude")
@@ -91,15 +76,7 @@ class Axes:
         )
 
     def places_in(self, other: "Axes", *, nearest: bool = False) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return the row and the column in ``other`` of each of these; −1 where it has none.
-
-        Args:
-            other: another grid.
-            nearest: whether a cell of ``other`` has all cells whose centre is inside it, and not only its own centre.
-
-        Raises:
-            FileError: if they have no cell in common.
-        """
+        """Return the row and the column in ``other`` of each of these; −1 where it has none."""
         north = np.abs(self.lat[:, None] - other.lat)
         east = np.abs((self.lon[:, None] - other.lon + 180) % 360 - 180)
         rows, columns = (
@@ -126,12 +103,7 @@ def _range(axis: Floats) -> str:
 
 @dataclass(frozen=True, eq=False)
 class PlacedField:
-    """A grid whose values are read on the cells of an outlook.
-
-    Attributes:
-        rows: its row for each row of the outlook, −1 where it has none.
-        columns: its column for each column of the outlook.
-    """
+    """A grid whose values are read on the cells of an outlook."""
 
     grid: Field
     axes: Axes
@@ -140,11 +112,7 @@ class PlacedField:
 
     @classmethod
     def of(cls, grid: Field, cells: Axes, *, nearest: bool = False) -> "PlacedField":
-        """Place a grid; see :meth:`Axes.places_in`.
-
-        Raises:
-            FileError: if it has none of the cells.
-        """
+        """Place a grid; see :meth:`Axes.places_in`."""
         axes = Axes.of(grid)
         return cls(grid, axes, *cells.places_in(axes, nearest=nearest))
 
@@ -165,11 +133,7 @@ class PlacedField:
 
 @dataclass(eq=False)
 class AlignedGrid:
-    """A daily grid of observations, read on the cells of an outlook.
-
-    Attributes:
-        kept: how many days are kept after they were read: at least those around the leads of an outlook.
-    """
+    """A daily grid of observations, read on the cells of an outlook."""
 
     placed: PlacedField
     kept: int = 1
@@ -203,11 +167,7 @@ class AlignedGrid:
 
 @contextmanager
 def aligned_grid(files: tuple[Path, ...], reading: ReadingOptions, cells: Axes) -> Iterator[AlignedGrid]:
-    """Open a grid of observations for the cells of an outlook.
-
-    Raises:
-        FileError: if it cannot be read, is not daily, or has none of the cells.
-    """
+    """Open a grid of observations for the cells of an outlook."""
     with open_files(files, reading) as observed:
         days = observed.times.astype("datetime64[D]").astype(np.int64).tolist()
         if len(set(days)) < len(days):

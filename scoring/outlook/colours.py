@@ -27,15 +27,7 @@ FIRST: Final = len(_FIXED)
 
 @dataclass(frozen=True)
 class Scale:
-    """The colours of a map.
-
-    Attributes:
-        edges: values between two colours, increasing.
-        colours: one more than edges.
-        labels: text below each edge, or of categories below each colour; may be empty.
-        unit: what the numbers are, for the legend.
-        of_categories: whether labels belong to colours.
-    """
+    """The colours of a map."""
 
     edges: tuple[float, ...]
     colours: tuple[Colour, ...]

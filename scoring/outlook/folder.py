@@ -27,11 +27,7 @@ class OutlookFolder:
 
     @classmethod
     def open(cls, path: Path) -> "OutlookFolder":
-        """Return the folder, which is created if it does not exist.
-
-        Raises:
-            ScoringError: if there is a file of that name, or something else than a link is called ``latest``.
-        """
+        """Return the folder, which is created if it does not exist."""
         if path.exists() and not path.is_dir():
             raise ScoringError(f"{path} is a file; --output names a folder, in which each outlook has its own")
         link = path / LATEST

@@ -48,15 +48,7 @@ _NEAR_FREEZING: Final = 0.1
 
 @dataclass(frozen=True)
 class Usual:
-    """What the anomalies and events of an outlook are relative to.
-
-    Attributes:
-        kind: where it comes from: all years of the grid, a period of it, the climatology of each position, or a file.
-        baseline: as the option states it: a period, a file, or ``position``; None for all years of the grid.
-        text: the years or the source, as captions have it.
-        years: the first and the last of them; None for a file.
-        warning: for the user, if it is coarse; empty if not.
-    """
+    """What the anomalies and events of an outlook are relative to."""
 
     kind: Literal["grid", "period", "position", "file"]
     baseline: str | None
@@ -66,11 +58,7 @@ class Usual:
 
 
 def require_days(step: TimeStep) -> TimeStep:
-    """Return the step of a grid.
-
-    Raises:
-        FileError: if it is not a day.
-    """
+    """Return the step of a grid."""
     if step != TimeStep(DAY):
         remedy = "; average it with --resample day" if step.seconds < DAY else "; use sst score"
         raise FileError(f"its step is {in_words(str(step))}, but an outlook needs daily values{remedy}")
@@ -78,13 +66,7 @@ def require_days(step: TimeStep) -> TimeStep:
 
 
 def usual_of(field: Field, baseline: str | None, period: Period | None) -> Usual:
-    """Return what the anomalies of a grid are relative to.
-
-    Args:
-        field: the grid.
-        baseline: as the user states it; None for the years of the grid if it has ten of them, else the position.
-        period: the period that ``baseline`` states; None if it states none.
-    """
+    """Return what the anomalies of a grid are relative to."""
     first, last = field.times.min(), field.times.max()
     years = float((last - first).astype(np.int64) / DAY + 1) / _DAYS_PER_YEAR
     if period is not None:
@@ -147,11 +129,7 @@ class OutlookInput(GridInput):
         return self.events.of_position or self.events.baseline_file is not None
 
     def check(self, field: Field) -> None:
-        """Refuse a grid that maps cannot be drawn of, or whose sea is under ice.
-
-        Raises:
-            FileError: says why; also if no value of the last day is a temperature of a sea.
-        """
+        """Refuse a grid that maps cannot be drawn of, or whose sea is under ice."""
         axes = regular_axes(field)
         if axes is None:
             raise FileError(_no_axes(field))

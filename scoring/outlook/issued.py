@@ -72,11 +72,7 @@ def _opened(file: Path) -> Iterator[IssuedOutlook]:
 
 @contextmanager
 def issued_outlooks() -> Iterator[OpenFiles[IssuedOutlook]]:
-    """Open files of outlooks, each once, and close them in the end.
-
-    Raises:
-        FileError: if one cannot be read, or has no forecasts.
-    """
+    """Open files of outlooks, each once, and close them in the end."""
     outlooks = OpenFiles(_opened, _MOST_OPEN)
     try:
         yield outlooks
@@ -85,12 +81,7 @@ def issued_outlooks() -> Iterator[OpenFiles[IssuedOutlook]]:
 
 
 class Thresholds:
-    """The thresholds that outlooks were issued with; of several for one day, the one issued last counts.
-
-    Args:
-        outlooks: open files.
-        files: in the order of their days.
-    """
+    """The thresholds that outlooks were issued with; of several for one day, the one issued last counts."""
 
     def __init__(self, outlooks: OpenFiles[IssuedOutlook], files: Sequence[Path]) -> None:
         self._outlooks = outlooks

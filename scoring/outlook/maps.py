@@ -44,13 +44,7 @@ _BAR: Final = 14
 
 @dataclass(frozen=True, eq=False)
 class MapGrid:
-    """The pixels of maps of one grid.
-
-    Attributes:
-        lat: degrees north of the rows of the grid, ``(rows,)``, increasing or decreasing.
-        lon: degrees east of its columns, ``(columns,)``, increasing; they may go beyond 180 or 360.
-        has_values: whether each cell has any forecast, ``(rows, columns)``.
-    """
+    """The pixels of maps of one grid."""
 
     lat: Floats
     lon: Floats
@@ -138,15 +132,7 @@ class MapGrid:
         return indices
 
     def draw(self, values: npt.NDArray[np.float32], scale: Scale, title: str, caption: list[str], path: Path) -> None:
-        """Draw a map of values ``(rows, columns)``.
-
-        Args:
-            values: NaN where there is no forecast.
-            scale: the colours.
-            title: the line above the map.
-            caption: the lines below the legend.
-            path: PNG to write.
-        """
+        """Draw a map of values ``(rows, columns)``."""
         width, height = self.size
         total = max(width, _NARROWEST) + 2 * _MARGIN
         titles, captions = (
@@ -234,13 +220,7 @@ def _nearest(axis: Floats, wanted: Floats) -> npt.NDArray[np.intp]:
 
 
 def _is_land(north: Floats, east: Floats, shifted: float = 0.0) -> Bools:
-    """Return whether positions are at least 25 km from the sea, for rows and columns of pixels.
-
-    Args:
-        north: latitudes, ``(height,)``.
-        east: longitudes, ``(width,)``.
-        shifted: degrees of latitude, as a distance, that the positions are moved to the east.
-    """
+    """Return whether positions are at least 25 km from the sea, for rows and columns of pixels."""
     away = shifted / np.maximum(np.cos(np.deg2rad(north)), 0.1)
     longitudes = (east[None, :] + away[:, None]) % 360.0
     return ~GlobalClimatology.load().is_sea(north[:, None], longitudes)

@@ -33,12 +33,7 @@ _MOST_OPEN: Final = 8
 
 
 class Case(NamedTuple):
-    """Where a forecast is.
-
-    Attributes:
-        run: index along the dimension of reference times, where leads have another.
-        step: index along the dimension of leads, or else of all forecasts.
-    """
+    """Where a forecast is."""
 
     file: Path
     run: int
@@ -47,15 +42,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class OtherFile:
-    """An open file of forecasts.
-
-    Attributes:
-        reference: reference time of each forecast, UTC ``(runs, steps)``; one run if leads have no other dimension.
-        valid: valid time of each, ``(runs, steps)``.
-        run: the dimension of reference times, if there are two.
-        step: the dimension of leads, or of all forecasts.
-        cells: of the outlooks.
-    """
+    """An open file of forecasts."""
 
     data: xr.Dataset
     kind: str
@@ -67,11 +54,7 @@ class OtherFile:
 
     @classmethod
     def of(cls, data: xr.Dataset, kind: str, cells: Axes) -> "OtherFile":
-        """Find the times of an open file.
-
-        Raises:
-            FileError: if it has no temperatures, or does not say when they were forecast.
-        """
+        """Find the times of an open file."""
         with readable(kind):
             name = find_variable(data, ReadingOptions())
             reference, valid = _times(data, name)
@@ -163,20 +146,7 @@ def _durations(lead: xr.DataArray) -> xr.DataArray:
 
 
 class OtherGrid:
-    """Other people's forecasts of a grid.
-
-    Args:
-        name: what the forecasts are called.
-        path: a file, a Zarr store, a folder or a pattern.
-        cells: of the outlooks that they are compared with.
-
-    Attributes:
-        missed: number of cells that they do not have.
-        is_same: whether the others are their cells too, and not parts of larger ones.
-
-    Raises:
-        FileError: if a file cannot be read, or has none of the cells.
-    """
+    """Other people's forecasts of a grid."""
 
     def __init__(self, name: str, path: Path, cells: Axes) -> None:
         self.name, self.path, self._cells = name, path, cells
@@ -221,11 +191,7 @@ class OtherGrid:
         return (_number(day), lead) in self._cases
 
     def on(self, day: np.datetime64, lead: int) -> Values:
-        """Return the forecast from a reference day at a lead, °C ``(rows, columns)`` of the outlook; NaN without one.
-
-        Raises:
-            FileError: if its file cannot be read.
-        """
+        """Return the forecast from a reference day at a lead, °C, on the grid of the outlook; NaN without one."""
         case = self._cases.get((_number(day), lead))
         if case is None:
             return np.full(self._cells.size, np.nan, dtype=np.float32)
@@ -252,11 +218,7 @@ def _number(day: np.datetime64) -> int:
 
 
 def _cases_of(other: OtherFile, file: Path) -> Iterator[tuple[tuple[int, int], Case, np.datetime64]]:
-    """Yield reference day and lead of each forecast, where it is, and its reference time.
-
-    Raises:
-        FileError: if a run has several times on one day.
-    """
+    """Yield reference day and lead of each forecast, where it is, and its reference time."""
     days, valid = (times.astype("datetime64[D]").astype(np.int64) for times in (other.reference, other.valid))
     seen: dict[tuple[Any, int], Any] = {}
     for (run, step), reference in np.ndenumerate(other.reference):

@@ -68,14 +68,7 @@ show();
 
 
 def page(title: str, caption: list[str], file: str, pictures: Pictures) -> str:
-    """Return the page.
-
-    Args:
-        title: its heading.
-        caption: lines on source, day, and what is usual.
-        file: of the forecasts, beside the page.
-        pictures: the maps.
-    """
+    """Return the page."""
     first = next(iter(pictures.layers))
     start = pictures.layers[first][0]
     radios = "".join(

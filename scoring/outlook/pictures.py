@@ -25,14 +25,7 @@ RASTERS: Final = "rasters"
 
 @dataclass(frozen=True)
 class Layer:
-    """What maps of one kind show.
-
-    Attributes:
-        name: of the files.
-        variable: whose values are drawn.
-        title: of the maps, before the day.
-        kind: what is said of them in words.
-    """
+    """What maps of one kind show."""
 
     name: str
     variable: str
@@ -56,14 +49,7 @@ LAYERS: Final = (
 
 @dataclass(frozen=True)
 class Picture:
-    """One map.
-
-    Attributes:
-        lead: of the forecast, days.
-        file: of the map, in the folder of the outlook.
-        raster: file of its values alone, in the same folder.
-        text: what is seen on it.
-    """
+    """One map."""
 
     lead: int
     file: str
@@ -73,16 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The maps of an outlook.
-
-    Attributes:
-        days: the valid days, as ``YYYY-MM-DD``.
-        bounds: west, south, east and north edge of the maps, degrees.
-        size: width and height of the part of each picture that is a map, in pixels.
-        layers: pictures by the name of their layer.
-        titles: of the layers, by name.
-        scales: of the layers, by name.
-    """
+    """The maps of an outlook."""
 
     days: tuple[str, ...]
     bounds: tuple[float, float, float, float]
@@ -100,16 +77,7 @@ class Pictures:
 def draw_all(
     file: Path, kind: str, axes: tuple[str, str], caption: list[str], folder: Path, *, quiet: bool
 ) -> Pictures:
-    """Draw all maps of the forecasts in ``file`` into the folder of an outlook.
-
-    Args:
-        file: of the outlook.
-        kind: ``netcdf`` or ``zarr``.
-        axes: its dimensions of latitude and longitude.
-        caption: lines that are below every map.
-        folder: of the outlook.
-        quiet: whether to hide the progress bar.
-    """
+    """Draw all maps of the forecasts in ``file`` into the folder of an outlook."""
     for inner in (MAPS, RASTERS):
         (folder / inner).mkdir()
     with _opened(file, kind) as data:

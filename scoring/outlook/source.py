@@ -48,21 +48,7 @@ def download(
     *,
     quiet: bool,
 ) -> Path:
-    """Download the last ``days`` of a box of a dataset; returns the path of the NetCDF file in ``folder``.
-
-    Args:
-        address: of any page of the dataset on the server, such as ``https://HOST/erddap/griddap/ID.html``.
-        box: latitudes and longitudes, from the lowest to the highest; None for all.
-        days: number of times.
-        variable: name of the temperatures; None to find them by the usual names.
-        folder: for the file.
-        tell: called with a sentence before each wait.
-        quiet: whether to hide the progress bar.
-
-    Raises:
-        FetchError: quoting the server if it sent a message.
-        SourceError: if the dataset is not such a grid.
-    """  # fmt: skip
+    """Download the last ``days`` of a box of a dataset; returns the path of the NetCDF file in ``folder``."""
     match = re.search(r"/griddap/([^./?#]+)", address)
     if match is None:
         raise FetchError(f"{address} is not a dataset of griddap; write https://HOST/erddap/griddap/DATASET")

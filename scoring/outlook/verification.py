@@ -43,12 +43,7 @@ _OF_HEAT_STRESS: Final = {f"event_{HEAT_STRESS}_{name}" for name in ("mmm", "ale
 
 @dataclass(frozen=True)
 class Region:
-    """A box of latitudes and longitudes, which may cross the date line.
-
-    Attributes:
-        south: degrees north, as ``north``; a cell on the edge is inside.
-        west: degrees east, as ``east``.
-    """
+    """A box of latitudes and longitudes, which may cross the date line."""
 
     name: str
     south: float
@@ -75,11 +70,7 @@ ZONES: Final = (
 
 
 class RegionVerification(BaseModel, frozen=True):
-    """Scores of the forecasts of a region, weighted by the area of cells.
-
-    Attributes:
-        events: scores of the probabilities of heatwaves, cold spells and heat stress, by event and lead.
-    """
+    """Scores of the forecasts of a region, weighted by the area of cells."""
 
     region: str
     leads: tuple[LeadVerification, ...]
@@ -87,14 +78,7 @@ class RegionVerification(BaseModel, frozen=True):
 
 
 class OutlookVerification(BaseModel, frozen=True):
-    """Scores of a folder of outlooks.
-
-    Attributes:
-        outlooks: number of outlooks.
-        verified_outlooks: number of those with a forecast that could be verified.
-        issued: number of forecasts, each cell and lead counted.
-        verified: those of them that have an observation, and all references of their outlook.
-    """
+    """Scores of a folder of outlooks."""
 
     outlooks: int
     verified_outlooks: int
@@ -104,18 +88,7 @@ class OutlookVerification(BaseModel, frozen=True):
 
 
 class OutlookScores:
-    """Sums over the cells of outlooks, from which all scores follow.
-
-    Args:
-        cells: the grid of the outlooks.
-        regions: to score besides the whole ocean.
-        references: to compare with.
-        others: other people's forecasts to compare with.
-        mapped: whether to keep the errors of each cell.
-
-    Attributes:
-        compared: number of forecasts that were compared with those of others, by their name.
-    """
+    """Sums over the cells of outlooks, from which all scores follow."""
 
     def __init__(
         self,
@@ -354,21 +327,7 @@ def verify_outlooks(
     *,
     mapped: bool,
 ) -> OutlookScores:
-    """Score outlooks against the grid that came; references are those of the last one.
-
-    Args:
-        outlooks: open files.
-        files: of the outlooks, in the order of their days.
-        observed: the grid, on the cells of the last outlook.
-        regions: to score besides the whole ocean.
-        leads: to score; None for all.
-        others: other people's forecasts, on the same cells.
-        mapped: whether to keep the errors of each cell.
-
-    Raises:
-        FileError: if a file cannot be read, or has another grid.
-        ScoringError: if others have no forecast of the same day and lead.
-    """
+    """Score outlooks against the grid that came; references are those of the last one."""
     cells = outlooks[files[-1]].axes
     days = []
     longest = 0

@@ -14,25 +14,14 @@ _LIKELY: Final = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The cells of a map.
-
-    Attributes:
-        lat: degrees north of the rows, ``(rows,)``.
-        lon: degrees east of the columns, ``(columns,)``.
-        event: what the events of the map are, in the singular, such as ``marine heatwave``; empty for anomalies.
-    """
+    """The cells of a map."""
 
     lat: Floats
     lon: Floats
     event: str = ""
 
     def text(self, kind: str, values: Values) -> str:
-        """Return what is seen in ``values`` ``(rows, columns)``.
-
-        Args:
-            kind: ``anomaly``, ``category`` or ``probability``.
-            values: NaN where there is no forecast.
-        """
+        """Return what is seen in ``values`` ``(rows, columns)``."""
         known = np.isfinite(values)
         if not known.any():
             return "Nothing is known on this day: the cells have no baseline."

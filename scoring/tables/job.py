@@ -33,12 +33,7 @@ _PATHS: Final = 1_000
 
 @dataclass(frozen=True)
 class TableJob(Job):
-    """The forecasts to make for the stations of a staged table.
-
-    Attributes:
-        resample: coarser step to average to.
-        archived: whether the rows have the columns of an archive.
-    """
+    """The forecasts to make for the stations of a staged table."""
 
     layout: StagedTable
     resample: TimeStep | None
@@ -129,11 +124,7 @@ _ROWS: Final = 250_000
 
 @dataclass(frozen=True)
 class TableInput(Input):
-    """A table whose rows are in one or more files.
-
-    Attributes:
-        archived: whether the forecasts go to an archive.
-    """
+    """A table whose rows are in one or more files."""
 
     unit = "stations"
 

@@ -36,15 +36,7 @@ _TYPES: Final[dict[Form, pa.DataType]] = {"time": _TIME, "flag": pa.string(), "d
 
 @dataclass(frozen=True)
 class TableForecasts:
-    """The forecasts of a chunk.
-
-    Attributes:
-        names: names of all stations in the chunk.
-        quality: flag of each forecast, see :mod:`scoring.quality`, ``(n,)``.
-        warnings: codes of the warnings of each forecast.
-        errors: reasons why stations have no forecast, by index.
-        releases: number of forecasts by each release, if the step of each series chose it.
-    """
+    """The forecasts of a chunk."""
 
     names: list[str]
     forecasts: Forecasts

@@ -94,14 +94,7 @@ _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
 
 @dataclass
 class Stations:
-    """The stations found so far, numbered in order of appearance.
-
-    Attributes:
-        names: names by number.
-        errors: the first error in the cells of a station, by number.
-        files: files of the stations that are named after their file, by number.
-        have_weather: whether there are columns of weather.
-    """
+    """The stations found so far, numbered in order of appearance."""
 
     names: list[str] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
@@ -128,11 +121,7 @@ class Stations:
         return number
 
     def clock(self, timezone: str | None) -> int:
-        """Return the clock of times without an offset in a file with this ``timezone``.
-
-        Raises:
-            FileError: if there is no such time zone.
-        """
+        """Return the clock of times without an offset in a file with this ``timezone``."""
         if timezone is None:
             return UNSAID
         if timezone not in self.zones:
@@ -147,11 +136,7 @@ class Stations:
 
 
 def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
-    """Yield the rows of ``batch``, once per column of temperatures, and of weather.
-
-    Raises:
-        FileError: if the times cannot be parsed.
-    """
+    """Yield the rows of ``batch``, once per column of temperatures, and of weather."""
     layout = batch.layout
     long: npt.NDArray[np.int32] | None = None
     if layout.station is not None:

@@ -71,11 +71,7 @@ def _open(file: Path) -> gzip.GzipFile | io.BufferedReader:
 
 
 def _encoding_of(file: Path) -> str:
-    """Return ``utf-8-sig``, or ``latin-1`` if the file is not valid UTF-8.
-
-    Raises:
-        FileError: if the file is not text, or is an error page of a server.
-    """
+    """Return ``utf-8-sig``, or ``latin-1`` if the file is not valid UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with _open(file) as content:
         block = content.read(_START)
@@ -133,12 +129,7 @@ _NULLS: Final = sorted({variant for text in ABSENT for variant in (text, text.up
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive rows of a file.
-
-    Attributes:
-        columns: the columns that the layout names, by name.
-        first: number of the first row in its file, from 1.
-    """
+    """Consecutive rows of a file."""
 
     columns: dict[str, pa.Array]
     first: int
@@ -147,11 +138,7 @@ class Batch:
 
 
 def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
-    """Yield the rows of all files, one file after another.
-
-    Raises:
-        FileError: naming the file and the error in it.
-    """
+    """Yield the rows of all files, one file after another."""
     for file in files:
         try:
             yield from _read_parquet(file, options, notes) if is_parquet(file) else _read_csv(file, options, notes)

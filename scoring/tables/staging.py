@@ -36,12 +36,7 @@ _BLOCK: Final = 500_000
 
 @dataclass(frozen=True)
 class StagedTable(Staged):
-    """The content of a staged table.
-
-    Attributes:
-        zones: time zones of times without an offset.
-        weather: whether there are columns of weather.
-    """
+    """The content of a staged table."""
 
     zones: tuple[str, ...]
     weather: bool = False
@@ -64,15 +59,7 @@ def names_file(folder: Path, chunk: int) -> Path:
 
 @dataclass(frozen=True)
 class ChunkStations:
-    """The stations of a chunk, apart from their rows.
-
-    Attributes:
-        names: names of all stations of the chunk, in order.
-        errors: errors in the cells, by index of the station.
-        files: files of a station that is spread over several, by index of the station.
-        positions: degrees north and east, by index of the station.
-        unplaced: indices of stations with a position that is of no use: they move, or it is out of range.
-    """
+    """The stations of a chunk, apart from their rows."""
 
     names: list[str]
     errors: dict[int, str]
@@ -82,11 +69,7 @@ class ChunkStations:
 
 
 def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folder: Path) -> StagedTable:
-    """Write the rows of ``files`` to ``folder``, all rows of a station in one chunk.
-
-    Raises:
-        FileError: if the table cannot be read.
-    """
+    """Write the rows of ``files`` to ``folder``, all rows of a station in one chunk."""
     stations, notes, all_rows = Stations(), Notes(), folder / "every.rows"
     counts = _write_all(read_batches(files, options, notes), stations, all_rows)
     if not stations.names:
@@ -168,13 +151,7 @@ def _append(path: Path, rows: Rows) -> None:
 
 
 class ReadStations(NamedTuple):
-    """The series of a chunk's stations.
-
-    Attributes:
-        known: the stations, with the errors of those that have no series.
-        series: series by index of the station.
-        unweathered: why the weather of stations cannot be used, by index.
-    """
+    """The series of a chunk's stations."""
 
     known: ChunkStations
     series: dict[int, SstSeries]
@@ -188,18 +165,7 @@ def read_stations(
     step: TimeStep | None,
     resample: TimeStep | None = None,
 ) -> ReadStations:
-    """Read the stations of a chunk.
-
-    Args:
-        folder: folder of the staged table.
-        chunk: number of the chunk.
-        staged: what the folder holds.
-        step: step of the model; None if the step of each station chooses it.
-        resample: coarser step to average to.
-
-    Raises:
-        FileNotFoundError: if the folder does not exist on this machine.
-    """
+    """Read the stations of a chunk."""
     try:
         known = read_json(ChunkStations, names_file(folder, chunk))
         rows = np.fromfile(rows_file(folder, chunk), dtype=ROW)
@@ -242,11 +208,7 @@ def _by_column(rows: Rows) -> list[Rows]:
 
 
 def _weather(i: int, weather: Sequence[Sequence["_StationRows"]], zones: tuple[str, ...]) -> list[WeatherRows]:
-    """Return the weather of a station, from the rows of each covariate by station; nothing without any.
-
-    Raises:
-        SeriesError: if the change to winter time makes a time ambiguous.
-    """
+    """Return the weather of a station, from the rows of each covariate by station; nothing without any."""
     parts = [
         WeatherRows(_utc(stations[i], zones), {name: stations[i].values})
         for name, stations in zip(COVARIATES, weather, strict=True)
@@ -257,14 +219,7 @@ def _weather(i: int, weather: Sequence[Sequence["_StationRows"]], zones: tuple[s
 
 @dataclass(frozen=True)
 class _StationRows:
-    """The rows of a station.
-
-    Attributes:
-        utc: times in UTC; NaT where the change to winter time makes them ambiguous.
-        written: times as written in the file.
-        clock: number of the clock of each time.
-        values: °C.
-    """
+    """The rows of a station."""
 
     utc: Times
     written: Times
@@ -290,11 +245,7 @@ def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple
 def _series(
     station: _StationRows, zones: tuple[str, ...], step: TimeStep | None, resample: TimeStep | None
 ) -> SstSeries:
-    """Return the series of a station, up to its last observation.
-
-    Raises:
-        SeriesError: if the rows are not a valid series.
-    """
+    """Return the series of a station, up to its last observation."""
     times = _utc(station, zones)
     if zones and resample is None and (step is None or step.calendar_month):
         times = choose_clock(times, station.written)

@@ -45,11 +45,7 @@ _COMPRESSION_LEVEL: Final = 6
 
 @dataclass(frozen=True)
 class Asset:
-    """A file, read and compressed on the first request, then kept in memory.
-
-    Attributes:
-        paths: one, or those that are joined.
-    """
+    """A file, read and compressed on the first request, then kept in memory."""
 
     paths: tuple[Path, ...]
 
@@ -71,12 +67,7 @@ class Asset:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """The files under one folder.
-
-    Attributes:
-        folder: the URL of the folder, such as ``/assets/flask-swagger-ui-5.32.2``.
-        files: the files by their path in the folder.
-    """
+    """The files under one folder."""
 
     folder: str
     files: Mapping[str, Asset]
@@ -103,13 +94,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Assets:
-    """All files that the service provides to browsers.
-
-    Attributes:
-        page: the files of the page.
-        swagger: Swagger UI; None if the package is not installed.
-        has_outlooks: whether pages link to the outlook.
-    """
+    """All files that the service provides to browsers."""
 
     page: Bundle
     swagger: Bundle | None

@@ -139,12 +139,7 @@ async def find_past_events(
     by_day: bool,
     strict: bool,
 ) -> bytes:
-    """Return the JSON of an :class:`~service.api.events.EventsAnswer`, or CSV with a row for each event.
-
-    Raises:
-        RequestError: if that would be more than ``max_bytes``.
-        ProblemError: 422 if ``strict`` and a series cannot be used.
-    """
+    """Return the JSON of an :class:`~service.api.events.EventsAnswer`, or CSV with a row for each event."""
 
     def part_of(series_id: str, series: SstSeries | SeriesError, sent: InputSeries) -> _Part:
         entry: SeriesEvents | SeriesFailure

@@ -46,14 +46,7 @@ _ROUND: Final = (1, 2, 2.5, 5, 10)
 
 @dataclass(frozen=True)
 class Line:
-    """A line, or dots, of one model.
-
-    Attributes:
-        kind: cell or reference, which gives the colour; any other name gets a colour by its ``number``.
-        points: positions and values.
-        joined: whether a line joins the points.
-        number: place among the lines.
-    """
+    """A line, or dots, of one model."""
 
     kind: str
     points: Sequence[tuple[float, float]]
@@ -85,15 +78,7 @@ def swatch(line: Line) -> str:
 def figure(
     title: str, lines: Sequence[Line], ticks: Sequence[tuple[float, str]], below: str = "", rule: float | None = None
 ) -> str:
-    """Return one panel as SVG.
-
-    Args:
-        title: what the values are, with their unit.
-        lines: drawn in this order; the last is on top. Values that are not finite are left out.
-        ticks: positions and labels below the panel.
-        below: what the positions are.
-        rule: a value that gets a line across the panel.
-    """
+    """Return one panel as SVG."""
     lines = [replace(line, points=[point for point in line.points if np.isfinite(point[1])]) for line in lines]
     lines = [line for line in lines if line.points]
     positions = [x for line in lines for x, _ in line.points] + [x for x, _ in ticks]

@@ -63,10 +63,6 @@ def markdown_html(text: str, lower: int = 0) -> str:
 
     HTML in the text stays text. Links to other Markdown files lead to their pages, links to examples of the service to
     the service itself, and links to files that have no page lead nowhere.
-
-    Args:
-        text: Markdown with tables.
-        lower: by how many levels headings are lowered.
     """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)

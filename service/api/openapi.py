@@ -75,27 +75,14 @@ refusals: Final = partial(problems, model=InferenceError)
 def request_body(
     model: type[BaseModel], *others: str, required: bool = True, examples: Examples | None = None
 ) -> dict[str, Any]:
-    """Return the ``openapi_extra`` of an endpoint that reads its body itself.
-
-    Args:
-        model: the schema of a JSON body.
-        others: media types of bodies that are not JSON.
-        required: whether there has to be a body.
-        examples: JSON bodies by name.
-    """
+    """Return the ``openapi_extra`` of an endpoint that reads its body itself."""
     json_body = {"schema": {"$ref": _REF.format(model=model.__name__)}} | ({"examples": examples} if examples else {})
     content = {"application/json": json_body, **{media_type: {"schema": BYTES} for media_type in others}}
     return {"requestBody": {"required": required, "content": content}}
 
 
 def links(*operations: str, body: Any = None, **parameters: str) -> dict[str, Any]:
-    """Return the ``links`` of a response to calls that clients make next.
-
-    Args:
-        operations: IDs of the calls.
-        body: their body, as runtime expressions, where they have one that the response holds.
-        parameters: their parameters by name, as runtime expressions such as ``$response.body#/id``.
-    """
+    """Return the ``links`` of a response to calls that clients make next."""
     known = {"parameters": parameters} if parameters else {}
     known |= {} if body is None else {"requestBody": body}
     return {operation: {"operationId": operation, **known} for operation in operations}
@@ -108,13 +95,7 @@ def ndjson_lines(*models: type[BaseModel]) -> dict[str, Any]:
 
 
 def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str, Any]:
-    """Return the ``openapi_extra`` of an endpoint that reads some parameters of its query itself.
-
-    Args:
-        model: has the parameters as fields.
-        names: the parameters.
-        note: a sentence to add to each description.
-    """
+    """Return the ``openapi_extra`` of an endpoint that reads some parameters of its query itself."""
     properties = model.model_json_schema(ref_template=_REF)["properties"]
     return {"parameters": [_query_parameter(name, properties[name], note) for name in names]}
 

@@ -38,16 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A card of the report.
-
-    Attributes:
-        title: heading.
-        text: paragraphs.
-        figures: panels.
-        legend: the lines in all panels.
-        table: what the figures show.
-        folded: whether the table is closed at first.
-    """
+    """A card of the report."""
 
     title: str
     text: Sequence[str] = ()

@@ -31,14 +31,7 @@ _LEADS: Final = 16
 
 @dataclass(frozen=True, eq=False)
 class EventOptions:
-    """What each forecast contains in addition.
-
-    Attributes:
-        definitions: the events, °C.
-        paths: number of sample paths to return.
-        baseline: for series without their own, in the request's units.
-        recent: number of steps at the end of each series whose states to add, as :func:`recent_json` writes them.
-    """
+    """What each forecast contains in addition."""
 
     definitions: tuple[EventDefinition, ...]
     paths: int = 0
@@ -54,19 +47,7 @@ class EventOptions:
 def event_options(
     events: Sequence[InputEvent], paths: int, baseline: AnyBaseline | None, horizon: int, units: Units
 ) -> EventOptions | None:
-    """Return what events and paths a request asks for; None for neither.
-
-    Args:
-        events: temperatures in ``units``.
-        paths: number of sample paths to return.
-        baseline: for series without their own.
-        horizon: number of leads.
-        units: of the request.
-
-    Raises:
-        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has; or if the
-            horizon is too long for sample paths.
-    """
+    """Return what events and paths a request asks for; None for neither."""
     if not events and not paths:
         return None
     if horizon > MAX_EVENT_HORIZON:
@@ -81,16 +62,7 @@ _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine
 
 
 def given_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:
-    """Return the baseline that a request gives, in °C, or what to compute it from; None for the whole series.
-
-    Args:
-        given: from the request; temperatures in ``units``.
-        units: of the request.
-        position: of the series.
-
-    Raises:
-        SeriesError: if the baseline is not one of a sea, or the period is none.
-    """
+    """Return the baseline that a request gives, in °C, or what to compute it from; None for the whole series."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -139,15 +111,7 @@ _MEDIAN: Final = 50
 
 
 def with_events(entry: bytes, forecasts: Forecasts, i: int, given: InputSeries | None, options: EventOptions) -> bytes:
-    """Add the events and paths that a request asks for to the entry of a forecast.
-
-    Args:
-        entry: JSON of the rest of it, to its end.
-        forecasts: of the request.
-        i: row of the forecast.
-        given: the series in the request; None if it was not sent.
-        options: those of the request.
-    """
+    """Add the events and paths that a request asks for to the entry of a forecast."""
     fields: dict[str, Any] = {}
     forecast, units = forecasts[i], forecasts.units
     if options.definitions:
@@ -212,11 +176,7 @@ def _judged_one(
 
 
 def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dict[str, Any]:
-    """Return the states of an event at those of the last ``steps`` of a series that have a value.
-
-    Raises:
-        SeriesError: if the event cannot be evaluated on this series.
-    """
+    """Return the states of an event at those of the last ``steps`` of a series that have a value."""
     is_threshold = isinstance(definition, ThresholdEvent)
 
     def since(time: np.datetime64 | None) -> str | None:
@@ -231,13 +191,7 @@ def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dic
 
 
 def events_of_past(series: SstSeries, given: InputSeries, options: EventOptions) -> list[dict[str, Any]]:
-    """Return the states of events that a series without a forecast goes through, or the errors of each event.
-
-    Args:
-        series: the series, °C.
-        given: its position and baseline, °C.
-        options: the events, and for how many steps at its end to state them.
-    """
+    """Return the states of events that a series without a forecast goes through, or the errors of each event."""
     place = position_of(given.latitude, given.longitude)
     refused: SeriesError | None = None
     baseline: GivenBaseline = None
@@ -255,16 +209,7 @@ def events_of_past(series: SstSeries, given: InputSeries, options: EventOptions)
 
 
 def read_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:
-    """Return the baseline that a request gives, or what to compute it from; None for that of the series.
-
-    Args:
-        given: by the request; temperatures in ``units``.
-        units: of the request.
-        position: of the series.
-
-    Raises:
-        SeriesError: if the threshold is not on one side of the climatology, or it is not the baseline of a sea.
-    """
+    """Return the baseline that a request gives, or what to compute it from; None for that of the series."""
     baseline = given_baseline(given, units, position)
     if isinstance(baseline, Baseline):
         if (baseline.threshold == baseline.climatology).all():

@@ -41,13 +41,7 @@ SLOW_PIECE_VALUES: Final = 20_000
 
 
 class RequestOptions(NamedTuple):
-    """The options of a request: those of each forecast, and the time that counts as now.
-
-    Attributes:
-        forecast: what each forecast contains.
-        events: events and sample paths; None without any.
-        as_of: the time that counts as now, Unix seconds; None for the clock.
-    """
+    """The options of a request: those of each forecast, and the time that counts as now."""
 
     forecast: ForecastOptions
     events: EventOptions | None = None
@@ -55,11 +49,7 @@ class RequestOptions(NamedTuple):
 
     @classmethod
     def of(cls, asked: DatasetForecastFields, baseline: AnyBaseline | None = None) -> Self:
-        """Return what ``asked`` asks for, with the ``baseline`` of series without their own.
-
-        Raises:
-            RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
-        """
+        """Return what ``asked`` asks for, with the ``baseline`` of series without their own."""
         events = None
         if asked.events or asked.paths:
             events = event_options(asked.events or (), asked.paths, baseline, asked.horizon, asked.units)
@@ -67,12 +57,7 @@ class RequestOptions(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The entries of one model, or of the best for each series, in the order of the series.
-
-    Attributes:
-        entries: JSON of each forecast without its opening brace, or why there is none.
-        kinds: model, version and step of each forecast; see :class:`~forecasting.forecasts.forecasts.Forecasts`.
-    """
+    """The entries of one model, or of the best for each series, in the order of the series."""
 
     entries: list[bytes | SeriesError]
     kinds: set[tuple[str, str, str]]
@@ -80,13 +65,7 @@ class Column(NamedTuple):
 
 @dataclass(eq=False)
 class Job:
-    """The forecasts that a request asks for, or some of them.
-
-    Attributes:
-        selection: the models.
-        series: at least one.
-        options: what the request asks for.
-    """
+    """The forecasts that a request asks for, or some of them."""
 
     selection: Selection
     series: Sequence[InputSeries]
@@ -146,13 +125,7 @@ def _max_length(n: int, times: Sequence[str], step: TimeStep) -> int:
 
 
 def forecast_jobs(jobs: Sequence[Job], waits: Sequence[float], metrics: Metrics) -> list[list[Column]]:
-    """Return the columns of each of ``jobs``. Those with the same models and options are forecast together.
-
-    Args:
-        jobs: of one or several requests.
-        waits: seconds that each has waited, the longest first.
-        metrics: count the batches.
-    """
+    """Return the columns of each of ``jobs``. Those with the same models and options are forecast together."""
     alike: dict[tuple[int, RequestOptions], list[int]] = {}
     for i, job in enumerate(jobs):
         alike.setdefault((id(job.selection), job.options), []).append(i)
@@ -173,14 +146,7 @@ def columns_of(
     events: EventOptions | None,
     given: Sequence[InputSeries | None],
 ) -> list[Column]:
-    """Return the entries of the series between each of ``edges`` and the next, with the events that a request asks for.
-
-    Args:
-        forecasts: those of one column.
-        edges: places in the series, from 0 to their number.
-        events: what each entry contains in addition.
-        given: each series of the request; None if it was not sent.
-    """
+    """Return the entries of the series between each of ``edges`` and the next, with the requested events."""
     entries: list[bytes | SeriesError] = [b""] * edges[-1]
     for i, (row, entry) in enumerate(zip(forecasts.row.tolist(), entries_of(forecasts), strict=True)):
         entries[row] = entry if events is None else with_events(entry, forecasts, i, given[row], events)
@@ -212,12 +178,7 @@ def positions_of(series: Sequence[InputSeries]) -> Floats:
 
 
 def timed(metrics: Metrics, waits: list[float]) -> Run:
-    """Return a function that forecasts a batch and records it in ``metrics``.
-
-    Args:
-        metrics: count the batch.
-        waits: seconds that each request in it has waited, the longest first.
-    """
+    """Return a function that forecasts a batch and records it in ``metrics``."""
 
     def run(model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
         begin = time.perf_counter()

@@ -29,14 +29,7 @@ class ModelRunner:
     """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
 
     def __init__(self, forecaster: Forecaster, worker: Worker, seconds: float, metrics: Metrics) -> None:
-        """Wire a runner.
-
-        Args:
-            forecaster: the network.
-            worker: runs what is too large for the event loop.
-            seconds: how long a request may wait.
-            metrics: records each run.
-        """
+        """Wire a runner."""
         self.statistics = metrics.batches.statistics_of(forecaster)
         self._worker = worker
         # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
@@ -46,18 +39,7 @@ class ModelRunner:
         self._batches = Batches(self._infer_together, seconds, executor)
 
     async def infer(self, windows: Float32s, seconds: Floats) -> Float32s:
-        """Run the network itself.
-
-        Args:
-            windows: °C, ``(n, window)``, finite.
-            seconds: valid times, Unix seconds ``(n,)``.
-
-        Returns:
-            °C, ``(n,)``.
-
-        Raises:
-            ProblemError: 504 if the network was not free in time.
-        """
+        """Run the network itself."""
         with counted([self.statistics]):
             if len(windows) <= SMALL:
                 return await self._batches.submit((windows, seconds))
@@ -95,17 +77,7 @@ class UniversalRunner:
         self._metrics = metrics
 
     async def infer(self, windows: Floats, seconds: Floats, latitudes: Floats, longitudes: Floats) -> Floats:
-        """Forecast all leads after each window.
-
-        Args:
-            windows: °C, ``(n, window)``, NaN where missing; the last value must not be missing.
-            seconds: Unix seconds of the step after each window, ``(n,)``.
-            latitudes: degrees north, ``(n,)``; NaN without a position.
-            longitudes: degrees east, ``(n,)``; NaN without a position.
-
-        Returns:
-            The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
-        """
+        """Forecast all leads after each window."""
         with counted([self.statistics]):
             return await self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
 

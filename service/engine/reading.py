@@ -257,11 +257,7 @@ def _grids(
 
 
 def on_grid(when: Times, celsius: Floats, step: TimeStep, catalog: Catalog | None) -> SstSeries:
-    """Put values at irregular times, both ``(n,)``, on a regular grid.
-
-    Raises:
-        SeriesError: if that cannot be done; for values at a shorter step it names the release in ``catalog``.
-    """
+    """Put values at irregular times, both ``(n,)``, on a regular grid."""
     try:
         grid = SstSeries.from_observations(when, celsius, step=step, where=_place)
         _refuse_longer_steps(when, step)
@@ -279,17 +275,7 @@ def join_grids(
     grids: Mapping[int, SstSeries],
     errors: Errors,
 ) -> SeriesBatch:
-    """Return a batch of series, with those in ``grids`` in their regular form, and no values of those with errors.
-
-    Args:
-        step: of all series.
-        values: °C as sent, all series one after another.
-        ends: end (exclusive) of each series in ``values``; changed in place, as ``lengths`` and ``starts`` are.
-        lengths: of each series.
-        starts: time of the first value of each series.
-        grids: series whose times were irregular.
-        errors: of series without a usable form.
-    """
+    """Return a batch of series, with those in ``grids`` in their regular form, and no values of those with errors."""
     if grids:
         end = len(values)
         values = np.concatenate([values, *[grid.values for grid in grids.values()]])
@@ -362,18 +348,7 @@ Expect = Callable[[TimeStep], SeriesError | None]
 def read_each(
     series: Sequence[InputSeries], units: Units, default: TimeStep | None, horizon: int, expect: Expect
 ) -> SeriesByStep:
-    """Parse each of ``series`` at its own step.
-
-    Args:
-        series: from the body of a request.
-        units: of their values.
-        default: the step of series that have a ``start`` but no ``step``; None if that is an error.
-        horizon: number of steps after the end of each series that are forecast.
-        expect: refuses steps.
-
-    Returns:
-        °C with at least one observed value, or the error of each series.
-    """
+    """Parse each of ``series`` at its own step."""
 
     def parse_at(rows: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
         return parse([series[i] for i in rows], units, step)
@@ -388,18 +363,7 @@ def by_own_step(
     horizon: int,
     expect: Expect,
 ) -> SeriesByStep:
-    """Parse ``n`` series, those of one step together.
-
-    Args:
-        n: number of series.
-        step_of: returns the step of a series, or raises SeriesError.
-        parse_at: parses some series, all at one step.
-        horizon: number of steps after the end of each series that are forecast.
-        expect: refuses steps.
-
-    Returns:
-        °C with at least one observed value, or the error of each series.
-    """
+    """Parse ``n`` series, those of one step together."""
     errors: Errors = {}
     by_step: dict[TimeStep, list[int]] = {}
     for i in range(n):
@@ -459,11 +423,7 @@ def _inferred(timestamps: Sequence[str]) -> TimeStep:
 
 
 def step_of(utc: Times, local: Times) -> TimeStep:
-    """Infer the step of a series from its times in UTC and on its local clock.
-
-    Raises:
-        SeriesError: if the times are not regular.
-    """
+    """Infer the step of a series from its times in UTC and on its local clock."""
     return infer_step(np.unique(choose_clock(utc, local)), lambda i: f"time {i}")
 
 

@@ -30,20 +30,7 @@ _LAST_SECOND: Final = int(LAST_TIME.astype(np.int64))
 
 @dataclass(frozen=True, eq=False)
 class SeriesColumns:
-    """Several series, none of them empty, one after another.
-
-    Attributes:
-        ids: of each series.
-        ends: end (exclusive) of each series in the arrays, ``(n,)``.
-        times: UTC, ``(rows,)``; NaT where missing.
-        local: the same times on the clock of their time zone; ``times`` itself if that is UTC.
-        values: in the units of the request, ``(rows,)``; NaN where missing.
-        latitudes: degrees north of each series, ``(n,)``; NaN if not known.
-        longitudes: degrees east of each series.
-        errors: of series that could not be read, by place.
-        weather: covariates by name, ``(rows,)``: air temperatures in the units of the request, and wind speeds in m/s;
-            NaN where missing.
-    """
+    """Several series, none of them empty, one after another."""
 
     ids: "pa.StringArray"
     ends: npt.NDArray[np.int64]

@@ -24,12 +24,7 @@ from service.worker.threads import Worker
 
 
 class Serving:
-    """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile.
-
-    Attributes:
-        catalog: the loaded releases.
-        worker: the threads for work that would keep the event loop waiting.
-    """
+    """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
     def __init__(self, catalog: Catalog, worker: Worker, seconds: float, metrics: Metrics) -> None:
         """Serve the networks of ``catalog``; the other arguments are those of :class:`ModelRunner`."""
@@ -48,12 +43,7 @@ class Serving:
         self._batches = Batches(self._run, seconds, None, lambda job: job.weight, SMALL_VALUES)
 
     def select(self, model: str, dataset: str | None) -> Selection:
-        """Return the models that ``model`` refers to within ``dataset``.
-
-        Raises:
-            UnknownNameError: if there is no such model or dataset.
-            RequestError: if a full name contradicts ``dataset``.
-        """
+        """Return the models that ``model`` refers to within ``dataset``."""
         selected = self._selected.get((model, dataset))
         if selected is None:
             # Only valid names are kept, and there are few of them.
@@ -72,9 +62,6 @@ class Serving:
         """Call ``on_columns`` with the columns of some series at a time, in order.
 
         A small job is batched with others. Of a large one, each piece is forecast and passed on in a worker thread.
-
-        Raises:
-            ProblemError: 504 if the turn of a small job did not come in time.
         """
 
         def run(piece: Job) -> None:
@@ -109,15 +96,7 @@ class Serving:
 
 @dataclass
 class Lifecycle:
-    """The state of a process.
-
-    Attributes:
-        serving: the loaded models that answer requests; None until they are loaded.
-        withdrawn: full names of the models that an operator has unloaded.
-        draining: whether the process is stopping: it finishes what it has begun, and refuses new requests.
-        until: when it has to be finished, in the time of :func:`time.monotonic`.
-        tracer: records the parts of requests; None if tracing is off.
-    """
+    """The state of a process."""
 
     serving: Serving | None = None
     withdrawn: set[str] = field(default_factory=set)
@@ -126,11 +105,7 @@ class Lifecycle:
     tracer: Tracer | None = None
 
     def ready(self) -> Serving:
-        """Return the loaded models.
-
-        Raises:
-            ProblemError: 503 until the models are loaded.
-        """
+        """Return the loaded models."""
         if self.serving is None:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,

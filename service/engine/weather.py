@@ -76,11 +76,7 @@ class InputWeather(InputCovariates):
     )
 
     def read(self, reader: WeatherReader) -> Weather:
-        """Return the weather over the series of ``reader``.
-
-        Raises:
-            SeriesError: if it is not the weather of this series, or its values are implausible.
-        """
+        """Return the weather over the series of ``reader``."""
 
         def time(text: str, name: str) -> Any:
             try:
@@ -102,14 +98,7 @@ class InputWeather(InputCovariates):
 def with_weather(
     batch: SeriesBatch, readers: Mapping[int, ReadWeather], units: Units, errors: dict[int, SeriesError]
 ) -> SeriesBatch:
-    """Return ``batch`` with the weather of some series.
-
-    Args:
-        batch: series on their grids.
-        readers: of each series that may have weather, by its place in the batch.
-        units: of the air temperatures.
-        errors: of series by place; those of series whose weather cannot be used are added.
-    """
+    """Return ``batch`` with the weather of some series."""
     weather: dict[int, Weather] = {}
     for i, read in readers.items():
         if i in errors:

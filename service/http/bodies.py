@@ -104,11 +104,7 @@ BATCH: Final = 256
 
 
 def part_of(message: Message) -> tuple[bytes, bool]:
-    """Return the piece of a body that a message holds, and whether more follow.
-
-    Raises:
-        ProblemError: 400 if the client disconnected instead.
-    """
+    """Return the piece of a body that a message holds, and whether more follow."""
     if message["type"] == "http.disconnect":
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
     return message.get("body", b""), message.get("more_body", False)
@@ -128,12 +124,7 @@ def refuse_compression(headers: dict[bytes, bytes], kind: str) -> None:
 
 
 class Line(NamedTuple):
-    """One line of a body.
-
-    Attributes:
-        number: its number in the body, starting at 1.
-        content: the line without its end; None if it is too long.
-    """
+    """One line of a body."""
 
     number: int
     content: bytes | None
@@ -143,9 +134,6 @@ async def read_lines(receive: Receive, limit: int) -> AsyncIterator[list[Line]]:
     """Yield the lines of a body in batches, as soon as they arrive. Blank lines are skipped.
 
     Nothing is received while a batch is processed, so a client that sends too fast has to wait.
-
-    Raises:
-        ProblemError: if the client disconnects before sending the whole body.
     """
     cutter = _Cutter(limit)
     more = True
@@ -221,12 +209,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int, reserve: Reserve) -> bytes:
-    """Return the whole body, decompressed if necessary.
-
-    Raises:
-        ProblemError: 413 above ``limit`` bytes, before or after decompression; 415 for a compression other than gzip
-            and deflate; 400 if the body cannot be decompressed or the client disconnects.
-    """
+    """Return the whole body, decompressed if necessary."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.disconnect" or message.get("more_body"):

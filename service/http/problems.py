@@ -69,12 +69,7 @@ def invalid_body(content: bytes, error: ValidationError | UnknownFieldsError) ->
 
 
 def first_error(errors: Sequence[Mapping[str, Any]], subject: str) -> str:
-    """Return a sentence for the first of pydantic's errors, and how many more there are.
-
-    Args:
-        errors: at least one error.
-        subject: what was sent, as in "the body", to name if an error has no location.
-    """
+    """Return a sentence for the first of pydantic's errors, and how many more there are."""
     return requests.first_error(errors, subject, _KNOWN_FIELDS)
 
 

@@ -21,16 +21,7 @@ OPERATOR_PATHS = ("/health/", "/metrics", "/v2/health/")
 
 
 def read_query(query_string: bytes, known: Iterable[str], repeatable: Iterable[str] = ()) -> dict[str, list[str]]:
-    """Return the values of each parameter.
-
-    Args:
-        query_string: of the URL.
-        known: names of the parameters.
-        repeatable: those of them that may have several values.
-
-    Raises:
-        RequestValidationError: if a parameter is not ``known``, or has several values and is not ``repeatable``.
-    """
+    """Return the values of each parameter."""
     parameters = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
     names, several = [*known], {*repeatable}
     problems = {name: _problem(name, len(values), names, several) for name, values in parameters.items()}
@@ -54,9 +45,6 @@ async def refuse_unusable(request: Request) -> None:
     """Refuse query parameters that a route does not have or that are repeated, except on operators' paths.
 
     FastAPI ignores the former, and of the latter takes the last.
-
-    Raises:
-        RequestValidationError: if there is such a parameter.
     """
     query, route = request.scope["query_string"], request.scope.get("route")
     if query and isinstance(route, APIRoute) and not request.scope["path"].startswith(OPERATOR_PATHS):
@@ -84,11 +72,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def merge_query_and_body(field: str, query: Value | None, body: Value | None) -> Value | None:
-    """Return the value of ``field`` from the query or the body; None if neither has it.
-
-    Raises:
-        RequestError: if both have it and the values differ.
-    """
+    """Return the value of ``field`` from the query or the body; None if neither has it."""
     if query is None or body is None or query == body:
         return body if query is None else query
     raise RequestError(f"{field} is {query} in the query but {body} in the body: send only one of them", field=field)
@@ -127,11 +111,7 @@ class ReadingQuery(BaseModel):
     resample: str | None = _parameter("resample")
 
     def options(self) -> ReadingOptions:
-        """The options of the readers, within the limits of the service.
-
-        Raises:
-            RequestError: if a place or step cannot be parsed.
-        """
+        """The options of the readers, within the limits of the service."""
         values = {name: _parsed(name, getattr(self, name)) for name in ReadingQuery.model_fields}
         return ReadingOptions.from_values(
             values, max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES

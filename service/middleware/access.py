@@ -76,16 +76,7 @@ class Access:
         self._keyless = ANONYMOUS if keys and settings.allow_anonymous else None
 
     def check(self, path: str, authorization: bytes | None, method: str = "POST") -> Key | None:
-        """Return the key of a request, for the rate limit; None if it has none and is not limited.
-
-        Args:
-            path: decoded, as the router sees it (``scope["path"]``).
-            authorization: value of the header; None if it was not sent.
-            method: of the request.
-
-        Raises:
-            ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
-        """
+        """Return the key of a request, for the rate limit; None if it has none and is not limited."""
         if _loads_models(path):
             return self._check_admin(authorization)
         if method not in READING and path.startswith(_STATIONS):
@@ -213,11 +204,7 @@ def forecasts_are_open(settings: Settings) -> bool:
 
 
 def refuse_open_bind(settings: Settings, keys: Keys) -> None:
-    """Refuse to serve everyone by accident, or nobody at all.
-
-    Raises:
-        RequestError: if there are no keys, and forecasts need one.
-    """
+    """Refuse to serve everyone by accident, or nobody at all."""
     if keys or forecasts_are_open(settings):
         return
     create = "create a key with python -m service key --name NAME and put its line in SST_KEYS_FILE or SST_KEYS"
@@ -268,12 +255,7 @@ def too_many(problem: str, wait: float, remedy: str = "") -> ProblemError:
 
 
 class RateLimiter:
-    """Allows each key ``per_minute`` requests a minute, and at most ten seconds' worth of them (at least one) at once.
-
-    Args:
-        per_minute: requests a minute; 0 for no limit.
-        clock: a monotonic clock, in seconds.
-    """
+    """Allows each key ``per_minute`` requests a minute, at most ten seconds' worth (at least one) at once."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 60 / per_minute if per_minute else 0.0
@@ -295,11 +277,7 @@ class RateLimiter:
         return 0.0
 
     def admit(self, key: Key | None) -> None:
-        """Count a call of ``key``. Calls without a key are not limited.
-
-        Raises:
-            ProblemError: 429 with ``Retry-After``, if the key calls too often.
-        """
+        """Count a call of ``key``. Calls without a key are not limited."""
         if key is None:
             return
         wait = self.take(key.name)

@@ -27,12 +27,7 @@ _CHECK_SECONDS: Final = 0.25
 
 
 class Deadline:
-    """Ends the work on a request that is overdue, or whose client has left.
-
-    Attributes:
-        at: when the request is overdue, in the event loop's time.
-        awaits_client: whether the body has arrived, so that only the end of the connection can.
-    """
+    """Ends the work on a request that is overdue, or whose client has left."""
 
     def __init__(self, deadlines: "Deadlines", scope: Scope, receive: Receive) -> None:
         """Begin the time of a request."""
@@ -95,11 +90,7 @@ class Deadline:
 
 
 class Deadlines:
-    """The deadlines of all requests in progress.
-
-    Attributes:
-        running: one for each request.
-    """
+    """The deadlines of all requests in progress."""
 
     def __init__(self, seconds: float, lifecycle: Lifecycle) -> None:
         """Give each request ``seconds``; ``lifecycle`` says whether the process is stopping."""
@@ -147,15 +138,7 @@ class StreamedResponse(Response):
         media_type: str,
         end_with: Callable[[bytes], bytes],
     ) -> None:
-        """Build a response.
-
-        Args:
-            pieces: its content; an empty piece says that there is progress, and all of the content at once may follow
-                only empty pieces.
-            media_type: that of the content.
-            end_with: returns the last piece of a response that has begun and cannot be finished, from the problem
-                document.
-        """
+        """Build a response."""
         super().__init__(headers={"content-type": media_type})
         # Its length is unknown.
         del self.headers["content-length"]

@@ -34,14 +34,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of one caller.
-
-    Attributes:
-        name: name of the caller, for the rate limit and logs.
-        role: what the key may do.
-        digest: SHA-256 of the key, 32 bytes.
-        place: where the key was read, for errors.
-    """
+    """The key of one caller."""
 
     name: str
     role: Role
@@ -59,11 +52,7 @@ ANONYMOUS: Final = Key("anonymous", Role.FORECAST, digest=b"")
 
 
 class Keys:
-    """An immutable set of keys.
-
-    Raises:
-        RequestError: if two keys have the same name or digest. It says where they are, and never what they are.
-    """
+    """An immutable set of keys."""
 
     def __init__(self, keys: Sequence[Key] = ()) -> None:
         names: dict[str, Key] = {}
@@ -78,15 +67,7 @@ class Keys:
 
     @classmethod
     def parse(cls, text: str, source: str) -> "Keys":
-        """Parse the keys in ``text``, a line each as ``name:role:sha256``. Empty lines and ``#`` comments are skipped.
-
-        Args:
-            text: content of a file or environment variable.
-            source: name of the file or variable, for errors.
-
-        Raises:
-            RequestError: at the first invalid line, with ``source`` and line number. The line itself is never repeated.
-        """
+        """Parse the keys in ``text``, a line each as ``name:role:sha256``; skip empty lines and ``#`` comments."""
         lines = enumerate((line.strip() for line in text.splitlines()), start=1)
         return cls([_parse(line, f"{source} line {i}") for i, line in lines if line and not line.startswith("#")])
 
@@ -116,22 +97,14 @@ class Keys:
 
 
 def new_key(name: str, role: Role) -> tuple[str, Key]:
-    """Return a new random key of 256 bits as text, and what is stored of it.
-
-    Raises:
-        RequestError: if ``name`` is not a valid name.
-    """
+    """Return a new random key of 256 bits as text, and what is stored of it."""
     _refuse_bad_name(name, "--name")
     presented = secrets.token_urlsafe(_KEY_BYTES)
     return presented, Key(name, role, sha256(presented.encode()).digest())
 
 
 def read_keys(settings: Settings) -> Keys:
-    """Read the keys of ``SST_KEYS`` and ``SST_KEYS_FILE`` together.
-
-    Raises:
-        RequestError: if the file cannot be read or has no key, or a line is invalid.
-    """
+    """Read the keys of ``SST_KEYS`` and ``SST_KEYS_FILE`` together."""
     keys = Keys.parse(settings.keys.get_secret_value(), "SST_KEYS")
     return keys if settings.keys_file is None else keys + _read_file(settings.keys_file)
 

@@ -59,17 +59,7 @@ class RequestMiddleware:
         routes: Iterable[str],
         streamed: frozenset[str],
     ) -> None:
-        """Wrap ``app``.
-
-        Args:
-            app: answers the requests.
-            settings: the limits, and whether each request is logged.
-            lifecycle: whether the process is stopping.
-            access: the key that each path needs.
-            metrics: counts the requests.
-            routes: the templates of the routes, the labels of the metrics.
-            streamed: the paths whose POST routes read bodies of some media types piece by piece.
-        """
+        """Wrap ``app``."""
         self._app = app
         # Higher levels save little, and take up to ten times as long.
         self._compressing = GZipMiddleware(app, minimum_size=_COMPRESSED_BYTES, compresslevel=1)
@@ -165,11 +155,7 @@ class RequestMiddleware:
         self._limiter.admit(key)
 
     async def _received(self, scope: Scope, receive: Receive, account: Account) -> Receive:
-        """Read the body, and wait until there is memory for work on it; a route that reads it itself is only counted.
-
-        Returns:
-            What the route receives from.
-        """
+        """Read the body, and wait until there is memory for it; a route that reads it itself is only counted."""
         if scope["method"] in READING:
             return receive
         if scope[STREAMED] is not None:

@@ -207,10 +207,6 @@ def _read_readings(options: argparse.Namespace, step: TimeStep, units: Units) ->
     """Return the readings in all files and options, indexed by time (UTC), in the units of the station; and warnings.
 
     A file that states no units is in those of the station; another is converted.
-
-    Raises:
-        FileError: if a file cannot be read: where, and what to do.
-        RequestError: if there are no readings, or one is not a time and a number.
     """
     if not options.files and not options.reading:
         raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
@@ -226,11 +222,7 @@ def _read_readings(options: argparse.Namespace, step: TimeStep, units: Units) ->
 
 
 def _read_json(file: str | None) -> Any:
-    """Return the content of a JSON file; None for None.
-
-    Raises:
-        FileError: if it cannot be read, or is not JSON.
-    """
+    """Return the content of a JSON file; None for None."""
     if file is None:
         return None
     try:

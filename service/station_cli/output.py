@@ -142,15 +142,7 @@ def print_tried(table: pd.DataFrame, form: str) -> None:
 
 
 def with_levels(table: pd.DataFrame, wanted: Sequence[int] | None) -> pd.DataFrame:
-    """Return a table with its columns about some levels only.
-
-    Args:
-        table: A table with columns such as ``lower_80`` or ``coverage_80_plain``.
-        wanted: Levels in percent; None for 80 and 95, or all if there is neither.
-
-    Raises:
-        RequestError: if there are no columns about one of ``wanted``.
-    """
+    """Return a table with its columns about some levels only."""
     levels = {column: int(match.group(1)) for column in table.columns if (match := _OF_LEVEL.match(column))}
     known = {*levels.values()}
     chosen = known & {*_SHOWN_LEVELS} or known if wanted is None else {*wanted}

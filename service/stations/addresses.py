@@ -42,9 +42,6 @@ def is_public(address: str) -> bool:
     """Return whether an address, such as ``192.0.2.1`` or ``fe80::1%eth0``, can be anywhere on the Internet.
 
     An IPv6 address that leads to an IPv4 address is as public as that one.
-
-    Raises:
-        ValueError: if it is not an address.
     """
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):

@@ -131,13 +131,7 @@ def check_events(
     step: str,
     units: Units,
 ) -> None:
-    """Check what a station is to watch, before it has any readings.
-
-    Raises:
-        RequestError: if an event looks further ahead than ``horizon``, has a temperature that no sea has, or the name
-            of an event that every station has.
-        SeriesError: if an event needs daily values and the step is not a day, or the baseline cannot be one.
-    """
+    """Check what a station is to watch, before it has any readings."""
     for i, event in enumerate(events):
         if event.name in HEALTH:
             raise RequestError(
@@ -164,13 +158,7 @@ def options_of(settings: StationSettings, horizon: int) -> EventOptions | None:
 
 
 def too_late(settings: StationSettings, newest: int, now: int) -> str | None:
-    """Return a warning if readings that arrived ``now`` are too old to raise an alert; None if they may raise one.
-
-    Args:
-        settings: Of the station.
-        newest: The time of the newest of them, Unix seconds.
-        now: Unix seconds.
-    """
+    """Return a warning if readings that arrived ``now`` are too old to raise an alert; None if they may raise one."""
     if not (settings.events or settings.webhooks or settings.notify) or newest >= first_told(settings, now):
         return None
     late = now - shifted(newest, 1, TimeStep.parse(settings.step))
@@ -234,18 +222,7 @@ def _judged_by(settings: StationSettings) -> tuple[object, ...]:
 
 
 class Judgement(NamedTuple):
-    """What the readings of a station say of its events, at a moment. Times are Unix seconds.
-
-    Attributes:
-        station: The number of the station.
-        batch: The number of the batch of readings.
-        arrived: When it arrived, or the settings changed.
-        units: The units of the station.
-        events: The definitions of the events, as they are stored with the station.
-        histories: What each of them went through.
-        doubt: Why the newest reading does not count; None if it does.
-        doubted: What the events would have gone through if it did; None if none depends on it.
-    """
+    """What the readings of a station say of its events, at a moment. Times are Unix seconds."""
 
     station: int
     batch: int
@@ -263,9 +240,6 @@ def raise_alerts(connection: Connection, judgements: Sequence[Judgement]) -> int
     A change that is older than the station's ``alert_within`` raises none. One that rests on a suspect reading is an
     alert that is held, without deliveries, until the reading is confirmed. A batch of readings that was judged before,
     or is older than one that was, changes nothing.
-
-    Returns:
-        The number of alerts that are to be delivered.
     """
     watching = {each.station: each for each in judgements if each.events}
     if not watching:
@@ -291,11 +265,7 @@ def raise_alerts(connection: Connection, judgements: Sequence[Judgement]) -> int
 def _advance(
     connection: Connection, station: Station, judgement: Judgement, i: int, alert_at: float, known: Json | None
 ) -> tuple[Json, int]:
-    """Store the alerts that a judgement raises of its event ``i``.
-
-    Returns:
-        The state to store of the event, and how many alerts are to be delivered.
-    """
+    """Store the alerts that a judgement raises of its event ``i``."""
     event, history = judgement.events[i], judgement.histories[i]
     step, begin = TimeStep.parse(station.settings.step), first_told(station.settings, judgement.arrived)
     told = Told.read(known["announced"]) if known else Told()
@@ -364,17 +334,7 @@ def lateness(time: int, step: TimeStep, arrived: int) -> Json:
 def alert_of(
     station: Station, name: str, kind: str, alert: str, raised: int, observed_until: int | None, fields: Json
 ) -> Alert:
-    """Return an alert about an event of a station, with what webhooks tell of it.
-
-    Args:
-        station: The station.
-        name: The name of the event.
-        kind: Its kind.
-        alert: What happened to it.
-        raised: When that was noticed, Unix seconds.
-        observed_until: The time of the last observation at that moment.
-        fields: What else is known.
-    """
+    """Return an alert about an event of a station, with what webhooks tell of it."""
     newest = station.newest
     content = {
         "alert": alert,
@@ -401,13 +361,7 @@ def _in_units(celsius: float, station: Station) -> float:
 
 
 def trial_alert(station: Station, event: str | None, now: int) -> Json:
-    """Return what a test delivery tells: the fields of an alert, and ``test``.
-
-    Args:
-        station: The station.
-        event: The name of an event that the webhook receives; None if it has none.
-        now: When it is sent, Unix seconds.
-    """
+    """Return what a test delivery tells: the fields of an alert, and ``test``."""
     kinds = {each["name"]: each["kind"] for each in station.settings.events or ()}
     observed_until = None if station.newest is None else station.newest.time
     alert = alert_of(station, event or "", kinds.get(event or "", ""), "test", now, observed_until, {"status": "test"})
@@ -437,10 +391,6 @@ def put_watching_station(
 
     An event that has changed begins without a state. If the settings change what readings mean, a forecast is due,
     which judges the events anew.
-
-    Raises:
-        StoreError: as :func:`~service.stations.store.stations.put_station` does.
-        RequestError: if the URL of a new webhook or another new address is partly hidden.
     """
     # Two calls at once would both find a place for one more station, and nothing that was there before.
     take_turns(connection, "stations")

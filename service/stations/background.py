@@ -54,13 +54,7 @@ def _now(connection: Connection) -> ColumnElement[int]:
 
 @dataclass(frozen=True)
 class BackgroundTask:
-    """A kind of work.
-
-    Attributes:
-        name: The name of its lease, and in logs.
-        due: Returns whether there is work at a time, in Unix seconds. It gets a connection for reading.
-        run: Does all work that is due.
-    """
+    """A kind of work."""
 
     name: str
     due: Callable[[Connection, int], bool]
@@ -112,11 +106,7 @@ class Background:
                 await self._store.write(give_up_lease, task.name, self._holder)
 
     async def _keep(self, task: BackgroundTask) -> None:
-        """Renew the lease of a task until cancelled.
-
-        Raises:
-            StoreError: if another process has it by now, as after this one was suspended.
-        """
+        """Renew the lease of a task until cancelled."""
         while True:
             await anyio.sleep(_LEASE_SECONDS / _RENEWALS)
             if not await self._renew(task):

@@ -79,15 +79,7 @@ text{fill:var(--ink)}
 
 
 class Column(NamedTuple):
-    """A step ahead.
-
-    Attributes:
-        label: Its day, month or hour.
-        value: The forecast, with as many decimals as the range needs.
-        range: The interval of 80 %; empty without one.
-        sst: The forecast in the units of the station.
-        bounds: The bounds of the range; twice ``sst`` without one.
-    """
+    """A step ahead."""
 
     label: str
     value: str

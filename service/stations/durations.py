@@ -44,11 +44,7 @@ def shown_duration(seconds: int) -> str:
 
 
 def parse_duration(text: str) -> int:
-    """Return the seconds of an ISO 8601 duration.
-
-    Raises:
-        SeriesError: if the text is none, or longer than 366 days.
-    """
+    """Return the seconds of an ISO 8601 duration."""
     try:
         step = TimeStep.parse(text) if text.startswith("P") else None
     except SeriesError:
@@ -69,12 +65,7 @@ def alert_seconds(settings: StationSettings) -> int:
 
 
 def silent_seconds(settings: StationSettings, interval: float) -> int | None:
-    """Return after how long without new readings a station is silent; None if it never is.
-
-    Args:
-        settings: Of the station. By default three steps, or four times the usual interval if that is longer.
-        interval: The usual time between arrivals, in seconds; 0 if it is not known.
-    """
+    """Return after how long without new readings a station is silent; None if it never is."""
     if settings.silent_after == OFF:
         return None
     if settings.silent_after is not None:

@@ -29,16 +29,7 @@ _LONG_AGO: Final = -(2**40)
 
 
 class EventState(NamedTuple):
-    """The state of an event at the end of a station's readings, or at a step before.
-
-    Attributes:
-        active: Whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
-        since: The first day or time of the event; None if it is not active, or for degree heating weeks.
-        category: The category of a marine heatwave or cold spell, None if it is not active; or that of heat stress.
-        probability: The probability that the event occurs at one of the steps ahead; if it is active, that it goes on.
-            For degree heating weeks, that some step ahead reaches a higher level. None without a forecast.
-        error: Why it is not known.
-    """
+    """The state of an event at the end of a station's readings, or at a step before."""
 
     active: bool | None
     since: str | None = None
@@ -104,16 +95,7 @@ class History(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What people were told of an event.
-
-    Attributes:
-        active: Whether they believe that it is on.
-        category: Its category as they were told; None if it is not on.
-        expected: Whether it was said to be likely since it was last on or unlikely.
-        until: The last step that was looked at, Unix seconds; None before the first.
-        episodes: The first step of each time that it was on, and the first step after it, or None; of those that may
-            still be compared with readings.
-    """
+    """What people were told of an event."""
 
     active: bool = False
     category: EventCategory | None = None
@@ -156,12 +138,6 @@ class _Run(NamedTuple):
 
 def changes_of(told: Told, steps: Sequence[Step], begin: int, alert_at: float) -> tuple[list[Change], Told]:
     """Return what to tell now, in the order of the steps, and what people know then.
-
-    Args:
-        told: What they were told before.
-        steps: The states at the last steps of the readings: those since ``begin``, and the one before if there is one.
-        begin: The first step whose changes are recent enough to be told, Unix seconds. If no step is, nothing is.
-        alert_at: The probability from which on an event is expected.
 
     An event that goes on is told even if it began before, if people do not know of it. Its end is told whenever it was
     told that it began.
@@ -228,13 +204,7 @@ def _goes_on(told: Told, run: _Run) -> Iterator[Change]:
 
 
 def _begins(run: _Run, told_over: int | None, begin: int) -> Iterator[Change]:
-    """Yield the changes of an event that people do not know to be on.
-
-    Args:
-        run: Its steps.
-        told_over: The step at which it was over, as they were told; None if they were told nothing.
-        begin: The first step whose changes are told.
-    """
+    """Yield the changes of an event that people do not know to be on."""
     began: Step | None = None
     if told_over is not None:
         # The reading at which it was over may have been taken back, as the last one.

@@ -49,11 +49,7 @@ _NAMED: Final = ALL_STATIONS.where(STATIONS.c.id.in_(bindparam("ids", expanding=
 def receive(
     connection: Connection, readings: Mapping[str, Readings], now: int, author: Author = ANYONE
 ) -> tuple[dict[str, Outcome], int]:
-    """Store and test readings of stations as :func:`~service.stations.readings.ingest` does, and note that they came.
-
-    Returns:
-        What they changed, by station, and how many alerts are to be delivered.
-    """
+    """Store and test readings as :func:`~service.stations.readings.ingest` does, and note that they came."""
     outcomes = ingest(connection, readings, now, author)
     changed = [name for name, outcome in outcomes.items() if outcome.new or outcome.revised]
     return outcomes, watch(connection, changed, now, {name: readings[name] for name in changed if outcomes[name].new})
@@ -62,28 +58,13 @@ def receive(
 def receive_correction(
     connection: Connection, station: str, time: int, now: int, author: Author, *, value: float | None, flag: int
 ) -> tuple[Observation, int]:
-    """Store what a person decides of a reading as :func:`~service.stations.readings.correct` does.
-
-    Returns:
-        The reading, and how many alerts are to be delivered.
-    """
+    """Store what a person decides of a reading as :func:`~service.stations.readings.correct` does."""
     reading = correct(connection, station, time, now, author, value=value, flag=flag)
     return reading, watch(connection, [station], now)
 
 
 def watch(connection: Connection, names: Sequence[str], now: int, arrived: Mapping[str, Readings] | None = None) -> int:
-    """Store whether stations are silent or stuck, after readings arrived or settings were changed.
-
-    Args:
-        connection: A connection of a writing transaction.
-        names: The IDs of the stations.
-        now: Unix seconds.
-        arrived: The batches of those of them that have new readings. One that is too old to raise alerts gets a
-            warning.
-
-    Returns:
-        The number of alerts that are to be delivered.
-    """
+    """Store whether stations are silent or stuck, after readings arrived or settings were changed."""
     stations = [station for some in parts(names) for station in fetch_stations(connection, _NAMED, some)]
     known = get_feeds(connection, lock_stations(connection, [station.number for station in stations]))
     arrived, feeds, alerts = arrived or {}, list[Feed](), 0
@@ -170,9 +151,6 @@ def check_silence(connection: Connection, now: int) -> tuple[int, int]:
     """Store which stations have become silent by ``now``, Unix seconds, and watch those that were not watched yet.
 
     One that is not watched yet raises no alert: it may have been silent for years when the service learned to notice.
-
-    Returns:
-        The number of alerts that are to be delivered, and of stations that were looked at.
     """
     before = _watched_until(connection, now)
     record_pulse(connection, now, _PULSE)

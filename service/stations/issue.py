@@ -46,9 +46,6 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     """Check that a model can forecast a station, before the settings are stored.
 
     The model is ``best``, a cell or a full name. A station with the model ``best`` may wait for a release of its step.
-
-    Raises:
-        ForecastError: if there is no such model, or it forecasts another step or less far; says what there is.
     """
     if model == ALL:
         raise RequestError("a station has one model: name it, or leave the choice to best", field="model")
@@ -139,11 +136,7 @@ _SIDE_BY_SIDE: Final = 2
 
 
 class _Pending(NamedTuple):
-    """A station with the readings that count, and why others at their end do not; or with these too.
-
-    Attributes:
-        weather: what the store has of its weather; None if it has none by its settings.
-    """
+    """A station with the readings that count, and why others at their end do not; or with these too."""
 
     station: Station
     times: Integers
@@ -168,19 +161,7 @@ async def issue_forecasts(
     progressed: Callable[[], None] = lambda: None,
     at_once: int = STATIONS_AT_ONCE,
 ) -> dict[str, IssuedForecast | str]:
-    """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
-
-    Args:
-        store: The database of stations.
-        serving: The models.
-        stations: The IDs of the stations.
-        alerted: Called when forecasts that raise alerts are on disk.
-        progressed: Called when the forecasts of a part of the stations are on disk.
-        at_once: Stations of such a part.
-
-    Returns:
-        By station, the forecast, or the reason why there is none. Other stations are left out.
-    """
+    """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it."""
     results: dict[str, IssuedForecast | str] = {}
     waiting = parts(stations, at_once)
 

@@ -63,11 +63,7 @@ def shown_notify(stored: Sequence[str] | None) -> list[str]:
 
 
 def stored_notify(addresses: Sequence[str] | None, before: Sequence[str] | None) -> list[str] | None:
-    """Return addresses as they are stored; those that are sent as responses show them are those ``before``.
-
-    Raises:
-        RequestError: if none of those is meant.
-    """
+    """Return addresses as they are stored; those that are sent as responses show them are those ``before``."""
     known = {shown_address(address): address for address in before or ()}
     stored = []
     for i, address in enumerate(addresses or ()):
@@ -90,12 +86,7 @@ class Notifier:
         self._children = Children(["-m", "service.stations.courier"], at_once=_AT_ONCE)
 
     async def check(self, addresses: Sequence[str]) -> None:
-        """Check addresses before they are stored.
-
-        Raises:
-            MissingExtraError: if Apprise is not installed.
-            RequestError: if an address is not allowed, or Apprise does not understand it.
-        """
+        """Check addresses before they are stored."""
         new = [(i, address) for i, address in enumerate(addresses) if not is_shown(address)]
         for i, address in new:
             if problem := self._problem(address):
@@ -114,12 +105,7 @@ class Notifier:
                 raise RequestError(f"notify[{i}]: {problem}", field=f"notify[{i}]")
 
     async def send(self, address: str, content: Json) -> tuple[int | None, str | None]:
-        """Send what an alert tells as a sentence.
-
-        Returns:
-            The HTTP status if it was refused with one; and why it was not sent, None if it was. Neither has more of
-            the address than its host.
-        """
+        """Send what an alert tells as a sentence."""
         if problem := self._problem(address):
             return None, problem
         try:
@@ -158,11 +144,7 @@ class Notifier:
         return private_refusal(name) if name and not self._allow_private and is_private_name(name) else None
 
     async def _ask(self, addresses: Sequence[str], message: Json | None) -> Json:
-        """Return what a process responds; nothing if it ends without a response.
-
-        Raises:
-            TimeoutError: if it takes too long.
-        """
+        """Return what a process responds; nothing if it ends without a response."""
         request = {
             "addresses": addresses,
             "message": message,

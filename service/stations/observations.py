@@ -102,11 +102,7 @@ class Receiver:
         return await self.serving.read_json(schema, await request.body(), series, self.settings.max_body_bytes)
 
     async def file(self, station: str, settings: StationSettings, reading: Reading) -> FileStored:
-        """Store the values of a file that holds one series at the step of the station.
-
-        Raises:
-            ProblemError: 422 if it holds no such series.
-        """
+        """Store the values of a file that holds one series at the step of the station."""
         if reading.error is not None:
             raise unreadable_file(reading.error)
         (found, *others) = station_series(reading, self.settings)
@@ -133,11 +129,7 @@ class Receiver:
         return FileStored(**dict(stored), units=found.station.units, units_from=found.station.units_from)
 
     async def correct(self, station: str, moment: str, correction: Correction | None) -> CorrectedReading:
-        """Correct a reading, or take it back without a correction, and issue a forecast.
-
-        Raises:
-            RequestError: if the time is invalid, or the value is that of no sea.
-        """
+        """Correct a reading, or take it back without a correction, and issue a forecast."""
         settings = await self.station(station)
         units, step = settings.units, TimeStep.parse(settings.step)
         try:

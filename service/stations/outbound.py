@@ -39,12 +39,7 @@ class OutboundError(Exception):
 
 
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:
-    """Parse a URL, before any name is resolved.
-
-    Raises:
-        OutboundError: if it is not ``http`` or ``https``, has no host, holds a user or password, or is a private
-            address that is not allowed.
-    """
+    """Parse a URL, before any name is resolved."""
     if len(text) > MAX_URL:
         raise OutboundError(f"the URL has more than {MAX_URL} characters: use a shorter one")
     try:
@@ -89,19 +84,7 @@ class Outbound:
         max_bytes: int = 0,
         seconds: float = 30.0,
     ) -> httpx.Response:
-        """Send a request and return the response, whatever its status. Redirects are not followed.
-
-        Args:
-            method: The HTTP method.
-            url: A URL that :func:`check_url` accepts.
-            headers: Headers of the request.
-            content: The body of the request.
-            max_bytes: The longest body of a response; with 0, it is not read.
-            seconds: The longest time from the first to the last byte, with the resolution of the name.
-
-        Raises:
-            OutboundError: if there is no response in time, it is too long, or its address is not allowed.
-        """
+        """Send a request and return the response, whatever its status. Redirects are not followed."""
         target = check_url(url, allow_private=self._allow_private)
         request = httpx.Request(method, target, headers=_HEADERS | dict(headers or {}), content=content)
         try:

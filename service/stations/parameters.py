@@ -171,11 +171,7 @@ class Period(NamedTuple):
 
     @classmethod
     def read(cls, begin: str | None, end: str | None) -> "Period":
-        """Parse the times of a query. A day as ``end`` is part of the period.
-
-        Raises:
-            RequestError: if one of them is not a time, or the period ends before it begins.
-        """
+        """Parse the times of a query. A day as ``end`` is part of the period."""
         first, last = _time(begin, "from", BEFORE_ALL), _time(end, "to", AFTER_ALL)
         if end is not None and len(end) == len(_DATE):
             last += DAY - 1

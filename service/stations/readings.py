@@ -93,9 +93,6 @@ def used_times(times: Times, step: TimeStep) -> Bools:
 
     A reading cannot be taken back, so one at a wrong time must not stop all later forecasts. Of several readings in
     one step, the last is used.
-
-    Raises:
-        SeriesError: if the newest is between two steps.
     """
     start = grid_of(times, step)
     regular = ~between_steps(times, start, step)
@@ -122,16 +119,7 @@ def nearby_steps(time: int, start: np.datetime64, step: TimeStep) -> tuple[str, 
 
 @dataclass
 class Readings:
-    """The readings of one station in one batch.
-
-    Attributes:
-        accepted: °C by time in Unix seconds, rounded to six decimals.
-        refused: All others, except missing values; each has a location in the lists ``values`` or ``timestamps``.
-        indexes: The indexes of the accepted ones in the batch, by time.
-        warnings: A sentence for each doubt about the batch as a whole.
-        doubted: Those that are stored, and that the tests doubt.
-        location: Where the lists are in what was sent, such as ``body.``.
-    """
+    """The readings of one station in one batch."""
 
     accepted: dict[int, float] = field(default_factory=dict)
     refused: list[Place] = field(default_factory=list)
@@ -154,20 +142,7 @@ def read_readings(
     step: TimeStep,
     now: int,
 ) -> Readings:
-    """Read values with a time for each, or regular ones from a ``start``.
-
-    Args:
-        values: Temperatures in ``units``; None is no reading.
-        timestamps: A time for each value, in ISO 8601; None with a start.
-        start: The time of the first value.
-        units: The units of the values.
-        step: The step of the station. Months follow the calendar, so their times ignore an offset.
-        now: The time of arrival, Unix seconds. A reading more than one step later is refused.
-
-    Raises:
-        SeriesError: if there are both or no times, the lists have different lengths, ``start`` is not a time, the
-            series would end after the year 9999, or most readings are not whole steps apart.
-    """
+    """Read values with a time for each, or regular ones from a ``start``."""
     if (timestamps is None) == (start is None):
         raise SeriesError("give either start, or timestamps with one time for each value")
     readings, times = Readings(), list[int | None]()
@@ -277,15 +252,6 @@ def ingest(
 
     Readings between two steps of the earlier ones move from ``accepted`` to ``refused``. Those that the tests doubt
     are added to ``doubted``.
-
-    Args:
-        connection: A connection of a writing transaction.
-        readings: The readings of each station, by ID.
-        now: When they arrived, Unix seconds.
-        author: Who sends them.
-
-    Returns:
-        What they changed, by station; a station that does not exist is left out.
     """
     ends = ends_of(connection, [*readings])
     present = {*lock_stations(connection, [end.number for end in ends.values()])}
@@ -355,10 +321,6 @@ def correct(
 
     The arguments are those of :func:`~service.stations.store.observations.correct_observation`, with the station's ID
     and the person.
-
-    Raises:
-        UnknownStationError: if there is no such station.
-        UnknownReadingError: if it has no reading at this time.
     """
     ends = ends_of(connection, [station])
     if station not in ends:
@@ -429,15 +391,7 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
 def check_readings(
     connection: Connection, end: SeriesEnd, known: Sequence[Observation], new: Sequence[Observation], first: int
 ) -> list[Observation]:
-    """Return the new readings of a station, and the suspect ones before them, to which the tests give another flag.
-
-    Args:
-        connection: A connection of a writing transaction that has locked the station and stored the new readings.
-        end: The end of the series before it had them.
-        known: All revisions of the readings at :data:`_BEFORE` times before ``first``, and from then on.
-        new: The new readings.
-        first: The time of the first of them; without any, that of a reading that a person has corrected.
-    """
+    """Return the new readings of a station, and the suspect ones before them, to which the tests give another flag."""
     latest, times = _latest([*known, *new]), {each.time for each in new}
     if not latest or _is_plain(latest, times):
         return []

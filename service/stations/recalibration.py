@@ -35,13 +35,7 @@ from service.telemetry.station_metrics import COUNTED_LEADS, COUNTED_LEVELS, Mod
 
 
 class Draft(NamedTuple):
-    """A forecast before it is stored.
-
-    Attributes:
-        forecast: The forecast from the readings that count; its intervals are plain.
-        step: The step of the station.
-        is_universal: Whether a universal release made it, so that its intervals are recalibrated.
-    """
+    """A forecast before it is stored."""
 
     forecast: IssuedForecast
     step: TimeStep
@@ -54,13 +48,7 @@ class Draft(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What was stored.
-
-    Attributes:
-        forecasts: The forecasts as they are stored, in the order of the drafts; those of deleted stations as they are.
-        new: How many of them were not stored before.
-        verified: The earlier forecasts that the readings verify, at the leads that are counted.
-    """
+    """What was stored."""
 
     forecasts: list[IssuedForecast]
     new: int

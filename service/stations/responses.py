@@ -82,9 +82,6 @@ def station_detail(connection: Connection, station_id: str, caller: Caller, *, r
     """Return a station with all of its settings, in its units; if ``recent``, with its last sixty days.
 
     It says whether ``caller`` may change it.
-
-    Raises:
-        UnknownStationError: if there is none with this ID that ``caller`` may read.
     """
     station = station_for(connection, station_id, caller)
     (fields,) = _described(connection, [station], caller, recent=recent)
@@ -111,12 +108,7 @@ def page_json(connection: Connection, caller: Caller, limit: int, after: str, se
 
 
 def newest_forecast(connection: Connection, station_id: str, caller: Caller) -> NewestForecast:
-    """Return the newest forecast, with the warning ``late`` if it is more than two steps old.
-
-    Raises:
-        UnknownStationError: if there is no such station that ``caller`` may read.
-        NoForecastError: if it has no forecast.
-    """
+    """Return the newest forecast, with the warning ``late`` if it is more than two steps old."""
     station = station_for(connection, station_id, caller)
     issued = last_forecast(connection, station.number)
     if issued is None:
@@ -138,11 +130,7 @@ def newest_forecast(connection: Connection, station_id: str, caller: Caller) -> 
 def archive(
     connection: Connection, station_id: str, caller: Caller, period: Period, after: Cursor | None, limit: int
 ) -> ForecastArchive:
-    """Return a page of the forecasts whose last observation is in a period.
-
-    Raises:
-        UnknownStationError: if there is no such station that ``caller`` may read.
-    """
+    """Return a page of the forecasts whose last observation is in a period."""
     station = station_for(connection, station_id, caller)
     forecasts = forecasts_after(connection, station.number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(forecasts, limit, lambda issued: Cursor(issued.observed_until, issued.batch))
@@ -154,11 +142,7 @@ def archive(
 def station_alerts(
     connection: Connection, station_id: str, caller: Caller, period: Period, after: Cursor | None, limit: int
 ) -> AlertList:
-    """Return a page of the alerts of a station that were raised in a period, newest first.
-
-    Raises:
-        UnknownStationError: if there is no such station that ``caller`` may read.
-    """
+    """Return a page of the alerts of a station that were raised in a period, newest first."""
     number = station_for(connection, station_id, caller).number
     alerts = get_alerts(connection, number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(alerts, limit, lambda alert: Cursor(alert.raised, alert.number))
@@ -174,12 +158,7 @@ def station_alerts(
 def observations(
     connection: Connection, station_id: str, caller: Caller, period: Period, most: int, *, revisions: bool
 ) -> ObservationsAnswer:
-    """Return the observations of a period; with ``revisions``, every revision of each.
-
-    Raises:
-        UnknownStationError: if there is no such station that ``caller`` may read.
-        RequestError: if there are more than ``most``.
-    """
+    """Return the observations of a period; with ``revisions``, every revision of each."""
     station = station_for(connection, station_id, caller)
     rows = get_observations(connection, station.number, period.begin, period.end, limit=most + 1, revisions=revisions)
     if len(rows) > most:
@@ -202,12 +181,7 @@ def observations(
 def audit(
     connection: Connection, caller: Caller, station: str | None, period: Period, after: Cursor | None, limit: int
 ) -> AuditList:
-    """Return a page of what was written, newest first: all of it, or what was about stations that a key owned then.
-
-    Raises:
-        AuditAccessError: if the caller has no key, or there is nothing about a station that is not its own.
-        UnknownStationError: if there is nothing about a station that the caller may not see.
-    """
+    """Return a page of what was written, newest first: all of it, or what was about stations that a key owned then."""
     if caller.name is None and not caller.may_all:
         raise AuditAccessError
     owner = None if caller.may_all else caller.name

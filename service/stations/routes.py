@@ -292,11 +292,7 @@ def _save(
     caller: Caller,
     owner: str | None,
 ) -> tuple[bool, dict[str, str]]:
-    """Create a station or give it other settings, by which it may be silent.
-
-    Returns:
-        Whether it is new, and the secrets that were made for its webhooks, by their shown URLs.
-    """
+    """Create a station or give it other settings, by which it may be silent."""
     now = int(time.time())
     created = put_watching_station(connection, station, settings, webhooks, now, caller, owner)
     if not created:
@@ -493,11 +489,7 @@ async def get_verification(
 
 
 def _stored_settings(body: StationRequest, settings: Settings) -> StationSettings:
-    """Return the settings in a request, without the webhooks: their secrets may be stored already.
-
-    Raises:
-        ForecastError: if an event, a webhook or a source is not possible, or on a private network that is not allowed.
-    """
+    """Return the settings in a request, without the webhooks: their secrets may be stored already."""
     position = position_of(body.latitude, body.longitude)
     check_events(body.events, body.baseline, position, body.horizon or DEFAULT_HORIZON, body.step, body.units)
     names = [event.name for event in body.events]

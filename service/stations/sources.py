@@ -196,14 +196,6 @@ class SourceReader:
         """Return what a source has for a station from shortly before the newest reading that it gave.
 
         ``until`` is the time of this reading, Unix seconds; None before the first.
-
-        Returns:
-            The series at the step of the station; None if there is nothing new. Of a finer one, the mean of each
-            step that is over.
-
-        Raises:
-            OutboundError: if the server gives no usable response in time.
-            SeriesError: if the response holds no such series.
         """
         step = TimeStep.parse(station.settings.step)
         begin = _begin(station, source, step, now, until)
@@ -256,9 +248,6 @@ def read_series(
 
     Of a finer or irregular series, return the mean of each step, without the first, which may have begun before the
     file, and without those that are not over yet.
-
-    Raises:
-        SeriesError: if there is no such series; says which field of the source to change.
     """
     try:
         if sniff_binary(content) is not None:
@@ -332,11 +321,7 @@ def _span(value: float | None) -> Span | None:
 
 
 def _content(response: httpx.Response) -> bytes | None:
-    """Return the body of a good response; None if ERDDAP says that it has no rows in the period.
-
-    Raises:
-        OutboundError: quoting the server.
-    """
+    """Return the body of a good response; None if ERDDAP says that it has no rows in the period."""
     head = response.content[:4_096].decode("utf-8", "replace")
     message = erddap_error(head)
     if message is not None and _NOTHING_NEW in message:
@@ -452,14 +437,7 @@ class Fetcher:
         self._store.metrics.fetched(succeeded=changed.error is None)
 
     async def _ingest(self, station: Station, series: SstSeries | None) -> tuple[dict[str, int], int | None]:
-        """Store the readings of a station, and issue its forecast.
-
-        Returns:
-            What they changed, and the time of the newest; None without any.
-
-        Raises:
-            SeriesError: if all of them are refused.
-        """
+        """Store the readings of a station, and issue its forecast."""
         now = int(time.time())
         readings, outcome = Readings(), Outcome()
         if series is not None:
@@ -498,11 +476,7 @@ def _host(source: dict[str, Any]) -> str:
 
 
 def _ingest_current(connection: Connection, station: Station, readings: Readings, now: int) -> tuple[Outcome, int]:
-    """Store the readings of a station, unless it was deleted or has got another source since it was read.
-
-    Returns:
-        What they changed, and how many alerts are to be delivered.
-    """
+    """Store the readings of a station, unless it was deleted or has got another source since it was read."""
     if not has_source(connection, station.number, station.settings.source or {}):
         return Outcome(), 0
     outcomes, alerts = receive(connection, {station.id: readings}, now, SOURCE)

@@ -71,15 +71,7 @@ the forecast, both Unix seconds, and more. All are ``(n,)``, and NaN where a for
 
 
 class Selection(NamedTuple):
-    """Which forecasts are verified, and how they are grouped.
-
-    Attributes:
-        begin: The earliest ``observed_until``, Unix seconds.
-        end: The latest.
-        lead: The only lead; None for all.
-        replayed: Whether those are wanted that were issued after the time that they begin with; None for all.
-        by_month: Whether each month is scored too.
-    """
+    """Which forecasts are verified, and how they are grouped."""
 
     begin: int = BEFORE_ALL
     end: int = AFTER_ALL
@@ -89,12 +81,7 @@ class Selection(NamedTuple):
 
 
 def verification(connection: Connection, station: str, caller: Caller, selection: Selection, form: Form) -> str:
-    """Return the verification of a station as JSON or CSV.
-
-    Raises:
-        UnknownStationError: if there is no such station that ``caller`` may read.
-        RequestError: if there are too many forecasts for one response.
-    """
+    """Return the verification of a station as JSON or CSV."""
     response = verify(connection, station, selection, caller)
     if form == "json":
         return response.model_dump_json()
@@ -155,11 +142,7 @@ class _Rows:
 
 
 def _add_forecast(pairs: _Rows, forecast: IssuedForecast, lead: int | None) -> None:
-    """Add a row for each lead of a forecast, or for one.
-
-    Raises:
-        RequestError: if there are too many.
-    """
+    """Add a row for each lead of a forecast, or for one."""
     content = forecast.content
     leads = len(content["sst"])
     chosen = slice(None) if lead is None else slice(lead - 1, lead)

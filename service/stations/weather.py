@@ -41,16 +41,7 @@ def kept_step(step: TimeStep) -> TimeStep:
 
 
 def kept(weather: Weather, leads: Leads | None, step: TimeStep, attribution: str | None, older: Json | None) -> Json:
-    """Return weather at ``step`` as it is stored.
-
-    Args:
-        weather: the newest.
-        leads: the past as it was forecast one day before, two days, and so on, ``(days, n, 2)``, and the time of the
-            first; None if it was not fetched.
-        step: that of :func:`kept_step`.
-        attribution: what the licence asks to show.
-        older: what was stored before: it is kept for as long as a backtest needs it.
-    """
+    """Return weather at ``step`` as it is stored."""
     content: Json = {"start": _seconds(weather.start), **_columns(weather.values)}
     earlier: Json | None = None
     if leads is not None:
@@ -116,15 +107,7 @@ class KnownWeather(InputWeather):
 
 
 class StationWeather(NamedTuple):
-    """What a forecast of a station is given.
-
-    Attributes:
-        over: the weather over its series; None if there is none.
-        ahead: of it, the values after the last observation, by name, °C and m/s.
-        fetched: when it was fetched, Unix seconds.
-        attribution: what the licence asks to show.
-        problem: why there is no weather, or what is wrong with it; None if nothing is.
-    """
+    """What a forecast of a station is given."""
 
     over: Weather | None = None
     ahead: dict[str, list[float | None]] | None = None
@@ -145,12 +128,7 @@ class StationWeather(NamedTuple):
         )
 
     def given(self, use: Json | None, without: list[float] | None) -> Json | None:
-        """Return what is stored with a forecast; None if it got no weather.
-
-        Args:
-            use: what the forecast made of it, as in a response.
-            without: what is forecast without it, °C by lead; None if it was not used.
-        """
+        """Return what is stored with a forecast; None if it got no weather."""
         if self.over is None or self.ahead is None:
             return None
         use = {"used": [], "until": None, "past_rmse_ratio": None, "origins": 0} | (use or {})
@@ -159,13 +137,7 @@ class StationWeather(NamedTuple):
 
 
 class StoredWeather(NamedTuple):
-    """What the store has of the weather of a station.
-
-    Attributes:
-        newest: when the newest was fetched, Unix seconds, and its content, as :func:`kept` has it; None before.
-        given: what forecasts were given, by their last observation, Unix seconds, oldest first.
-        error: why the last fetch failed.
-    """
+    """What the store has of the weather of a station."""
 
     newest: tuple[int, Json] | None
     given: Sequence[tuple[int, Json]]
@@ -173,15 +145,7 @@ class StoredWeather(NamedTuple):
 
 
 def weather_of(stored: StoredWeather, series: SstSeries, horizon: int, *, replayed: bool, now: int) -> StationWeather:
-    """Return the weather over a series that ends with its last observation.
-
-    Args:
-        stored: the weather of the station.
-        series: the observations, on the grid of the station.
-        horizon: the steps ahead.
-        replayed: whether the forecast is made afterwards. It gets only what a forecast of the weather said at its time.
-        now: Unix seconds.
-    """
+    """Return the weather over a series that ends with its last observation."""
     if stored.newest is None:
         return StationWeather(problem=stored.error or "it has not been fetched yet")
     fetched, content = stored.newest

@@ -126,17 +126,7 @@ def stored_origin(origin: Literal["open-meteo"] | ErddapOrigin | None) -> Json |
 def check_origin(
     origin: Literal["open-meteo"] | ErddapOrigin | None, step: TimeStep, position: Position | None, *, private: bool
 ) -> None:
-    """Check that the weather of a station can be fetched, before its settings are stored.
-
-    Args:
-        origin: where from.
-        step: the step of the station.
-        position: of the station; None if it is not known.
-        private: whether addresses on private networks are allowed.
-
-    Raises:
-        RequestError: if it cannot.
-    """
+    """Check that the weather of a station can be fetched, before its settings are stored."""
     if origin is None:
         return
     if position is None:
@@ -163,11 +153,7 @@ class _LimitError(OutboundError):
 
 
 class _Due(NamedTuple):
-    """A station whose weather is to be fetched.
-
-    Attributes:
-        older: the weather that it has; None if all that a backtest needs is to be fetched.
-    """
+    """A station whose weather is to be fetched."""
 
     station: DueWeather
     origin: Literal["open-meteo"] | ErddapOrigin
@@ -213,17 +199,7 @@ class WeatherFetcher:
         seconds: float = _SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Fetch weather into ``store``.
-
-        Args:
-            store: the database of stations.
-            reader: reads ERDDAP servers.
-            servers: those of Open-Meteo.
-            outbound: sends requests to them.
-            max_bytes: the longest response.
-            seconds: for each request.
-            clock: Unix seconds.
-        """
+        """Fetch weather into ``store``."""
         self._store = store
         self._reader = reader
         self._servers = servers
@@ -417,11 +393,7 @@ def _batches(stations: Sequence[_Due]) -> Iterator[Sequence[_Due]]:
 def _kept(
     due: _Due, hourly: HourlyWeather, leads: list[HourlyWeather] | None, attribution: str | None, source: str
 ) -> Json:
-    """Return what is stored of the weather of a station.
-
-    Raises:
-        SourceError: if there is none at its position.
-    """
+    """Return what is stored of the weather of a station."""
     step = kept_step(due.step)
     weather = weather_at(hourly, step, _MIDNIGHT, source)
     if leads is None:

@@ -193,11 +193,7 @@ def receivers(stored: Sequence[Json] | None, event: str, kind: str) -> list[Json
 
 
 def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, allow_private: bool) -> None:
-    """Check webhooks before they are stored; ``events`` are the names of the station's events.
-
-    Raises:
-        RequestError: if a URL cannot be used, or an event does not exist.
-    """
+    """Check webhooks before they are stored; ``events`` are the names of the station's events."""
     for i, webhook in enumerate(webhooks):
         try:
             check_url(webhook.url, allow_private=allow_private)
@@ -226,9 +222,6 @@ def stored_webhooks(webhooks: Sequence[InputWebhook], before: Sequence[Json] | N
     """Return webhooks as they are stored, with what is left out or hidden of those ``before``.
 
     A secret that was changed remains beside the new one for a day from ``now``, Unix seconds.
-
-    Raises:
-        RequestError: if a webhook with a URL as responses show it is new.
     """
     return [_stored(webhook, i, before or (), now) for i, webhook in enumerate(webhooks)] or None
 
@@ -335,11 +328,7 @@ class WebhookSender:
 def tested_receivers(
     webhooks: Sequence[Json] | None, notify: Sequence[str] | None, url: str | None
 ) -> tuple[list[Json], list[str]]:
-    """Return the webhook or the address of a station with a URL, as it was sent or is shown; all for None.
-
-    Raises:
-        RequestError: if there is none.
-    """
+    """Return the webhook or the address of a station with a URL, as it was sent or is shown; all for None."""
 
     def is_meant(address: str) -> bool:
         return url is None or shown_address(address) == shown_address(url)
@@ -354,11 +343,7 @@ def tested_receivers(
 async def send_signed(
     outbound: Outbound, webhook: Json, key: str, content: Mapping[str, Any], now: int
 ) -> tuple[int | None, str | None]:
-    """Send ``content`` to a stored webhook, signed with its secrets that are valid ``now``, Unix seconds.
-
-    Returns:
-        The status of the response, None if there was none; and why the delivery failed, None if it did not.
-    """
+    """Send ``content`` to a stored webhook, signed with its secrets that are valid ``now``, Unix seconds."""
     body, previous = dumps({"id": key, **content}), webhook.get("previous")
     valid = [webhook["secret"], *([previous["secret"]] if previous and previous["until"] > now else [])]
     try:

@@ -29,14 +29,7 @@ _WINDOWS: Final = tuple(2**power for power in range(11))
 
 
 class NetworkRun(NamedTuple):
-    """One run of a network on a batch.
-
-    Attributes:
-        network: the network that ran.
-        windows: number of windows in the batch.
-        waits: seconds that each of its requests had waited, the longest first.
-        seconds: duration of the batch.
-    """
+    """One run of a network on a batch."""
 
     network: Network
     windows: int
@@ -101,13 +94,7 @@ def counted(statistics: Sequence[NetworkStatistics]) -> Iterator[None]:
 
 
 class _Batch(NamedTuple):
-    """What is counted of a batch.
-
-    Attributes:
-        runs: the run of each network.
-        windows: what a network with a fixed window forecast from, °C ``(n, window)``; None for other networks.
-        calibrated: whether each window is like the training data, ``(n,)``.
-    """
+    """What is counted of a batch."""
 
     runs: list[NetworkRun]
     windows: Floats | None
@@ -175,14 +162,7 @@ class BatchMetrics:
         return self._statistics.get(network) or self._statistics.setdefault(network, NetworkStatistics())
 
     def add(self, model: Model, forecasts: Forecasts, waits: Sequence[float], seconds: float) -> None:
-        """Record a batch of forecasts; from any thread.
-
-        Args:
-            model: the model that forecast.
-            forecasts: what it returned.
-            waits: seconds that each request has waited, the longest first.
-            seconds: duration of the batch.
-        """
+        """Record a batch of forecasts; from any thread."""
         runs = [NetworkRun(network, len(forecasts), waits, seconds) for network in model.networks]
         for run in runs:
             self.statistics_of(run.network).batch(run)

@@ -43,11 +43,7 @@ page that the disk has no room for kills the process with SIGBUS.
 
 @contextmanager
 def shared_by_workers(workers: int) -> Iterator[None]:
-    """Within this context, let worker processes that start share their metrics through a temporary folder.
-
-    Raises:
-        RequestError: if there is no room for the files.
-    """
+    """Within this context, let worker processes that start share their metrics through a temporary folder."""
     with ExitStack() as stack:
         try:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sst-metrics-")))
@@ -129,13 +125,6 @@ class Metrics:
     prometheus_client shares values between processes if ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
     imported; see :func:`shared_by_workers`. A process then has one application, and metrics of the
     process itself (CPU, memory, open files) are left out, since they would describe whichever worker answers.
-
-    Attributes:
-        shared: whether :meth:`exposition` covers all processes that share the folder.
-        started: call it with the number of requests that have arrived.
-        ended: call it with the number of requests that were answered.
-        batches: records every batch, here and in the inference statistics.
-        stations: counts the readings and forecasts of stations.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:

@@ -31,16 +31,7 @@ _STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 
 class VerifiedForecast(NamedTuple):
-    """A forecast at one lead, once its reading has arrived.
-
-    Attributes:
-        lead: the lead, from :data:`COUNTED_LEADS`.
-        kind: the kind of its model.
-        error: its absolute error, °C.
-        persistence: the absolute error of persistence, °C; None if it was issued without.
-        inside: whether the reading is inside its interval of a level, as it was issued.
-        events: for each threshold event, the probability that SST is beyond the threshold, and whether it is.
-    """
+    """A forecast at one lead, once its reading has arrived."""
 
     lead: int
     kind: ModelKind
@@ -51,16 +42,7 @@ class VerifiedForecast(NamedTuple):
 
 
 class StationFigures(NamedTuple):
-    """The figures of all stations in the database.
-
-    Attributes:
-        stations: how many there are.
-        oldest_newest: time of the newest reading of the station that has been silent for longest, Unix seconds; None
-            without readings.
-        pending: how many deliveries of alerts are to be made, or tried again.
-        oldest_pending: when the alert of the oldest of them was raised; None without any.
-        failing: at how many stations the last fetch failed.
-    """
+    """The figures of all stations in the database."""
 
     stations: int
     oldest_newest: int | None
@@ -70,12 +52,7 @@ class StationFigures(NamedTuple):
 
 
 class StoreState(NamedTuple):
-    """Whether the database of stations takes writes.
-
-    Attributes:
-        exists: whether there is one, or was one since the service was started.
-        trouble: why it takes no writes, or cannot be created if there is none; None if it can.
-    """
+    """Whether the database of stations takes writes."""
 
     exists: bool
     trouble: str | None
@@ -175,13 +152,7 @@ def _bin(probability: float) -> str:
 
 
 def station_gauges(figures: StationFigures | None, now: int, *, is_up: bool) -> Iterator[Metric]:
-    """Yield what the database says as metrics.
-
-    Args:
-        figures: None if the database cannot be read.
-        now: Unix seconds.
-        is_up: whether the database can be read, and takes writes.
-    """
+    """Yield what the database says as metrics."""
     up = "1 if the database of stations can be read and takes writes, or can be created, else 0."
     yield GaugeMetricFamily("sst_store_up", up, int(is_up))
     if figures is None:

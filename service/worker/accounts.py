@@ -69,13 +69,7 @@ class Turns:
 
 
 class Account:
-    """The account of one request.
-
-    Attributes:
-        caller: the key or the address that the request counts for.
-        reserved: the bytes that are reserved for its body and its response.
-        working: the bytes that are reserved for the work on it, if it is large.
-    """
+    """The account of one request."""
 
     __slots__ = ("_accounts", "_users", "caller", "reserved", "working")
 
@@ -106,11 +100,7 @@ class Account:
                 accounts.end_work(self.working)
 
     def identify(self, caller: str) -> None:
-        """Count the request for ``caller``, now that its key is known.
-
-        Raises:
-            ProblemError: 503 if the caller has too many requests open.
-        """
+        """Count the request for ``caller``, now that its key is known."""
         accounts = self._accounts
         if caller != self.caller:
             self._leave()
@@ -121,12 +111,7 @@ class Account:
             raise overloaded(" from this caller")
 
     def reserve(self, size: int) -> None:
-        """Reserve ``size`` bytes, including what is reserved already.
-
-        Raises:
-            ProblemError: 503 if all requests together, or those of the caller, would reserve too much. What the request
-                has reserved stays.
-        """
+        """Reserve ``size`` bytes, including what is reserved already."""
         more, accounts = size - self.reserved, self._accounts
         if more <= 0:
             return
@@ -156,26 +141,14 @@ current: Final[ContextVar[Account | None]] = ContextVar("account", default=None)
 
 
 def reserve(size: int) -> None:
-    """Reserve ``size`` more bytes for the current request, such as for its response; outside of one, do nothing.
-
-    Raises:
-        ProblemError: 503 if there is no room for them.
-    """
+    """Reserve ``size`` more bytes for the current request, such as for its response; outside of one, do nothing."""
     account = current.get()
     if account is not None:
         account.reserve(account.reserved + size)
 
 
 class Accounts:
-    """What the open requests of a process take up. One caller has at most ``settings.caller_share`` of it.
-
-    Attributes:
-        waiting: the number of open requests.
-        places: the number of open requests of each caller.
-        reserved: the bytes that are reserved for all requests.
-        reserved_by: the bytes that are reserved for the requests of each caller.
-        turns: those of the work on large requests.
-    """
+    """What the open requests of a process take up. One caller has at most ``settings.caller_share`` of it."""
 
     def __init__(self, settings: Settings) -> None:
         self.waiting = self.reserved = 0

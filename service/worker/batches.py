@@ -29,14 +29,7 @@ Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
 
 
 class _Waiting(Generic[Job, Result]):
-    """A job that waits for its batch. A plain class, since creating a dataclass costs twice as much.
-
-    Attributes:
-        since: when the job came, in the time of :func:`time.perf_counter`, as for the next two.
-        begin: when its batch began; 0.0 before that.
-        end: when its batch ended.
-        jobs: the number of jobs in its batch.
-    """
+    """A job that waits for its batch. A plain class, since creating a dataclass costs twice as much."""
 
     __slots__ = ("begin", "end", "job", "jobs", "result", "since")
 
@@ -96,12 +89,7 @@ class Batches(Generic[Job, Result]):
         """A batch belongs to no request, whichever began it."""
 
     async def submit(self, job: Job) -> Result:
-        """Run ``job`` in a batch, and return its result.
-
-        Raises:
-            ProblemError: 504 if its turn did not come in time.
-            Exception: the error that the job failed with.
-        """
+        """Run ``job`` in a batch, and return its result."""
         loop = asyncio.get_running_loop()
         waiting: _Waiting[Job, Result] = _Waiting(job, loop.create_future())
         self._queue.append(waiting)

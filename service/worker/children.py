@@ -30,13 +30,7 @@ _BUFFER: Final = 2**20
 
 
 class Child:
-    """A process that reads what clients send, with an empty folder, no settings and no secrets.
-
-    Attributes:
-        stdin: takes what it is to read.
-        stdout: has what it has read.
-        is_reusable: whether it waits for more.
-    """
+    """A process that reads what clients send, with an empty folder, no settings and no secrets."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None

@@ -46,12 +46,7 @@ _KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"(?=\s*:\s*\Z)', re.DOTALL)
 
 
 def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
-    """Return a JSON body as a ``model``.
-
-    Raises:
-        ProblemError: as :func:`refuse_costly` does.
-        RequestValidationError: if it is not JSON, or not valid for the model.
-    """
+    """Return a JSON body as a ``model``."""
     refuse_costly(content, max_series, max_bytes)
     try:
         body = _read_in_parts(model, content) if len(content) > LARGE_BYTES else None
@@ -67,9 +62,6 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
 
     An object takes hundreds of bytes, a string or an array two hundred, a number a hundred. So their numbers are
     limited: to several times what ``max_series`` series need, and to what a useful body of ``max_bytes`` can hold.
-
-    Raises:
-        ProblemError: 422 if there are too many.
     """
     if len(content) <= SMALL_BYTES:
         return

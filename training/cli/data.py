@@ -44,11 +44,7 @@ _SHOWN: Final = 5
 
 
 def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
-    """Read a file with the options of a command line.
-
-    Raises:
-        FileError: naming the file, the line or column, and the remedy.
-    """
+    """Read a file with the options of a command line."""
     options = ReadingOptions.from_values(vars(arguments), seed=getattr(arguments, "seed", None) or 0)
     reading = read(path, options)
     if reading.stations or reading.error is None:
@@ -186,12 +182,7 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
 
 
 def _check(series: SstSeries, station: ReadStation, artifacts: Path) -> dict[str, Any]:
-    """Check the values of a station with the release of their step.
-
-    Returns:
-        The ``problem``; ``flags``: number of values by QARTOD flag; ``suspects``, each with ``time``, ``value``,
-        ``lower`` and ``upper``, °C.
-    """
+    """Check the values of a station with the release of their step."""
     try:
         check = _catalog(artifacts).check_values(series, station.position)
     except ForecastError as error:
@@ -208,11 +199,7 @@ def _check(series: SstSeries, station: ReadStation, artifacts: Path) -> dict[str
 
 @cache
 def _catalog(artifacts: Path) -> "Catalog":
-    """Open the releases in a folder.
-
-    Raises:
-        ForecastError: if they cannot be used, or none is universal.
-    """
+    """Open the releases in a folder."""
     # PyTorch takes seconds to import, and only a check needs it.
     from forecasting.models.checkpoint import CPU
     from forecasting.releases.catalog import Catalog

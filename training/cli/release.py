@@ -204,11 +204,7 @@ def _add_private_key(parser: argparse.ArgumentParser, *, required: bool) -> None
 
 
 def _private_key(options: argparse.Namespace) -> "Ed25519PrivateKey":
-    """Read the key that ``--key`` names, and ask for its passphrase if it has one that no file holds.
-
-    Raises:
-        RequestError: if the key or the file with the passphrase cannot be used.
-    """
+    """Read the key that ``--key`` names, and ask for its passphrase if it has one that no file holds."""
     return read_private_key(options.key, lambda: _passphrase(options.key, options.passphrase_file))
 
 

@@ -145,16 +145,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig, UniversalStart | None, bool]:
-    """Read one series, or a panel if the file holds several stations or cells were drawn from its grid.
-
-    Returns:
-        The dataset, the settings, the universal networks to start from, if any, and whether the series is too short to
-        fit networks to.
-
-    Raises:
-        FileError: if the file cannot be trained on.
-        RequestError: if the options contradict each other.
-    """
+    """Read one series, or a panel if the file holds several stations or cells were drawn from its grid."""
     if options.sample == 1:
         raise RequestError("--sample 1: draw two or more cells, or take one with --at LAT,LON", field="sample")
     reading = read_with(options.data, options)
@@ -276,11 +267,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _cells(given: Sequence[str] | None, models: Sequence[Path]) -> list[str]:
-    """Return the name of each network, by default that of its file.
-
-    Raises:
-        RequestError: if a name is not valid, is taken, or their number is not that of the files.
-    """
+    """Return the name of each network, by default that of its file."""
     names = [path.stem.lower().replace("-", "_") for path in models] if given is None else [*map(str.strip, given)]
     if len(names) != len(models):
         raise RequestError(

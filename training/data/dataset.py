@@ -73,14 +73,6 @@ class Dataset:
 
     Stations are divided at the same dates, so that no test part overlaps with another's training part. The one forecast
     and the one plot of a dataset are those of the first station.
-
-    Attributes:
-        series: whole series; that of the first station if there are several.
-        shape: window, horizon and longest filled gap of a forecast.
-        cuts: times at which the validation and the test part begin; None divides the series by its length.
-        members: stations to train on, by name; empty for a single series.
-        left_out: stations left out of training, to evaluate on.
-        choice: sentences on the choice of stations.
     """
 
     series: SstSeries
@@ -92,21 +84,13 @@ class Dataset:
 
     @classmethod
     def divide(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
-        """Divide ``series`` into parts.
-
-        Raises:
-            SeriesError: if the series, or one of its parts, is too short or hardly changes; says what to do.
-        """
+        """Divide ``series`` into parts."""
         check_length(len(series), config.shape)
         return cls(series, config.shape).checked(least_values(config.shape))
 
     @classmethod
     def divide_short(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
-        """Divide a series that is too short to fit networks to.
-
-        Raises:
-            SeriesError: if a part has no value to forecast at some lead, or the series hardly changes.
-        """
+        """Divide a series that is too short to fit networks to."""
         return cls(series, config.shape).checked(_LEAST)
 
     @classmethod
@@ -118,19 +102,7 @@ class Dataset:
         skipped: Sequence[str] = (),
         warnings: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> "Dataset":
-        """Join the stations that can be used; notes say why others cannot.
-
-        Args:
-            series: Series by name of the station.
-            config: settings of the run; its seed draws the stations to leave out.
-            leave_out: names of the stations to leave out of training; None draws a fifth of them, but not the first.
-            skipped: sentences on stations that could not be read.
-            warnings: about the data, by station; those of the first are part of its series.
-
-        Raises:
-            RequestError: if ``leave_out`` names an unknown station.
-            SeriesError: if fewer than two stations can be used, or none would be left to train on.
-        """
+        """Join the stations that can be used; notes say why others cannot."""
         unknown = [name for name in leave_out or () if name not in series]
         if unknown:
             raise RequestError(
@@ -156,11 +128,7 @@ class Dataset:
         return panel.checked(least_values(config.shape))
 
     def checked(self, least: Mapping[Split, int]) -> "Dataset":
-        """Return the dataset, unless a part has fewer than ``least`` values to forecast, or hardly changes.
-
-        Raises:
-            SeriesError: says what is missing and what to do.
-        """
+        """Return the dataset, unless a part has fewer than ``least`` values to forecast, or hardly changes."""
         check_parts(self.past("train"), self.origins, self.shape.horizon, least)
         return self
 
@@ -234,11 +202,7 @@ class Dataset:
 
 
 def usable_series(stations: Sequence[ReadStation]) -> tuple[dict[str, SstSeries], list[str]]:
-    """Collect the series of a file's stations by name, and sentences on stations without one.
-
-    Raises:
-        SeriesError: if no station has a series.
-    """
+    """Collect the series of a file's stations by name, and sentences on stations without one."""
     series = {station.name or "": station.series for station in stations if station.series is not None}
     skipped = [
         f"{station.name}: {station.error.written(in_command_line)}" for station in stations if station.error is not None

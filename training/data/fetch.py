@@ -27,11 +27,7 @@ from forecasting.readers import content_digest
 
 @dataclass(frozen=True)
 class Fetched:
-    """A series that was fetched.
-
-    Attributes:
-        source: path of the record beside the data: address, time of access, title, licence, digest.
-    """
+    """A series that was fetched."""
 
     path: Path
     source: Path
@@ -44,9 +40,6 @@ def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloade
 
     The file appears once it is complete. If anything fails, an earlier file stays as it was. The address of the server
     may be that of any of its pages.
-
-    Raises:
-        FetchError: quoting the server if it sent a message.
     """
     server = server_address(server)
     source = target.with_name(f"{target.name}.source.json")
@@ -80,12 +73,7 @@ def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloade
 
 @dataclass
 class _Completeness:
-    """A check of responses to a query against the server's description of the series.
-
-    Attributes:
-        downloader: Downloader for further requests, if the description is not enough.
-        counts: rows of data, and rows with a value, in the last response that was checked.
-    """
+    """A check of responses to a query against the server's description of the series."""
 
     info: DatasetInfo
     query: SeriesQuery

@@ -42,12 +42,7 @@ _DECIMALS: Final = 2
 
 @dataclass(frozen=True)
 class FetchedWeather:
-    """Weather that was fetched.
-
-    Attributes:
-        record: path of the record beside the table: addresses, time of access, attribution, digest.
-        attribution: what the licence asks to show; None if the server does not say.
-    """
+    """Weather that was fetched."""
 
     path: Path
     record: Path
@@ -66,10 +61,6 @@ def fetch_weather(
     """Fetch the past weather of some days, its forecast, and earlier forecasts, and write ``<target>.source.json``.
 
     Both files appear once they are complete. If anything fails, earlier ones stay as they were.
-
-    Raises:
-        FetchError: quoting the server if it sent a message.
-        SourceError: if it has no such weather.
     """
     addresses: list[str] = []
 

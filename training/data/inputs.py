@@ -45,12 +45,7 @@ TREND_SINE_RATE: Final = 2 * math.pi / (1_000 * YEAR)
 
 @dataclass(frozen=True)
 class Trend:
-    """A linear trend.
-
-    Attributes:
-        slope: °C per Julian year.
-        end: Unix seconds at which the trend is zero.
-    """
+    """A linear trend."""
 
     slope: float
     end: float
@@ -112,11 +107,7 @@ def _slope(series: SstSeries) -> tuple[float, float] | None:
 
 
 def _yearly_means(series: SstSeries) -> Floats:
-    """Return the yearly means of anomalies, °C, oldest first; NaN if less than half of a year was observed.
-
-    Raises:
-        SeriesError: if there is too little data for a climatology.
-    """
+    """Return the yearly means of anomalies, °C, oldest first; NaN if less than half of a year was observed."""
     anomalies = series.values - Climatology.fit(series)(series.times)
     steps = YEAR / series.step.seconds
     # Complete years, counted back from the end.
@@ -137,14 +128,7 @@ HALF_USUAL_YEARS: Final = 3.0
 
 @dataclass(frozen=True)
 class Scaling:
-    """Scaling of a network's inputs, from the data that the network is fitted to.
-
-    Attributes:
-        mean: Mean of the level above the trend, °C.
-        std: standard deviation of the level above the trend, °C.
-        spread: standard deviation of one-step increments, °C.
-        years: Julian years of data that show what is usual; 0 for less than one, or if a season is missing.
-    """
+    """Scaling of a network's inputs, from the data that the network is fitted to."""
 
     mean: float
     std: float
@@ -217,13 +201,7 @@ def _rotation(angle: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Examples:
-    """Windows, and the values at every lead after them.
-
-    Attributes:
-        sst: °C, float32 ``(n, window)``.
-        valid_time: Unix seconds, float64 ``(n, leads)``.
-        target: °C, float32 ``(n, leads)``; NaN for missing values and beyond the end of the part.
-    """
+    """Windows, and the values at every lead after them."""
 
     sst: Tensor
     valid_time: Tensor

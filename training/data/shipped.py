@@ -127,13 +127,6 @@ def fit_cells(monthly: Floats, sea: Bools) -> Floats:
 
     Minimises the squared errors of the monthly means plus a penalty on the differences between neighbouring cells.
     Months and cells without ships thereby follow their neighbours. Values far from the fit lose weight in each pass.
-
-    Args:
-        monthly: mean SST, °C, ``(12, 90, 180)``; NaN without ships.
-        sea: which cells have sea, ``(90, 180)``.
-
-    Returns:
-        °C, ``(90, 180, 7)``; NaN on land.
     """
     values = monthly[:, sea].T
     weights = np.isfinite(values).astype(np.float64)
@@ -158,14 +151,7 @@ def _on_grid(values: Floats, sea: Bools) -> Floats:
 
 
 def _solve(values: Floats, weights: Floats, penalty: sparse.csr_matrix, terms: Floats) -> Floats:
-    """Return the coefficients ``(n, k)`` of penalised least squares.
-
-    Args:
-        values: ``(n, m)``.
-        weights: of the values, ``(n, m)``.
-        penalty: quadratic form of all coefficients, ``(n k, n k)``.
-        terms: that the coefficients are multiplied by, ``(m, k)``.
-    """
+    """Return the coefficients ``(n, k)`` of penalised least squares."""
     count = len(values)
     squares = np.einsum("cm,mi,mj->cij", weights, terms, terms)
     data = sparse.bsr_matrix((squares, np.arange(count), np.arange(count + 1)))
@@ -178,12 +164,6 @@ def fit_warming(recent: Floats, cells: Floats, sea: Bools, open_sea: Bools) -> F
 
     Only cells without land say so, because a coarse grid has other coasts than ships. The others follow their
     neighbours.
-
-    Args:
-        recent: monthly means, °C, ``(12, 90, 180)``; NaN without data.
-        cells: the fitted cycle, ``(90, 180, 7)``.
-        sea: which cells have sea.
-        open_sea: which cells have no land.
     """
     warming = (recent - np.moveaxis(monthly_means(cells), -1, 0)).mean(axis=0)[sea]
     weights = (np.isfinite(warming) & open_sea[sea]).astype(np.float64)
@@ -193,15 +173,7 @@ def fit_warming(recent: Floats, cells: Floats, sea: Bools, open_sea: Bools) -> F
 
 
 def fit_spread(monthly: Floats, sea: Bools) -> Floats:
-    """Fit the logarithm of the standard deviation of daily anomalies in every cell, with its neighbours.
-
-    Args:
-        monthly: standard deviation of the means of each calendar month, °C, ``(12, 90, 180)``; NaN without data.
-        sea: which cells have sea.
-
-    Returns:
-        Mean and first harmonic, ``(90, 180, 3)``; NaN on land.
-    """
+    """Fit the logarithm of the standard deviation of daily anomalies in every cell, with its neighbours."""
     values = np.log(_DAYS_TO_MONTHS * np.maximum(monthly, _LEAST_SPREAD))[:, sea].T
     penalty = sparse.kron(_differences(sea), _SPREAD_SMOOTHNESS * sparse.identity(SPREAD_COEFFICIENTS))
     weights, terms = np.isfinite(values).astype(np.float64), monthly_terms()[:, :SPREAD_COEFFICIENTS]
@@ -243,12 +215,7 @@ def read_relief(path: Path) -> npt.NDArray[np.float32]:
 
 
 def write_ersst(source: Path, path: Path = ERSST_FILE) -> None:
-    """Write means and standard deviations of the calendar months of recent years of ERSST v5 to ``path``.
-
-    Args:
-        source: monthly means of ERSST v5, NetCDF with ``sst(time, lat, lon)`` on 2°.
-        path: a compressed ``.npz`` file, with values rounded to 0.01 °C.
-    """
+    """Write means and standard deviations of the calendar months of recent years of ERSST v5 to ``path``."""
     import xarray as xr
 
     with xr.open_dataset(source) as dataset:
@@ -291,11 +258,7 @@ def _of_corners(nodes: Floats) -> Floats:
 
 
 def build(folder: Path, ersst: Path = ERSST_FILE) -> GlobalClimatology:
-    """Make the climatology from the files of the extracted package and the part of ERSST in ``ersst``.
-
-    Raises:
-        FileError: if a file is missing.
-    """
+    """Make the climatology from the files of the extracted package and the part of ERSST in ``ersst``."""
     sst_path, relief_path, changelog = (_find(folder, name) for name in (SST_FILE, RELIEF_FILE, CHANGELOG))
     sea = sea_mask(read_relief(relief_path))
     nodes = CELL_DEGREES * MASK_NODES_PER_DEGREE

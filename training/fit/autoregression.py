@@ -16,12 +16,7 @@ _PENALTY_RATIOS: Final = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 class Solution(NamedTuple):
-    """The solution of a regression.
-
-    Attributes:
-        weights: float64 ``(terms,)``, those of the free terms first.
-        costs: penalty on the square of each weight, float64 ``(terms,)``; for free terms, the ``given`` penalty.
-    """
+    """The solution of a regression."""
 
     error: float
     weights: Tensor
@@ -35,13 +30,6 @@ def ridge(
 
     The squared weights of the shrunk terms are penalised. The penalty is the one with the lowest generalised
     cross-validation error (Golub, Heath and Wahba 1979, Technometrics 21, 215), which needs no held-out data.
-
-    Args:
-        free: float64 ``(n, terms)``, terms with the penalties ``given`` only; there may be none.
-        shrunk: float64 ``(n, terms)``, terms in a common unit.
-        target: float64 ``(n,)``.
-        importance: weight of each row, float64 ``(n,)``; equal if None.
-        given: penalty on the square of each free term's weight, float64 ``(terms,)``; zero if None.
     """
     free, shrunk, target = _weight_rows(importance, free, shrunk, target)
     return _solve(free, shrunk, target, given)
@@ -129,14 +117,7 @@ Entries = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of one regression.
-
-    Attributes:
-        share: weight of the regression in the autoregression.
-        drift: terms that are shrunk as :data:`DRIFTLESS_SECONDS` says.
-        shrunk: linear terms, shrunk with one penalty.
-        bent: nonlinear terms, shrunk with another penalty.
-    """
+    """The terms of one regression."""
 
     share: float
     drift: Entries
@@ -216,16 +197,7 @@ class SeasonalAutoregression(nn.Module):
         self.register_buffer("weights", torch.zeros(bent + _NONLINEAR_TERMS, columns))
 
     def forward(self, known: Tensor, season: Tensor) -> Tensor:
-        """Forecast the increment from the last value, in one-step spreads.
-
-        Args:
-            known: the predictors ``(batch, …)``: the window relative to its last value, °C; the level from the trend,
-                °C; the calendar; and the level from the mean, °C.
-            season: the calendar of the valid time, ``(batch, columns)``.
-
-        Returns:
-            ``(batch,)``.
-        """
+        """Forecast the increment from the last value, in one-step spreads."""
         increment: Tensor = (season * (self.rows(known) @ self.weights)).sum(1)
         return increment
 
@@ -259,16 +231,6 @@ class SeasonalAutoregression(nn.Module):
         """Fit the weights to windows and the increments after them.
 
         Recent windows have more weight than old ones, and windows of calm seasons more than those of variable seasons.
-
-        Args:
-            known: predictors as for :meth:`forward`, ``(n, …)``.
-            season: calendar as for :meth:`forward`, ``(n, columns)``.
-            increments: observed increments, in one-step spreads, ``(n,)``.
-            time: Unix seconds of the increments, ``(n,)``.
-
-        Returns:
-            The weights in the order of :meth:`positions`, and the penalty on the square of each, for windows of a mean
-            weight of 1; both float64 ``(terms,)``.
         """
         self._see_anomalies(known)
         target = increments.double()

@@ -98,18 +98,7 @@ AnyNetwork = Network | UniversalAtPlace | MixedForecaster
 
 @dataclass(frozen=True)
 class CellNetworks:
-    """The networks of one cell, as they are exported.
-
-    Attributes:
-        evaluated: network that has not seen the test part.
-        final: network that has seen the whole series.
-        residuals: out of sample, from before the test part.
-        drawn: residuals for the intervals of a short series, without any dependence between leads; None if the others
-            are enough.
-        validation: accuracy on the validation part.
-        epochs: Epochs of the final fit; None if nothing was fitted.
-        start: how the universal network takes part; None if there was none to start from.
-    """
+    """The networks of one cell, as they are exported."""
 
     cell: str
     seed: int
@@ -126,12 +115,7 @@ class CellNetworks:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """The common basis of the networks of all cells of a run.
-
-    Attributes:
-        earlier: residuals from before the validation part.
-        start: the universal networks; None if there are none.
-    """
+    """The common basis of the networks of all cells of a run."""
 
     dataset: Dataset
     config: TrainingConfig

@@ -33,13 +33,6 @@ def fit_to_rollout(
     squared errors plus the unchanged penalties. Windows are weighted by age and season as for one step, with the
     scatter of each lead; all leads after the first together have ``later`` times the weight of the first. A step that
     increases the sum is halved.
-
-    Args:
-        network: Network whose autoregression is fitted.
-        examples: windows, and the observations at each lead.
-        weights: float64 ``(terms,)``, in the order of the autoregression's positions.
-        costs: penalty on the square of each weight, float64 ``(terms,)``.
-        later: total weight of the later leads, relative to the first.
     """
     if examples.leads < 2 or not later:
         return
@@ -156,15 +149,6 @@ class FitData:
     """The data of a network, and everything computed from it that does not depend on the cell or the seed.
 
     For several places, these are differences from what is usual at each, and the network is mixed with a general one.
-
-    Attributes:
-        seen: data that the network is scaled by.
-        examples: windows to train on, with an observation at the first lead.
-        validation: windows to evaluate after each epoch.
-        autoregression: network with the autoregression fitted to all leads; None if the configuration has none.
-        unexplained: share of the increments' seasonal variance that the autoregression leaves.
-        places: which place a window comes from; None for one place.
-        general: the autoregression of values that networks of several places are mixed with.
     """
 
     config: TrainingConfig
@@ -220,13 +204,7 @@ def new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> Recurrent
 
 
 def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
-    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
-
-    Args:
-        config: settings of the run.
-        seen: data that the network is scaled by.
-        examples: Examples to fit to, with :func:`leads_learnt` leads.
-    """
+    """Fit a network that forecasts by its autoregression only, which needs no gradient descent."""
     network, _ = _solve_autoregression(config, seen, examples)
     network.mix(0.0)
     return network.eval()
@@ -252,9 +230,6 @@ def _solve_autoregression(
     """Fit the autoregression of a network beside a cell that is not trained.
 
     The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
-
-    Returns:
-        The network, and the share of the increments' seasonal variance that the autoregression leaves.
     """
     # The cell is not trained, but a release may hold its weights: they must not depend on the caller's generator.
     with torch.random.fork_rng(devices=[]):

@@ -50,15 +50,7 @@ If it leaves almost nothing, as for smoothed analyses, the errors of the cell ou
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted network.
-
-    Attributes:
-        selected: network fitted to the training part only, to measure validation residuals.
-        evaluated: network fitted to the training and validation parts in the same way, to measure its accuracy.
-        final: network fitted to the whole series in the same way, to serve.
-        loss: Huber loss of the cell of ``selected``, by epoch.
-        seconds: wall time of fitting, including that of computing the data, which fits share.
-    """
+    """A fitted network."""
 
     cell: str
     seed: int
@@ -77,15 +69,7 @@ def fit(
     progress: Callable[[int], object],
     device: torch.device = CPU,
 ) -> Fit:
-    """Fit one network; the same arguments give the same weights on the same machine.
-
-    Args:
-        data: Data from :meth:`FitData.of_dataset`; fits of several cells and seeds can share it.
-        cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: Seed of the initial weights and the batches.
-        progress: called with 1 after every epoch, :func:`total_epochs` times in all.
-        device: Device that the cell is trained on; everything else, and the returned networks, are on the CPU.
-    """
+    """Fit one network; the same arguments give the same weights on the same machine."""
     begin = time.perf_counter()
     training = _Training(cell, seed, progress, device)
     (selected, loss), (evaluated, _), (final, final_loss) = map(training.run, data)
@@ -215,11 +199,7 @@ def fit_all(
     progress: Progress | None = None,
     device: torch.device = CPU,
 ) -> Fits:
-    """Fit every job; the result does not depend on ``workers``.
-
-    Raises:
-        ForecastError: if a worker process dies.
-    """
+    """Fit every job; the result does not depend on ``workers``."""
     torch.set_num_threads(1)  # as each worker does: with more threads, sums come out differently, and more slowly
     prepare, count = partial(FitData.of_dataset, dataset, config), len(jobs(config))
     report_epochs = progress or (lambda epochs: None)

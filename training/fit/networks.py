@@ -63,15 +63,7 @@ class RecurrentForecaster(nn.Module):
         return columns.flatten(1).to(torch.float32)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """Forecast one step.
-
-        Args:
-            sst: °C, float32 ``(batch, window)``.
-            valid_time: Unix seconds of the step to forecast, float64 ``(batch,)``.
-
-        Returns:
-            °C, float32 ``(batch,)``.
-        """
+        """Forecast one step."""
         known, season = self.known(sst, valid_time)
         increment = self.added(known) + self.linear(known, season)
         return torch.add(sst[:, -1], increment, alpha=self.spread)

@@ -37,11 +37,7 @@ _MAX_CHUNK_VALUES: Final = 2_000_000
 
 
 class Places(nn.Module):
-    """Seasonal cycles of places, and the probability that a window comes from each.
-
-    Attributes:
-        anomalies: the series minus their cycles, °C.
-    """
+    """Seasonal cycles of places, and the probability that a window comes from each."""
 
     def __init__(self, series: Sequence[SstSeries], window: int) -> None:
         """Fit the cycles of at least two series of one step, each with data from every season."""
@@ -80,16 +76,6 @@ class Places(nn.Module):
 
         The probability of each place assumes normally distributed anomalies. If the mean of the window is still far
         from what is usual, the place is assumed to be warmer or colder than the known ones by that offset.
-
-        Args:
-            sst: °C, ``(batch, window)``.
-            valid_time: Unix seconds of the step after the window, float64 ``(batch,)``.
-
-        Returns:
-            The usual SST at the steps of the window, °C ``(batch, window)``; the probabilities of the places,
-            ``(batch, places)``; the offset, °C ``(batch,)``; and the certainty, from 0 to 1, ``(batch,)``. This is the
-            square of the highest probability, or more if the cycles of all likely places agree, and less if the window
-            matches no place.
         """
         # Expand the square of the difference, to avoid a comparison with each place at every step.
         season = self.calendar(valid_time)

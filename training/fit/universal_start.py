@@ -59,25 +59,12 @@ class UniversalAtPlace(nn.Module):
 
     @torch.jit.export
     def leads(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """Forecast several leads in one pass.
-
-        Args:
-            sst: °C, float32 ``(batch, window)``.
-            valid_time: Unix seconds of each lead, float64 ``(batch, leads)``.
-
-        Returns:
-            °C, float32 ``(batch, leads)``.
-        """
+        """Forecast several leads in one pass."""
         return self.distribution(sst, valid_time[:, 0])[:, : valid_time.shape[1], 0]
 
     @torch.jit.export
     def distribution(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """Return the mean and quantiles of the universal network, °C, float32 ``(batch, horizon, 1 + levels)``.
-
-        Args:
-            sst: °C, float32 ``(batch, window)``.
-            valid_time: Unix seconds of the first lead, float64 ``(batch,)``.
-        """
+        """Return the mean and quantiles of the universal network, °C, float32 ``(batch, horizon, 1 + levels)``."""
         context = torch.cat([self.earlier(valid_time), sst], 1)[:, -self.maximum :]
         known = self.climatology.expand(sst.shape[0], -1)
         quantiles: Tensor = self.universal.quantiles(context, valid_time - self.step_seconds, known)
@@ -150,12 +137,7 @@ Position = tuple[float, float]
 
 @dataclass(frozen=True)
 class UniversalStart:
-    """A universal release, and the climatology of the place.
-
-    Attributes:
-        minimum: smallest number of values that the networks forecast from.
-        climatology: coefficients, °C, float32 ``(7,)``; NaN if the position is not known.
-    """
+    """A universal release, and the climatology of the place."""
 
     dataset: str
     version: str
@@ -172,10 +154,6 @@ class UniversalStart:
         """Load the universal release for the step of ``series`` from the first of ``folders`` that has one.
 
         The position of the place is None if it is not known.
-
-        Raises:
-            RequestError: if the position is on land or out of range.
-            ReleaseError: if the release cannot be used, or no key that ``SST_TRUSTED_KEYS`` names signed it.
         """
         candidate = next((release for folder in folders for release in _releases(folder, series.step)), None)
         if candidate is None:
@@ -193,11 +171,7 @@ class UniversalStart:
         )
 
     def short_settings(self, series: SstSeries) -> dict[str, int]:
-        """Return the window and horizon for a series that is too short to fit networks to.
-
-        Raises:
-            SeriesError: if it is too short for the universal networks, too.
-        """
+        """Return the window and horizon for a series that is too short to fit networks to."""
         needed = self.minimum
         if series.step.calendar_month and not self.positioned:
             needed = max(needed, MONTHS_WITHOUT_POSITION)

@@ -55,11 +55,7 @@ class ModelFile:
 
     @classmethod
     def read(cls, path: Path) -> "ModelFile":
-        """Read a file and check that it is TorchScript, without loading it.
-
-        Raises:
-            ReleaseError: if it cannot be read, is too large, or is another kind of file; says what to do.
-        """
+        """Read a file and check that it is TorchScript, without loading it."""
         try:
             size = path.stat().st_size
             if path.is_dir():
@@ -143,11 +139,7 @@ class Facts:
 
 
 def check_contract(module: torch.jit.ScriptModule, series: SstSeries, horizon: int) -> Facts:
-    """Try a module on windows of ``series``, at all leads up to ``horizon``.
-
-    Raises:
-        ReleaseError: if it breaks the contract; says how, and what to do.
-    """
+    """Try a module on windows of ``series``, at all leads up to ``horizon``."""
     window, step_seconds = (_attribute(module, name) for name in ("window", "step_seconds"))
     if not 2 <= window <= MAX_WINDOW:
         raise ReleaseError(f"its window is {window} values: it must be from 2 to {MAX_WINDOW}")
@@ -298,11 +290,7 @@ CHECK_SECONDS: Final = 120.0
 
 
 def check(file: ModelFile, series: SstSeries, horizon: int, seconds: float = CHECK_SECONDS) -> Facts:
-    """Load a module and try it on windows of ``series``, at most ``seconds`` long, in a process of its own.
-
-    Raises:
-        ReleaseError: if the module breaks the contract, crashes, or takes too long; says what to do.
-    """
+    """Load a module and try it on windows of ``series``, at most ``seconds`` long, in a process of its own."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(file.content, series, horizon, sender), daemon=True)

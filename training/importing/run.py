@@ -41,11 +41,7 @@ _LEAST: Final[dict[Split, int]] = {"train": 1, "validation": MIN_VALIDATION_RESI
 
 
 def evaluation_dataset(series: SstSeries, shape: ForecastShape) -> Dataset:
-    """Divide a series into the parts that trained networks are evaluated on.
-
-    Raises:
-        SeriesError: if it is too short, misses too many values or hardly changes; says what to do.
-    """
+    """Divide a series into the parts that trained networks are evaluated on."""
     window, horizon, _ = shape
     shortest = max(
         -(-(window + horizon) * 10 // TRAIN_TENTHS),
@@ -79,11 +75,7 @@ MAY_HAVE_SEEN: Final = "may have seen the test part"
 
 @dataclass(frozen=True)
 class ImportedNetwork:
-    """A network of a release, and the file that it comes from.
-
-    Attributes:
-        trained_until: time of the last value that it was trained on; None if that is unknown.
-    """
+    """A network of a release, and the file that it comes from."""
 
     cell: str
     file: ModelFile
@@ -105,9 +97,6 @@ class ImportedNetwork:
         """Write ``evaluated/<cell>.pt`` and ``<cell>.pt``, which differ in what their intervals are calibrated on.
 
         Those of the first rest on errors from before the test part, those of the second also on errors in it.
-
-        Raises:
-            ReleaseError: if a forecast is not finite.
         """
         module, _ = load_module(self.file.content, CPU)
         validation = self._evaluate(module, dataset.origins("validation")).accuracy(self.cell)
@@ -160,13 +149,7 @@ class ImportedNetwork:
 
 @dataclass(frozen=True)
 class Import:
-    """What to import.
-
-    Attributes:
-        models: paths of TorchScript files, by the name that each cell gets.
-        horizon: number of leads to evaluate and calibrate; None for that of the step of the data.
-        trained_until: time of the last value that the networks were trained on; None if that is unknown.
-    """
+    """What to import."""
 
     models: Mapping[str, Path]
     horizon: int | None = None
@@ -178,11 +161,6 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
     """Check networks that were trained elsewhere, evaluate and calibrate them on a series, and publish a release.
 
     Nothing is published if a network cannot be used.
-
-    Raises:
-        ReleaseError: if a file is not TorchScript or breaks the contract, or the release cannot be written.
-        FileError: if the series is too short for the networks.
-        RequestError: if the networks differ in their window, or the name is that of a universal release.
     """
     files = {cell: ModelFile.read(path) for cell, path in wanted.models.items()}
     if current_version(destination.folder) and open_current(destination.artifacts, destination.name).is_universal:

@@ -9,14 +9,7 @@ from training.config import Spec
 
 
 class Moments(NamedTuple):
-    """Sums over the past of a series, for each knot.
-
-    Attributes:
-        gram: Gram of the products of predictors, ``(…, size, size)``.
-        product: Product of predictors times target, ``(…, size)``.
-        power: Power of the squared target, ``(…)``.
-        rows: Number of rows, ``(…)``.
-    """
+    """Sums over the past of a series, for each knot."""
 
     gram: Tensor
     product: Tensor
@@ -44,18 +37,7 @@ class Companion(nn.Module):
         self.register_buffer("noise", torch.tensor(self.knots, dtype=torch.float64).repeat(2, 1))
 
     def moments(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, origin: int) -> Moments:
-        """Sum products of predictors and targets up to one step, for each knot.
-
-        Args:
-            features: float64 ``(batch, steps, size)``.
-            x: the series, °C, ``(batch, steps)``.
-            scale: its volatility, °C, ``(batch, steps)``.
-            observed: 1 where observed, ``(batch, steps)``.
-            origin: step to forecast from.
-
-        Returns:
-            Moments ``(batch, knots, …)``.
-        """
+        """Sum products of predictors and targets up to one step, for each knot."""
         target, weight = self.targets(x, scale, observed)
         return self.summed(features, target, weight, bool(observed.all()), origin)
 
@@ -110,10 +92,6 @@ class Companion(nn.Module):
 
         ``positioned`` is 1 where there is a climatology, ``(batch,)``, and ``origins`` are increasing steps; the other
         arguments are those of :meth:`moments`.
-
-        Returns:
-            Mean, spread and logarithm of the residual variance in the context relative to the prior's, in units of
-            ``scale``, each ``(batch, origins, knots)``.
         """
         prior = (positioned > 0.5).to(torch.int64)
         leads = torch.tensor(self.knots, device=features.device)
@@ -192,9 +170,6 @@ def fit_prior(moments: Moments, noise: float, rounds: int = 25) -> tuple[Tensor,
     """Fit a prior to the moments of many series, ``(series, …)``, by expectation maximisation (empirical Bayes).
 
     It begins with ``noise`` as the variance.
-
-    Returns:
-        Mean ``(size,)``, precision ``(size, size)`` and variance of the noise.
     """
     gram, product, power, count = moments.gram, moments.product.unsqueeze(2), moments.power, moments.rows
     size = gram.shape[1]

@@ -24,15 +24,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class HeldOutContexts:
-    """Contexts of one length, and what followed.
-
-    Attributes:
-        sst: SST of the contexts, °C ``(n, context)``.
-        last_time: Last time of the contexts, Unix seconds ``(n,)``.
-        climatology: Climatology of the position, ``(n, 7)``; NaN where it is not known.
-        observed: °C, ``(n, horizon)``.
-        usual: root mean square of the changes of each sea over 1, 2, … steps, °C ``(n, horizon)``.
-    """
+    """Contexts of one length, and what followed."""
 
     sst: Tensor
     last_time: Tensor
@@ -126,12 +118,7 @@ _PAST_BATCH: Final = 50
 
 @torch.no_grad()
 def past_errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Floats]:
-    """Forecast the last part of each series from several steps; those that end in a missing value are left out.
-
-    Returns:
-        Normal scores of what followed in the distributions that were forecast, and observation minus forecast, °C. Both
-        are ``(n, past, leads)``, NaN where nothing was observed.
-    """
+    """Forecast the last part of each series from several steps; those that end in a missing value are left out."""
     parts = [_errors(module, spec, part) for part in _batches(panel)]
     scores, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
     return scores, errors

@@ -22,17 +22,7 @@ _BATCH: Final = 50
 
 
 class Stretches(NamedTuple):
-    """Stretches of series with origins inside them; all float32.
-
-    Attributes:
-        origins: Steps of the stretch to forecast from, int64 ``(n, origins)``.
-        mean: Mean that the companion forecasts, ``(n, origins, knots)``; likewise ``spread`` and ``fit``.
-        context: What is known of the context, ``(n, origins, context)``.
-        level: Standardised temperature, ``(n, origins, 1)``.
-        target: Scaled increments, ``(n, origins, horizon)``.
-        weight: 1 where the target was observed, likewise.
-        unit: Size of a scaled increment relative to the usual one in the series at each lead, likewise.
-    """
+    """Stretches of series with origins inside them; all float32."""
 
     inputs: Tensor
     origins: Tensor
@@ -55,15 +45,7 @@ class Stretches(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Series to train on.
-
-    Attributes:
-        anomaly: Difference from the climatology where there is a position, else the values, °C float64 ``(n, steps)``.
-        sst: Values, likewise.
-        last_time: Last time of each series, Unix seconds ``(n,)``.
-        positioned: 1 with a position, else 0, ``(n,)``.
-        climatology: Coefficients by position, NaN without one, ``(n, 7)``.
-    """
+    """Series to train on."""
 
     anomaly: Tensor
     sst: Tensor

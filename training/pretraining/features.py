@@ -42,19 +42,7 @@ class Features(nn.Module):
     def forward(
         self, anomaly: Tensor, last_time: Tensor, positioned: Tensor, start: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Compute the features.
-
-        Args:
-            anomaly: °C, float64 ``(batch, steps)``, NaN where missing.
-            last_time: Unix seconds of the last step, float64 ``(batch,)``.
-            positioned: 1 where ``anomaly`` is relative to a climatology, else 0, float64 ``(batch,)``.
-            start: first step at which the cell and the context are needed.
-
-        Returns:
-            The predictors of the companion ``(batch, steps, size)``; from ``start`` on, the inputs of the cell
-            ``(batch, …, inputs)`` and what is known of the context ``(batch, …, context)``; the filled series
-            relative to its last value and its volatility, °C ``(batch, steps)``; and 1 where observed.
-        """
+        """Compute the features."""
         batch, steps = anomaly.shape
         seen = ~torch.isnan(anomaly)
         observed = seen.to(anomaly.dtype)

@@ -38,13 +38,7 @@ _SCORES: Final = ["relative_rmse", "coverage_80"]
 def score_regions(
     networks: Mapping[str, UniversalForecaster], spec: Spec, series: Sequence[RealSeries]
 ) -> list[RealRow]:
-    """Forecast each series, with its position, by each network and by the mixture that serves by default.
-
-    Args:
-        networks: by cell.
-        spec: says the lengths of the context and the leads that are scored.
-        series: of regions that were held out.
-    """
+    """Forecast each series, with its position, by each network and by the mixture that serves by default."""
     metadata = next(iter(networks.values())).metadata
     release = UniversalRelease(metadata.dataset, metadata.version, networks)
     return rows_by_region(
@@ -107,17 +101,7 @@ def scores_of(
     known: Bools,
     baseline: Floats,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the scores of each kind of forecast at each lead that has enough of them.
-
-    Args:
-        real: the series.
-        context: number of values that each forecast starts from.
-        leads: those that are scored, ``(leads,)``.
-        made: forecasts by kind.
-        observations: °C, ``(n, leads)``.
-        known: the forecasts that count, ``(n, leads)``.
-        baseline: RMSE to compare with, °C ``(leads,)``.
-    """
+    """Yield the scores of each kind of forecast at each lead that has enough of them."""
     at, count = leads - 1, known.sum(axis=0).tolist()
     for kind, forecasts in made.items():
         low, high = (bound[:, at] for bound in forecasts.bounds(LEVEL))
@@ -140,15 +124,7 @@ def scores_of(
 def choose_ends(
     values: Floats, context: int, horizon: int, usable: Bools | None = None, at_most: int = _ORIGINS
 ) -> Steps:
-    """Return the ends (exclusive) of contexts to forecast from, spread over a series; none if they are too few.
-
-    Args:
-        values: of the series, °C ``(steps,)``; NaN where missing.
-        context: number of values of each.
-        horizon: number of leads.
-        usable: the values that contexts may end in, ``(steps,)``; all by default.
-        at_most: number of ends.
-    """
+    """Return the ends (exclusive) of contexts to forecast from, spread over a series; none if they are too few."""
     observed = np.concatenate([[0], np.cumsum(np.isfinite(values))])
     ends = np.arange(context, len(values) + 1 - horizon)
     enough = observed[ends] - observed[ends - context] >= _LEAST_OBSERVED * context

@@ -62,10 +62,6 @@ class UniversalNetwork(nn.Module):
 
         From the states of the cell at the origins, float32 ``(n, hidden)``, what the companion returns, each
         ``(n, knots)``, and the context, ``(n, context)``.
-
-        Returns:
-            The mean and the quantiles at each of the first ``leads``, in units of the volatility,
-            ``(n, leads, 1 + quantiles)``.
         """
         if not self.companion:
             mean, spread, fit = torch.zeros_like(mean), self.roots.expand_as(spread), torch.zeros_like(fit)
@@ -190,13 +186,7 @@ _UPDATE_GROWTH: Final = 1.2
 
 
 class UniversalModule(nn.Module):
-    """A universal network as it is exported.
-
-    Attributes:
-        window: values of :meth:`forward`.
-        minimum: smallest context.
-        maximum: longest context that is used.
-    """
+    """A universal network as it is exported."""
 
     def __init__(self, spec: Spec, features: Features, companion: Companion, network: UniversalNetwork) -> None:
         super().__init__()
@@ -220,31 +210,13 @@ class UniversalModule(nn.Module):
         self.register_buffer("widths", (1 + spec.widening * (1 - 1 / leads)).unsqueeze(1))
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """Forecast one step, without a position.
-
-        Args:
-            sst: °C, float32 ``(batch, window)``; NaN where missing.
-            valid_time: Unix seconds of the step to forecast, float64 ``(batch,)``.
-
-        Returns:
-            °C, float32 ``(batch,)``.
-        """
+        """Forecast one step, without a position."""
         nowhere = torch.full((sst.shape[0], 7), float("nan"), device=sst.device)
         return self.quantiles(sst, valid_time - self.seconds, nowhere)[:, 0, 0]
 
     @torch.jit.export
     def quantiles(self, sst: Tensor, last_time: Tensor, climatology: Tensor) -> Tensor:
-        """Forecast all leads from the last value.
-
-        Args:
-            sst: °C, float32 ``(batch, steps)``; NaN where missing; the last value must not be missing.
-            last_time: Unix seconds of the last step, float64 ``(batch,)``.
-            climatology: mean, then cosine and sine of three harmonics of the Julian year, °C, float32 ``(batch, 7)``;
-                NaN without a position.
-
-        Returns:
-            The mean, then the quantiles at ``levels``, °C, float32 ``(batch, horizon, 1 + levels)``.
-        """
+        """Forecast all leads from the last value."""
         origins = torch.tensor([sst.shape[1] - 1], device=sst.device)
         return self.backtest(sst, last_time, climatology, origins)[:, 0]
 
@@ -254,9 +226,6 @@ class UniversalModule(nn.Module):
 
         The ``origins`` are increasing steps, int64 ``(origins,)``; forecasts from missing values are those from the
         last value before. The other arguments are those of :meth:`quantiles`.
-
-        Returns:
-            °C, float32 ``(batch, origins, horizon, 1 + levels)``.
         """
         return self.answer(self.prepare(sst, last_time, climatology, origins, self.horizon))
 

@@ -40,13 +40,7 @@ _OVERLAP: Final = 2
 
 @dataclass(frozen=True, eq=False)
 class RealSeries:
-    """A real series at the time step of the networks.
-
-    Attributes:
-        name: how the report names the series.
-        region: part of the world. Series of one region share their weather, so all regions count alike.
-        climatology: coefficients by the position of the series, ``(7,)``; NaN without a position, or on land.
-    """
+    """A real series at the time step of the networks."""
 
     name: str
     region: str
@@ -63,10 +57,6 @@ def read_real_series(spec: Spec, paths: Sequence[Path], part: str = TRAIN) -> li
     ``wind_speed`` (m/s). Rows of ``places.csv`` are left out if their ``open``
     is false or their ``part`` is another, where there are such columns. Files, and folders without parts, are to train
     on.
-
-    Raises:
-        FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
-        MissingExtraError: if a folder is given and pyarrow is not installed.
     """
     series: list[RealSeries] = []
     for path in paths:

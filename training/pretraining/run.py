@@ -62,16 +62,7 @@ _EVENT_SEAS: Final = "event_seas"
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """Settings of a run.
-
-    Attributes:
-        seas: number of simulated series that the networks are trained on; None for the spec's.
-        prior_seas: number of simulated series that the companion's prior is fitted to.
-        held_out_seas: number of those that the networks are scored on; as many others score events.
-        real_series: series to train on too.
-        held_out_series: series of regions that are not trained on, to score the networks on.
-        real_share: share of the series of the prior, and of the training stretches, that are real, if there are enough.
-    """
+    """Settings of a run."""
 
     seas: int | None = None
     prior_seas: int = 3_000
@@ -90,9 +81,6 @@ def pretrain(
     """Train the three universal networks of a time step, and publish them; returns the folder of the release.
 
     ``progress`` is called with a line at each stage.
-
-    Raises:
-        ReleaseError: if the release cannot be written.
     """
     torch.set_num_threads(1)
     folder = artifacts / spec.release

@@ -38,13 +38,7 @@ _HARMONICS_YEARS: Final = 2.0
 
 
 class _Over(NamedTuple):
-    """Weather over a series and ahead of it, °C and m/s.
-
-    Attributes:
-        values: ``(steps, 2)``; NaN where not known.
-        usual: by the time of the year and the day, likewise.
-        size: of the departures from that, ``(2,)``.
-    """
+    """Weather over a series and ahead of it, °C and m/s."""
 
     values: Floats
     usual: Floats
@@ -54,13 +48,7 @@ class _Over(NamedTuple):
 def score_weather(
     networks: Mapping[str, UniversalForecaster], spec: Spec, series: Sequence[RealSeries]
 ) -> list[RealRow]:
-    """Forecast each series that has weather with it, and without.
-
-    Args:
-        networks: by cell.
-        spec: says the lengths of the context; the leads that are scored are its knots.
-        series: of regions that were held out.
-    """
+    """Forecast each series that has weather with it, and without."""
     metadata = next(iter(networks.values())).metadata
     release = UniversalRelease(metadata.dataset, metadata.version, networks)
     rows = rows_by_region(

@@ -126,11 +126,7 @@ def _describe_start(cell: str, start: StartReport) -> str:
 
 
 def describe_stations(report: Report) -> list[str]:
-    """Describe at how many stations the best network is behind a reference or its intervals miss their level.
-
-    Returns:
-        Sentences; none where the release was trained on one series.
-    """
+    """Describe at how many stations the best network is behind a reference or its intervals miss their level."""
     sentences = []
     for group, trained_on in (("used for training", True), ("left out of training", False)):
         stations = [station for station in report.stations if station.trained_on == trained_on]

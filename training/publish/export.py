@@ -82,12 +82,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Exported:
-    """The two checkpoints of a cell.
-
-    Attributes:
-        evaluated: weights that have not seen the test part; the accuracy of the release is theirs.
-        served: weights that have seen the whole series.
-    """
+    """The two checkpoints of a cell."""
 
     evaluated: Checkpoint
     served: Checkpoint
@@ -95,11 +90,7 @@ class Exported:
     def complete(
         self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]
     ) -> CheckpointMetadata:
-        """Rewrite both files with the measurements in their metadata, and write the sidecar.
-
-        Returns:
-            The metadata of the evaluated network.
-        """
+        """Rewrite both files with the measurements in their metadata, and write the sidecar."""
         measured = {"accuracy": accuracy, "baselines": baselines, "latency_ms": self.served.latency_ms()}
         served = self.served.complete(measured)
         self.served.path.with_suffix(".json").write_text(

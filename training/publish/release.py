@@ -48,11 +48,7 @@ Written = TypeVar("Written")
 
 
 def make_key_pair(private: Path, public: Path) -> str:
-    """Write a new private key, which only the user may read, and its public key; returns the fingerprint.
-
-    Raises:
-        RequestError: if a file exists or cannot be written.
-    """
+    """Write a new private key, which only the user may read, and its public key; returns the fingerprint."""
     with needs_extra("signing", PURPOSE):
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import (
@@ -75,9 +71,6 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519Priva
     """Read an Ed25519 private key from a PEM file, as ``openssl genpkey -algorithm ed25519`` writes it.
 
     ``passphrase`` is called only if the key is encrypted.
-
-    Raises:
-        RequestError: if the file cannot be read, or holds anything else, or the passphrase is wrong.
     """
     with needs_extra("signing", PURPOSE):
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -106,9 +99,6 @@ def sign(folder: Path, key: "Ed25519PrivateKey", number: str | None = None) -> S
 
     Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced. A
     rollback gives the release a ``number``.
-
-    Raises:
-        ReleaseError: if the release does not match its manifest, or the signature cannot be written.
     """
     release = Release.open(folder)
     for name in release.manifest.files:
@@ -199,9 +189,6 @@ def staging(dataset: Path) -> Iterator[Path]:
 
     It is created beside the releases, so that a rename can publish it, and locked while in use. Folders without a lock
     were left behind by killed processes; this removes them.
-
-    Raises:
-        ReleaseError: if the block cannot write to the folder of the releases.
     """
     existed = dataset.exists()
     with writing_to(dataset):
@@ -238,9 +225,6 @@ def publish_next(dataset: Path, write: Callable[[Path, str], Written]) -> tuple[
     """Publish the next release of a dataset, which does not serve yet.
 
     For a version, ``write`` writes all files but the manifest into a folder.
-
-    Returns:
-        The folder of the release, and what ``write`` returned.
     """
     with staging(dataset) as stage:
         version = next_version(dataset)
@@ -249,11 +233,7 @@ def publish_next(dataset: Path, write: Callable[[Path, str], Written]) -> tuple[
 
 
 def publish(folder: Path, dataset: Path, version: str) -> Path:
-    """Seal ``folder`` and rename it to its version; returns the new path. The release does not serve yet.
-
-    Raises:
-        ReleaseError: if the version exists, or the folder cannot be written.
-    """
+    """Seal ``folder`` and rename it to its version; returns the new path. The release does not serve yet."""
     seal(folder, dataset.name, version)
     folder.chmod(0o755)
     target = dataset / version
@@ -299,10 +279,6 @@ def rollback(
 
     If there are ``trusted`` keys, one must have signed the release and the rollback. To sign the rollback, ``key``
     gives the release a number after those of all others.
-
-    Raises:
-        UnknownNameError: if the dataset or version does not exist.
-        ReleaseError: if no release is older than the current one, or no trusted key signed the release or the rollback.
     """
     if name not in dataset_names(artifacts):
         raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")

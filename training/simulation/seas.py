@@ -38,9 +38,6 @@ def observe(
 
     Its daily increments have the root mean square ``rms_increment``, °C, ``(places,)``; there are 24, 1, or the inverse
     of 7 or 30 ``steps_per_day``.
-
-    Returns:
-        °C, ``(steps, places)``, NaN where missing, and the kind of each place.
     """
     kinds = random.choice(KINDS, water.shape[1], p=_SHARES)
     observed = water.copy()
@@ -154,13 +151,7 @@ _SHALLOW_WATER: Final = ("M4", "MS4", "M6")
 
 @dataclass(frozen=True)
 class Seas:
-    """Observed series of simulated places.
-
-    Attributes:
-        sst: °C, float64 ``(places, steps)``, NaN where missing.
-        times: Times of the steps, Unix seconds ``(steps,)``.
-        weather: Air temperature, °C, and wind, m/s, ``(places, steps, 2)``; None if noise alone drives the water.
-    """
+    """Observed series of simulated places."""
 
     places: SimulatedPlaces
     sst: Floats

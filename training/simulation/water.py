@@ -25,15 +25,7 @@ def log_uniform(random: Generator, low: float, high: float, size: int) -> Array:
 
 
 def relax(forcing: Array, decay: Array) -> Array:
-    """Integrate ``y[t] = decay · y[t - 1] + forcing[t]``.
-
-    Args:
-        forcing: ``(steps, places)``.
-        decay: share that remains after a step, ``(places,)`` or ``(steps, places)``.
-
-    Returns:
-        ``(steps, places)``.
-    """
+    """Integrate ``y[t] = decay · y[t - 1] + forcing[t]``."""
     decay = np.broadcast_to(decay, forcing.shape)
     state = np.empty_like(forcing)
     state[0] = forcing[0]
@@ -105,13 +97,7 @@ _WRONG_SHARE: Final = 0.08
 
 @dataclass(frozen=True)
 class SimulatedPlaces:
-    """Simulated places.
-
-    Attributes:
-        latitude: degrees north, ``(places,)``.
-        seasonal: mean, then cosine and sine of each annual harmonic of the true seasonal cycle, °C, ``(places, 7)``.
-        climatology: the same of the cycle that a climatology by position gives.
-    """
+    """Simulated places."""
 
     latitude: Array
     seasonal: Array
@@ -175,15 +161,7 @@ _SPIN_UP_DAYS: Final = 120
 
 
 class SimulatedWeather(NamedTuple):
-    """Weather over each place that drives its water.
-
-    Attributes:
-        air: air temperature over water that is as warm as usual, °C ``(steps, places)``.
-        wind: wind speed, m/s ``(steps, places)``.
-        followed: share of the water's anomaly that the air above it takes on, ``(places,)``.
-        forcing: of the mixed layer, of unit variance ``(steps, places)``.
-        share: share of the variance of all forcing, ``(places,)``.
-    """
+    """Weather over each place that drives its water."""
 
     air: Array
     wind: Array
@@ -203,9 +181,6 @@ def simulate_water(
     """Simulate the temperature of the water at each place from ``start_day`` since 1970, in 1 or 24 steps a day.
 
     Without ``weather``, which has to be that of :func:`simulated_days`, the water is driven by noise alone.
-
-    Returns:
-        °C, ``(steps, places)``, and the root mean square of the anomalies' daily increments, °C, ``(places,)``.
     """
     n, spin_up = len(places), _SPIN_UP_DAYS * steps_per_day
     times = simulated_days(start_day, days, steps_per_day)

@@ -47,12 +47,7 @@ _FEWEST_WINDOWS: Final = 128
 
 
 def fold(module: nn.Module, window: int) -> "FoldedNetwork | None":
-    """Return the network of a module on the CPU; None if the module provides no matrices.
-
-    Raises:
-        ReleaseError: if the matrices contain non-finite values, or the two forecast differently from random windows of
-            ``window`` values.
-    """
+    """Return the network of a module on the CPU; None if the module provides no matrices."""
     tensors: Mapping[str, torch.Tensor] = getattr(module, "folded", dict)()
     arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
     if not arrays:
@@ -86,9 +81,6 @@ class FoldedNetwork:
     - ``inputs`` ``(steps, known, gates)``, ``hidden`` ``(size, gates)``, ``hidden_bias`` ``(gates,)``: the cell; all
       biases except that of the new state of a GRU are in the inputs' row for the constant of the calendar;
     - ``head`` ``(size,)``, ``head_bias``.
-
-    Attributes:
-        most_windows: the largest batch that is computed at once.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:

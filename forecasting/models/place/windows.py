@@ -57,13 +57,7 @@ _NONE: Final = Windows(
 def last_windows(
     series: SeriesBatch, metadata: CheckpointMetadata, horizon: int
 ) -> tuple[Windows, dict[int, SeriesError]]:
-    """Return the last window of each series, short gaps interpolated, and the errors of series without one, by row.
-
-    Args:
-        series: series at the step of the network.
-        metadata: metadata of the network.
-        horizon: number of leads.
-    """
+    """Return the last window of each series, short gaps interpolated, and the errors of series without one, by row."""
     size, errors = metadata.window, dict[int, SeriesError]()
     if not len(series):
         return _NONE, errors

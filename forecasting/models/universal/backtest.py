@@ -424,13 +424,7 @@ class RollingErrors:
         return cls(origins, answers, answers[..., 0] - observed, first_lead, metadata, scored)
 
     def quantiles(self, rows: Steps, first: int, last: int) -> Floats:
-        """Return the recalibrated quantiles of the forecasts at ``rows``, °C ``(rows, leads, levels)``.
-
-        Args:
-            rows: places of the origins.
-            first: first lead.
-            last: last lead.
-        """
+        """Return the recalibrated quantiles of the forecasts at ``rows``, °C ``(rows, leads, levels)``."""
         quantiles = self.answers[rows, first - self.first_lead : last + 1 - self.first_lead, 1:]
         middle = quantiles[..., len(self.metadata.levels) // 2, None]
         recalibrated: Floats = middle + (quantiles - middle) * self.factors(rows, first, last)[..., None]
@@ -449,13 +443,7 @@ class RollingErrors:
         return np.concatenate([np.ones((0, departures.shape[1])), *parts])
 
     def variants(self, rows: Steps, dependence: Dependence, leads: int) -> Indices:
-        """Return which variant of ``dependence`` suits the series as known at each origin, ``(rows,)``; −1 for none.
-
-        Args:
-            rows: places of the origins.
-            dependence: of the network.
-            leads: number of leads of the forecast, from the first.
-        """
+        """Return which variant of ``dependence`` suits the series as known at each origin, ``(rows,)``; −1 for none."""
         indices = [np.empty(0, dtype=np.int64)]
         for known in self._known(rows, 1, leads):
             errors = np.where(known.verified, self.errors[known.rows, :leads], np.nan)

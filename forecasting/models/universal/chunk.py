@@ -58,16 +58,7 @@ _HELD_OUT: Final = Chosen("held_out_seas", 0, {})
 
 
 class ChunkOptions(NamedTuple):
-    """The options of the requested forecasts.
-
-    Attributes:
-        horizon: number of steps after the end of each series.
-        named: whether the network was named; if not, it is mixed with references where the past is long enough.
-        backtest: whether to forecast the past of each series too.
-        references: whether to fit references to each series even without a backtest.
-        concise: see :attr:`~forecasting.forecasts.options.ForecastOptions.concise`.
-        pooled: mixture that forecasts in place of the network that was named.
-    """
+    """The options of the requested forecasts."""
 
     horizon: int
     named: bool
@@ -430,15 +421,7 @@ class _Chunk:
                 made.model[index] = MIXTURE
 
     def _forecast_by(self, model: str, stop: int, decided: bool, made: Made, rows: list[int]) -> None:
-        """Set the forecasts of the series at ``rows`` by a network or reference, recalibrated on their past.
-
-        Args:
-            model: that forecasts.
-            stop: number of steps from the last observation to the last lead.
-            decided: whether there are enough past forecasts to choose by.
-            made: the forecasts.
-            rows: indices of the series.
-        """
+        """Set the forecasts of the series at ``rows`` by a network or reference, recalibrated on their past."""
         made.sst[rows] = self._sst(model)[rows]
         metadata = self.network.metadata
         if model in self.references:

@@ -232,9 +232,6 @@ def read_contexts(
         metadata: of the networks.
         longest: number of values, at the end of a series, that are used.
         concise: whether to leave out which gaps there are, and warnings of a doubtful step.
-
-    Returns:
-        The contexts, and the error of each series that cannot be forecast from, by index.
     """
     rows = batch.usable
     failures = {i: other_step_error(other, metadata) for i, other in batch.other_steps.items()}

@@ -54,11 +54,7 @@ class Quantiles(Distribution):
         return self.quantiles[self.unobserved : self.unobserved + self.horizon]
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
-        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each.
-
-        Raises:
-            RequestError: if ``level`` is not from 1 to 99.
-        """
+        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each."""
         return interval(level, self.at_leads, self.levels)
 
     def exceedance(self, threshold: float | Floats) -> Floats:
@@ -132,11 +128,7 @@ def quantiles_at_scores(scores: Floats, quantiles: Floats, levels: tuple[float, 
 
 
 def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tuple[Floats, Floats]:
-    """Return the bounds of the central interval at ``level`` percent, °C ``(…)``.
-
-    Raises:
-        RequestError: if ``level`` is not from 1 to 99.
-    """
+    """Return the bounds of the central interval at ``level`` percent, °C ``(…)``."""
     if not 1 <= level <= 99:
         raise RequestError(f"no interval at {level:g} %; choose a level from 1 to 99", field="levels")
     tail = (1 - level / 100) / 2

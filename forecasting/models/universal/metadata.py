@@ -28,19 +28,7 @@ class WeatherPrior(BaseModel, frozen=True):
 
 
 class UniversalMetadata(NetworkMetadata, frozen=True):
-    """The metadata inside a universal checkpoint and in its sidecar file.
-
-    Attributes:
-        kind: always ``universal``.
-        minimum: smallest number of values to forecast from.
-        maximum: longest context, in steps, that the network uses.
-        levels: probabilities of the quantiles, ascending.
-        held_out: RMSE relative to persistence on held-out seas, by context (number of steps) and lead.
-        covariates: the weather that the network takes; see :data:`~forecasting.series.weather.COVARIATES`.
-        weather: how water answers to it; None if the network takes none.
-        seed: of the initial weights and the order of batches.
-        train_seconds: wall time of fitting this network.
-    """
+    """The metadata inside a universal checkpoint and in its sidecar file."""
 
     kind: Literal["universal"] = "universal"
     minimum: int = Field(ge=2)
@@ -60,9 +48,5 @@ class UniversalMetadata(NetworkMetadata, frozen=True):
 
 
 def parse_universal_metadata(content: bytes) -> UniversalMetadata:
-    """Parse metadata as stored in a universal checkpoint or its sidecar file.
-
-    Raises:
-        ReleaseError: if it does not match this schema.
-    """
+    """Parse metadata as stored in a universal checkpoint or its sidecar file."""
     return parse_metadata_as(UniversalMetadata, content)

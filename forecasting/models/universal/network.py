@@ -128,11 +128,7 @@ class UniversalForecaster:
         return answer.cpu().numpy().astype(np.float64)
 
     def check_contract(self) -> None:
-        """Run the network on two short series.
-
-        Raises:
-            ReleaseError: if it fails, or does not return quantiles.
-        """
+        """Run the network on two short series."""
         metadata, steps = self.metadata, self.metadata.minimum
         waves = np.sin(np.arange(2 * steps, dtype=np.float64)).reshape(2, steps)
         nowhere = np.full((2, COEFFICIENTS), np.nan, dtype=np.float32)
@@ -171,15 +167,6 @@ def load(
     """Load a universal checkpoint from bytes.
 
     TorchScript can run code while it loads: check the digest of the bytes first.
-
-    Args:
-        content: of the checkpoint.
-        device: that the network runs on.
-        file: that the content comes from, for pickling.
-        beside: loaded networks of the same release, which may share work with this one.
-
-    Raises:
-        ReleaseError: if the bytes are not a universal checkpoint of this schema, or the module breaks the contract.
     """
     module, metadata_json = load_module(content, device)
     metadata = parse_universal_metadata(metadata_json)
@@ -196,16 +183,7 @@ def load(
 def load_all(
     files: Mapping[str, CheckpointFile], read: Callable[[CheckpointFile], bytes], device: torch.device
 ) -> dict[str, UniversalForecaster]:
-    """Load the networks of one release by cell; those with equal weights before their cells share what they compile.
-
-    Args:
-        files: checkpoints by cell.
-        read: returns the content of a file, whose digest it has checked.
-        device: that the networks run on.
-
-    Raises:
-        ReleaseError: naming the file that cannot be read or is no such checkpoint.
-    """
+    """Load the networks of one release by cell; those with equal weights before their cells share what they compile."""
     networks: dict[str, UniversalForecaster] = {}
     for cell, file in files.items():
         content = read(file)

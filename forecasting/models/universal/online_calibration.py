@@ -49,11 +49,6 @@ class OnlineCalibration(BaseModel, frozen=True):
 
     It starts with :meth:`start`, changes forecasts with :meth:`recalibrate` and learns with :meth:`after`. It is stored
     with ``model_dump_json`` and read with ``model_validate_json``.
-
-    Attributes:
-        log_factor: b, for each of :data:`LEVELS`.
-        excess: e, for each of :data:`LEVELS`.
-        verified: number of forecasts that it has learned from.
     """
 
     log_factor: tuple[ByLevel, ...] = Field(min_length=1)

@@ -325,10 +325,6 @@ _LEAST_RIDGE: Final = 1e-6
 def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]:
     """Forecast with each reference from each origin, seeing nothing that came after it.
 
-    Args:
-        past: the series and origins.
-        fitted: whether to include the references that are fitted to the series.
-
     Returns:
         °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
     """

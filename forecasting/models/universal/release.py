@@ -47,12 +47,7 @@ _MAX_HISTORY: Final = 4_000
 
 
 class _Request(NamedTuple):
-    """What :meth:`UniversalRelease.columns` is asked for.
-
-    Attributes:
-        warnings: known so far, by series.
-        errors: of series that are known to have none.
-    """
+    """What :meth:`UniversalRelease.columns` is asked for."""
 
     batch: SeriesBatch
     options: ForecastOptions
@@ -70,13 +65,7 @@ class _Request(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class UniversalRelease:
-    """The universal networks of one time step. Safe to call from several threads.
-
-    Attributes:
-        name: of the release, such as ``ocean-daily``.
-        networks: by cell, in the order of :data:`~forecasting.models.metadata.CELLS`; at least one. All share step,
-            horizon, contexts and levels.
-    """
+    """The universal networks of one time step. Safe to call from several threads."""
 
     name: str
     version: str
@@ -142,12 +131,6 @@ class UniversalRelease:
             weather: over the series and ahead of it, °C and m/s; see
                 :meth:`~forecasting.series.sst_series.SstSeries.with_weather`. A DataFrame of the series may have it in
                 further columns.
-
-        Raises:
-            TypeError: if ``series`` is of another type.
-            SeriesError: if the series cannot be forecast from, or the weather cannot be that of the series.
-            RequestError: if the horizon is not offered.
-            UnknownNameError: if there is no such model.
         """
         rows = None if coefficients is None else coefficients[None]
         read = to_sst_series(series, weather)
@@ -184,13 +167,6 @@ class UniversalRelease:
                 a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
                 baselines are persistence and, with a position, the usual change.
             check: whether to leave out all values that are implausible, which the same warning then says.
-
-        Returns:
-            In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
-
-        Raises:
-            RequestError: if the horizon is not offered.
-            UnknownNameError: if there is no such model.
         """
         self.check(horizon)
         options = ForecastOptions(horizon, check=check, backtest=backtest)
@@ -319,17 +295,7 @@ class UniversalRelease:
     def check_values(
         self, series: SeriesLike, *, coefficients: Coefficients | None = None, last: int | None = None
     ) -> Check:
-        """Check each value of one series against the forecast made before it; a value outside 99.9 % of it is suspect.
-
-        Args:
-            series: as in :meth:`forecast`.
-            coefficients: as in :meth:`forecast`.
-            last: number of values at the end to check; all if None.
-
-        Raises:
-            TypeError: if ``series`` is of another type.
-            SeriesError: if the series has another step than the release.
-        """
+        """Check each value of one series against the forecast made before it; one outside 99.9 % of it is suspect."""
         read = to_sst_series(series)
         if read.step != self.step:
             raise other_step_error(read.step, self.any_network.metadata)
@@ -341,11 +307,7 @@ class UniversalRelease:
             raise RequestError(out_of_range(horizon, self.name, self.horizon, self.step), field="horizon")
 
     def resolve(self, model: str) -> str | None:
-        """Return the cell that ``model`` means: a cell or full name; None for ``best``.
-
-        Raises:
-            UnknownNameError: if there is no such model.
-        """
+        """Return the cell that ``model`` means: a cell or full name; None for ``best``."""
         if model == BEST:
             return None
         for cell, network in self.networks.items():
@@ -364,11 +326,7 @@ def _without_weather(request: _Request, name: str, step: TimeStep) -> _Request:
 
 
 def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coefficients:
-    """Return the climatology of ``n`` positions as float32.
-
-    Raises:
-        RequestError: if it has another shape.
-    """
+    """Return the climatology of ``n`` positions as float32."""
     if coefficients is None:
         return np.full((n, COEFFICIENTS), np.nan, dtype=np.float32)
     checked = np.asarray(coefficients, dtype=np.float32)

@@ -22,15 +22,7 @@ class HeldOutRow(BaseModel, frozen=True):
 
 
 class HeldOutEvent(BaseModel, frozen=True):
-    """How good a network's probabilities of one event were.
-
-    Attributes:
-        context: number of values that each forecast starts from.
-        percentile: of the values of the context, which gives the threshold of each sea.
-        duration: number of consecutive steps beyond the threshold; the run may have begun in the context.
-        within: number of leads.
-        score: of the probabilities; each sea is one case.
-    """
+    """How good a network's probabilities of one event were."""
 
     context: int
     side: Side
@@ -46,14 +38,6 @@ class RealRow(BaseModel, frozen=True):
     Kinds are models: the networks, and the mixture that serves by default. Where the worth of weather is scored, they
     are the weather that the mixture was given: ``air and wind``, ``wind`` and, where there is no wind, ``air``, as a
     good global model forecasts them; ``observed``, what happened; and ``none``.
-
-    Attributes:
-        context: number of values that each forecast starts from.
-        places: number of places.
-        n: number of forecasts.
-        relative_rmse: RMSE over that of the best reference at a place in hindsight, or over that of the mixture without
-            weather; geometric mean over the places, by kind.
-        coverage_80: share of observations inside 80 % intervals, likewise.
     """
 
     region: str
@@ -66,17 +50,7 @@ class RealRow(BaseModel, frozen=True):
 
 
 class HeldOutModel(BaseModel, frozen=True):
-    """The scores of one network.
-
-    Attributes:
-        model: full name.
-        parameters: number of trained weights.
-        train_seconds: wall time of fitting.
-        held_out: on seas that were held out of training.
-        held_out_without_companion: the same of a network that was fitted without its companion; empty if the report
-            does not say.
-        events: probabilities of events on other seas that were held out; empty if the report does not say.
-    """
+    """The scores of one network."""
 
     model: str
     parameters: int
@@ -87,17 +61,7 @@ class HeldOutModel(BaseModel, frozen=True):
 
 
 class UniversalReport(BaseModel, frozen=True):
-    """``report.json`` of a universal release.
-
-    Attributes:
-        dataset: name of the release.
-        step: name of the time step.
-        seas: number of simulated seas in training.
-        real_series: names of the real series in training, or of their regions with the number of series.
-        models: the networks.
-        regions: how they did at real places; empty if no region was held out.
-        weather: what weather was worth there; empty if no series of these regions has any.
-    """
+    """``report.json`` of a universal release."""
 
     dataset: str
     version: str
@@ -110,11 +74,7 @@ class UniversalReport(BaseModel, frozen=True):
 
 
 def parse_universal_report(content: bytes) -> UniversalReport:
-    """Parse ``report.json``.
-
-    Raises:
-        ReleaseError: if it does not match this schema.
-    """
+    """Parse ``report.json``."""
     try:
         return UniversalReport.model_validate_json(content)
     except ValidationError as error:

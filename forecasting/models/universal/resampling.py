@@ -55,11 +55,7 @@ class Resampling:
         return self.step.seconds % self.other.seconds == 0
 
     def resampled(self, series: SstSeries) -> SstSeries:
-        """Return ``series`` at the other step, without missing values at its end.
-
-        Raises:
-            SeriesError: if every value is missing, or one is not a sea temperature.
-        """
+        """Return ``series`` at the other step, without missing values at its end."""
         if not np.isfinite(series.values).any():
             raise SeriesError("every value of the series is missing")
         if outside_sea_range(series.values).any():
@@ -117,11 +113,6 @@ def nearest_step(step: TimeStep, horizons: Mapping[TimeStep, int], horizon: int 
     That is ``step`` itself or the nearest one by ratio, among those that reach far enough if any does. Series that
     resolve the daily cycle prefer a release that does. A calendar month is near to itself only, because its times do
     not follow a number of seconds.
-
-    Args:
-        step: of the series.
-        horizons: number of leads of each release, by step.
-        horizon: number of steps after the end of the series that are to be forecast.
     """
     if step in horizons or step.calendar_month:
         return step if step in horizons else None
@@ -254,14 +245,7 @@ _CLIMATOLOGY: Final = "climatology"
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """One series at the step of a release.
-
-    Attributes:
-        sent: as the caller sent it.
-        series: at the step of the release, without missing values at its end.
-        missing_after: missing values at the end of ``sent``.
-        detail: what its means leave out; None if it is not averaged.
-    """
+    """One series at the step of a release."""
 
     resampling: Resampling
     sent: SstSeries
@@ -271,11 +255,7 @@ class Resampled:
 
     @classmethod
     def of(cls, sent: SstSeries, resampling: Resampling) -> "Resampled":
-        """Resample a series.
-
-        Raises:
-            SeriesError: if every value is missing, or one is not a sea temperature.
-        """
+        """Resample a series."""
         series = resampling.resampled(sent)
         known = sent.until_last_observation().values
         detail = None
@@ -310,11 +290,6 @@ class Resampled:
         """Return a forecast of :attr:`series` at the step of the caller, with a warning that says so.
 
         Between two leads it is interpolated. Before the first, spread grows with the square root of time.
-
-        Args:
-            forecast: of :meth:`needed` leads.
-            horizon: number of steps after the end of the series.
-            release: name of the release.
         """
         # All steps after the last observation, also those before the end of the series.
         steps = np.arange(1.0, self.missing_after + horizon + 1)

@@ -254,12 +254,7 @@ class Predictors:
         return cls(np.nan_to_num(happened), trusted, now, water, _season(contexts, with_end))
 
     def rows(self, knots: Steps, *, happened: bool) -> Floats:
-        """Return the predictors at each lead of ``knots``, ``(n, origins, knots, predictors)``; 0 without weather.
-
-        Args:
-            knots: leads.
-            happened: whether with the weather that happened after each origin, else as forecast, and at the end too.
-        """
+        """Return the predictors at each lead of ``knots``, ``(n, origins, knots, predictors)``; 0 without weather."""
         ahead = self.happened if happened else self.forecast
         count = ahead.shape[1]
         total = np.cumsum(ahead, axis=2)[:, :, knots - 1] / knots[:, None]

@@ -48,11 +48,7 @@ class NoPlaceError(FileError):
 
 
 def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tuple[xr.DataArray, xr.DataArray]":
-    """Return the latitudes and longitudes of a variable's cells.
-
-    Raises:
-        FileError: if its dimensions other than time are not latitude and longitude.
-    """
+    """Return the latitudes and longitudes of a variable's cells."""
     dims = [dim for dim in value.dims if dim != along]
     lat, lon = _axis(data, value, "latitude", "Y"), _axis(data, value, "longitude", "X")
     if lat is None or lon is None or set(lat.dims) | set(lon.dims) != set(dims):
@@ -84,15 +80,7 @@ def _extent(axes: "tuple[xr.DataArray, xr.DataArray]") -> str:
 
 
 def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[Index, tuple[str, ...]]:
-    """Find the sea cell of ``value``, a variable of ``field``, that is nearest to a place.
-
-    Returns:
-        Its index, and a note that describes it.
-
-    Raises:
-        FileError: if the axes are not latitude and longitude, or the place is off the grid or far from any sea.
-        NoPlaceError: if no place is chosen.
-    """
+    """Find the sea cell of ``value``, a variable of ``field``, that is nearest to a place."""
     lat, lon = grid_axes(field.data, value, field.along)
     if at is None:
         shape = " × ".join(str(value.sizes[dim]) for dim in value.dims if dim != field.along)
@@ -171,9 +159,6 @@ def draw_cells(
     """Draw up to ``count`` sea cells: the name of each, its ``variables`` of ``field`` along time, and a note.
 
     The grid is read only once, in blocks of times, whatever its chunks.
-
-    Raises:
-        FileError: if the axes are not latitude and longitude, or there is no sea cell.
     """
     import xarray
 
@@ -212,11 +197,7 @@ _MAX_VALUES: Final = 50_000_000
 
 
 def overview(field: Field, value: "xr.DataArray") -> Grid:
-    """Describe a variable of ``field`` with dimensions of time and space only.
-
-    Raises:
-        FileError: if the axes are not latitude and longitude.
-    """
+    """Describe a variable of ``field`` with dimensions of time and space only."""
     lat, lon = grid_axes(field.data, value, field.along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     lats, lons = meshed(lat, lon, {dim: slice(0, value.sizes[dim]) for dim in dims})

@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 
 def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
-    """Return the units of a variable, their source, and a warning if they contradict the file.
-
-    Raises:
-        FileError: if the units are unknown.
-    """
+    """Return the units of a variable, their source, and a warning if they contradict the file."""
     written = variable.attrs.get("units")
     stated = parse_units(str(written)) if written is not None else None
     name = variable.name
@@ -61,11 +57,7 @@ def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units
 
 
 def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOptions) -> str:
-    """Find the variable of valid times: one-dimensional, along a dimension of the temperatures.
-
-    Raises:
-        FileError: if there is none.
-    """
+    """Find the variable of valid times: one-dimensional, along a dimension of the temperatures."""
     if options.time_column:
         if options.time_column not in data.variables:
             raise FileError(f"has no variable {options.time_column!r}")
@@ -87,11 +79,7 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOpti
 
 
 def find_times(data: "xr.Dataset", name: str) -> Times:
-    """Read the variable of times.
-
-    Raises:
-        FileError: if it does not hold times, or a time is outside the years 1 to 9999.
-    """
+    """Read the variable of times."""
     variable = data[name]
     if not _holds_times(variable):
         raise FileError(f"variable {name} does not hold times; its units should be like 'days since 1970-01-01'")
@@ -161,9 +149,6 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     """Find the sea-temperature variable: chosen, by its standard name, or by a usual name.
 
     A usual name does not count if the attributes describe something else, such as an anomaly or the air.
-
-    Raises:
-        FileError: if there is none, or several candidates.
     """
     names = [str(name) for name in data.data_vars]
     if options.value_column:
@@ -315,12 +300,7 @@ _MIN_WIDTH_DEGREES: Final = 5.0
 
 @dataclass(frozen=True)
 class Validity:
-    """Which values of a variable are valid, in the units of the unpacked values.
-
-    Attributes:
-        attribute: the source of the limits, in words; None if there are no limits.
-        sentinels: numbers that mark a missing value.
-    """
+    """Which values of a variable are valid, in the units of the unpacked values."""
 
     low: float
     high: float
@@ -414,11 +394,7 @@ _CENTIMETRES: Final = ("cm", "centimeter", "centimeters", "centimetre", "centime
 def one_depth(
     data: "xr.Dataset", variables: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions, notes: list[str]
 ) -> "dict[str, xr.DataArray]":
-    """Select one depth from variables that have a depth dimension.
-
-    Raises:
-        FileError: if there are several depths and none is chosen, or one is chosen and there are none.
-    """
+    """Select one depth from variables that have a depth dimension."""
     chosen: float | None = None
     for dim in variables["value"].dims:
         depths = None if dim == along else _depths(data, dim, along)
@@ -439,11 +415,7 @@ def one_depth(
 
 
 def _depths(data: "xr.Dataset", dim: Hashable, along: Hashable) -> Floats | None:
-    """Find the depths along a dimension in metres, in its coordinate or a variable of depths; None if it has none.
-
-    Raises:
-        FileError: if the depths change with time, as for a profiler.
-    """
+    """Find the depths along a dimension in metres, in its coordinate or a variable of depths; None if it has none."""
     usual = str(dim).lower() in _DEPTHS
     if dim in data.variables:
         axis = data[dim]

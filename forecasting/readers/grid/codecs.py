@@ -33,12 +33,7 @@ _LONGEST: Final = 64 << 20
 
 
 def refuse_unknown_codecs(store: Path) -> None:
-    """Refuse a Zarr store if any of its arrays, in any group, has a codec that is not one of :data:`KNOWN`.
-
-    Raises:
-        FileError: naming the variable, the codec and the remedy; also if the store is no folder.
-        ValueError, OSError: if the metadata cannot be read.
-    """
+    """Refuse a Zarr store if any of its arrays, in any group, has a codec that is not one of :data:`KNOWN`."""
     if not store.is_dir():
         raise FileError("is not a folder, as a Zarr store is; extract it, or name the folder")
     for file in _files(store):

@@ -91,15 +91,7 @@ class Field:
         return math.prod(self.shape)
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """Read °C at some times, ``(times, cells)``, NaN where missing or flagged bad.
-
-        Args:
-            steps: positions of the times.
-            rows: positions along the first of ``dims``.
-
-        Raises:
-            FileError: if the values cannot be read.
-        """
+        """Read °C at some times, ``(times, cells)``, NaN where missing or flagged bad."""
         with readable(self.kind):
             values, _ = self.validity.masked(self._read_values(self.value, steps, rows))
             if (variable := self.variables.get("flags")) is not None:
@@ -116,11 +108,7 @@ class Field:
 
 @contextmanager
 def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field]:
-    """Open the temperatures of a ``netcdf`` file or ``zarr`` store on their grid, whose times are all known.
-
-    Raises:
-        FileError: if it cannot be read, naming the variable and the remedy.
-    """
+    """Open the temperatures of a ``netcdf`` file or ``zarr`` store on their grid, whose times are all known."""
     with opened(path, kind) as data:
         with readable(kind):
             field = find_field(data, kind, options)
@@ -132,11 +120,7 @@ def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field
 
 
 def find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
-    """Find the variables to read; times may be NaT.
-
-    Raises:
-        FileError: naming the variable, and what to choose.
-    """
+    """Find the variables to read; times may be NaT."""
     name = find_variable(data, options)
     if data[name].dtype.kind not in "fiu":
         raise FileError(f"variable {name} does not hold numbers")

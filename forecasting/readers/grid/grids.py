@@ -30,12 +30,7 @@ _DEPTHS = ("depth", "sea_water_pressure")
 
 
 def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[StationObservations]:
-    """Read the observations of each station from a NetCDF file or Zarr store.
-
-    Raises:
-        FileError: if it cannot be read, naming the variable and the remedy.
-        NoPlaceError: if it is a grid and no place is chosen.
-    """
+    """Read the observations of each station from a NetCDF file or Zarr store."""
     with opened(path, kind) as data, readable(kind):
         return list(_stations(find_field(data, kind, options), options))
 

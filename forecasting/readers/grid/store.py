@@ -33,11 +33,7 @@ _MONTHS: Final = re.compile(r"months? since (\d{1,4})-(\d\d?)-0?1\b.*", re.IGNOR
 
 @contextmanager
 def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
-    """Open a ``netcdf`` file or ``zarr`` store without reading its values.
-
-    Raises:
-        FileError: if it cannot be opened, or names code to decode it that is not known to be safe.
-    """
+    """Open a ``netcdf`` file or ``zarr`` store without reading its values."""
     with _needs_grids():
         import xarray
     with warnings.catch_warnings():
@@ -57,9 +53,6 @@ def refuse_other_files(path: Path, kind: str = "netcdf") -> None:
 
     HDF5 reads other files for datasets with external storage, for virtual datasets, and behind external links. Soft
     links only leave a file through an external link. In a Zarr store, links do, and a pipe would never end.
-
-    Raises:
-        FileError: naming the variable or the file; also if it cannot be opened.
     """
     with readable(kind):
         if kind == "zarr":
@@ -199,11 +192,7 @@ def _zarr_paths(path: Path) -> list[str]:
 
 @contextmanager
 def readable(kind: str) -> Iterator[None]:
-    """Convert errors while reading a ``netcdf`` file or ``zarr`` store.
-
-    Raises:
-        FileError: instead of the various errors of libraries about damaged files.
-    """
+    """Convert errors while reading a ``netcdf`` file or ``zarr`` store."""
     try:
         with _needs_grids():
             yield

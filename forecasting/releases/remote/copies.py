@@ -32,13 +32,7 @@ UNFINISHED: Final = ".pulling-"
 
 @dataclass(frozen=True)
 class Copied:
-    """What a copy of a release did.
-
-    Attributes:
-        location: path or URL of the copy.
-        files: number of files that the manifest lists.
-        copied: number of them that were copied; the others were there already.
-    """
+    """What a copy of a release did."""
 
     location: str
     files: int
@@ -50,10 +44,6 @@ def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied
 
     A copy that was interrupted continues where it stopped. No reader sees half a release: the manifest comes after the
     files, and the release serves only once ``current`` names it, which ``make_current`` asks for.
-
-    Raises:
-        ReleaseError: if the release differs from its manifest, or the place holds another release of this version.
-        RemoteError: if the place cannot be read or written.
     """
     release = Release.open(folder)
     for name in release.manifest.files:
@@ -110,16 +100,7 @@ class RemoteRelease:
 
 
 def remote_releases(url: str) -> list[RemoteRelease]:
-    """Return the releases that ``url`` means.
-
-    Args:
-        url: of a release, of a dataset, which means its current release, or of an artifacts folder, which means the
-            current release of every dataset.
-
-    Raises:
-        ReleaseError: if there is no release, or a file ``current`` does not name a version.
-        RemoteError: if the place cannot be read.
-    """
+    """Return the releases that ``url`` means."""
     folder = RemoteFolder.open(url)
     if is_version(folder.name) and is_dataset_name(folder.parent.name):
         return [RemoteRelease(folder.parent.parent, folder.parent.name, folder.name)]
@@ -133,12 +114,7 @@ def remote_releases(url: str) -> list[RemoteRelease]:
 
 
 def current_release(artifacts: RemoteFolder, dataset: str) -> RemoteRelease | None:
-    """Return the current release of a dataset; None if it has none.
-
-    Raises:
-        ReleaseError: if its file ``current`` does not name a version.
-        RemoteError: if the place cannot be read.
-    """
+    """Return the current release of a dataset; None if it has none."""
     content = artifacts.find(f"{dataset}/{CURRENT}")
     if content is None:
         return None
@@ -160,17 +136,6 @@ def pull(
 
     The copy is made beside the releases and gets its name at the end, so no program sees half of it. A copy that was
     interrupted goes on where it ended, unless another release of the dataset was pulled since.
-
-    Args:
-        release: the release in the other place.
-        artifacts: the local artifacts folder.
-        trusted: keys that must have signed the release, and no newer one; None to accept any release.
-        make_current: whether the release serves from then on.
-        replace: whether to replace a local release of this version that differs; otherwise it is an error.
-
-    Raises:
-        ReleaseError: if the release cannot be trusted, differs from its manifest, or cannot be written.
-        RemoteError: if the place cannot be read.
     """
     content, signatures = release.find(MANIFEST), release.find(SIGNATURES)
     if content is None:
@@ -198,11 +163,7 @@ def pull(
 
 
 def remove_unfinished(dataset: Path) -> None:
-    """Remove what interrupted copies have left in the folder of a dataset, after waiting for a process that copies.
-
-    Raises:
-        OSError: if the folder cannot be read.
-    """
+    """Remove what interrupted copies have left in the folder of a dataset, after waiting for a process that copies."""
     with _locked(dataset):
         _remove_unfinished(dataset)
 

@@ -36,11 +36,7 @@ _KEPT: Final = 5
 
 
 def default_cache() -> Path:
-    """Return the folder for local copies: ``sst-forecasting`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
-
-    Raises:
-        ReleaseError: if the user has no home.
-    """
+    """Return the folder for local copies: ``sst-forecasting`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sst-forecasting"
     except RuntimeError:
@@ -54,21 +50,12 @@ def chosen_cache() -> Path:
 
 
 class Mirror:
-    """A local copy of the current releases in another place.
-
-    Attributes:
-        url: URL of the other artifacts folder, without a user or a password.
-    """
+    """A local copy of the current releases in another place."""
 
     def __init__(self, url: str, cache: Path, trusted: TrustedKeys | None = None) -> None:
         """Mirror the artifacts folder at ``url`` in a folder of ``cache``, which may hold mirrors of other places.
 
         With ``trusted`` keys, only releases that one of them signed are copied, and none that is older than the copy.
-
-        Raises:
-            RemoteError: if the URL cannot be used.
-            MissingExtraError: if a package that its protocol needs is not installed.
-            ReleaseError: if the cache cannot be written.
         """
         self._remote = RemoteFolder.open(url)
         self.url = self._remote.url
@@ -92,15 +79,6 @@ class Mirror:
 
         Every file is checked before the copy of a release becomes current. If one dataset cannot be copied, the others
         are; the local release of that dataset stays.
-
-        Args:
-            seconds: age up to which the last copy is good enough.
-            wait: whether to wait for a process that is copying; otherwise this does nothing meanwhile.
-
-        Raises:
-            ReleaseError: if a release is incomplete, differs from its manifest, or cannot be written, or if no release
-                is current.
-            RemoteError: if the place cannot be read, now or within the last ``seconds``.
         """
         try:
             with self._locked(wait=wait) as locked:

@@ -21,11 +21,7 @@ _LONGEST_REASON: Final = 300
 
 
 class RemoteFolder:
-    """A folder of releases, which is read and written as a whole file at a time.
-
-    Attributes:
-        url: URL without a user or a password, for messages.
-    """
+    """A folder of releases, which is read and written as a whole file at a time."""
 
     def __init__(self, system: Any, root: str, url: str) -> None:
         """Create the object; use :meth:`open`."""
@@ -38,10 +34,6 @@ class RemoteFolder:
         """Return the folder at ``url``. Nothing is read yet.
 
         Credentials and the address of the server come from the environment, as the library of each protocol reads them.
-
-        Raises:
-            RemoteError: if fsspec does not know the protocol, or cannot use the URL.
-            MissingExtraError: if a package that the protocol needs is not installed.
         """
         protocol = url.partition("://")[0] if "://" in url else "file"
         # No instance that was made before, with what the environment held then.
@@ -95,11 +87,7 @@ class RemoteFolder:
         return f"{self.url}/{name}"
 
     def folders(self) -> list[str]:
-        """Return the names of the folders inside, sorted; empty if the folder does not exist.
-
-        Raises:
-            RemoteError: if they cannot be listed.
-        """
+        """Return the names of the folders inside, sorted; empty if the folder does not exist."""
         try:
             with self._reaching("list", self.url):
                 entries = self._system.ls(self._root, detail=True)
@@ -109,11 +97,7 @@ class RemoteFolder:
         return sorted({path.rpartition("/")[2] for path in paths})
 
     def find(self, name: str, largest: int = LARGEST_MANIFEST) -> bytes | None:
-        """Return the content of a file of at most ``largest`` bytes; None if it does not exist.
-
-        Raises:
-            RemoteError: if it cannot be read, or is larger.
-        """
+        """Return the content of a file of at most ``largest`` bytes; None if it does not exist."""
         size = self.size(name)
         if size is None:
             return None
@@ -129,11 +113,7 @@ class RemoteFolder:
         return content
 
     def size(self, name: str) -> int | None:
-        """Return the number of bytes of a file; None if it does not exist.
-
-        Raises:
-            RemoteError: if it cannot be determined.
-        """
+        """Return the number of bytes of a file; None if it does not exist."""
         try:
             with self._reaching("read", self.shown(name)):
                 size: int = self._system.info(f"{self._root}/{name}")["size"]
@@ -142,11 +122,7 @@ class RemoteFolder:
         return size
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, replacing it as a whole if it exists.
-
-        Raises:
-            RemoteError: if it cannot be written.
-        """
+        """Write a file, replacing it as a whole if it exists."""
         try:
             with self._reaching("write", self.shown(name)):
                 self._write(f"{self._root}/{name}", content)

@@ -39,11 +39,7 @@ Cell = str | float | None
 
 
 def comparison(release: LoadedRelease, lead: int) -> Comparison:
-    """Return the accuracy on the test part at one lead.
-
-    Raises:
-        RequestError: if the lead was not evaluated.
-    """
+    """Return the accuracy on the test part at one lead."""
     report = release.report
     if lead > report.horizon:
         raise RequestError(
@@ -83,14 +79,7 @@ def _facts(release: LoadedRelease, model: ModelReport) -> NetworkFacts | None:
 def compared_model(
     model: ModelReport, models: Sequence[ModelReport], lead: int, network: NetworkFacts | None
 ) -> ComparedNetwork | ComparedBaseline:
-    """Return one row of a comparison, with its skill over the baselines among ``models``.
-
-    Args:
-        model: the figures.
-        models: the figures of all models.
-        lead: the lead of the figures.
-        network: what is known of the network; None of a baseline.
-    """
+    """Return one row of a comparison, with its skill over the baselines among ``models``."""
     i = lead - 1
     accuracy = at_lead(model.accuracy["test"], i)
     errors = accuracy | {
@@ -243,12 +232,7 @@ def training_record(report: Report) -> TrainingRecord:
 
 
 def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOutComparison:
-    """Return the scores of the universal networks that serve, at one lead or at all that were scored.
-
-    Raises:
-        UnknownNameError: if the release has no report.
-        RequestError: if the lead was not scored.
-    """
+    """Return the scores of the universal networks that serve, at one lead or at all that were scored."""
     if loaded.report is None:
         raise UnknownNameError(f"release {loaded.version} of {loaded.dataset} has no report on held-out seas")
 

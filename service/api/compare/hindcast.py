@@ -24,12 +24,7 @@ class HindcastStore:
         self._kept: dict[str, tuple[str, Hindcasts]] = {}
 
     def load(self, loaded: LoadedRelease) -> Hindcasts:
-        """Return the hindcasts of a release, loaded on the first call; those of its predecessor are dropped.
-
-        Raises:
-            UnknownNameError: if the release has no evaluated networks.
-            ReleaseError: if a file is missing, altered or invalid.
-        """
+        """Return the hindcasts of a release, loaded on the first call; those of its predecessor are dropped."""
         with self._lock:
             version, hindcasts = self._kept.get(loaded.dataset, ("", None))
             if hindcasts is None or version != loaded.version:
@@ -39,20 +34,7 @@ class HindcastStore:
 
 
 def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin: str | None, n: int) -> Json:
-    """Return the fields of :class:`HindcastAnswer`: forecasts from up to ``n`` origins, the first at ``origin``.
-
-    Args:
-        store: keeps the networks.
-        loaded: the release.
-        cell: the cell of the network.
-        origin: ISO 8601; by default, the latest origin whose every lead was observed.
-        n: number of origins.
-
-    Raises:
-        UnknownNameError: if the release has no evaluated networks.
-        ReleaseError: if its files are altered.
-        RequestError: if no forecast can start from ``origin``.
-    """
+    """Return the fields of :class:`HindcastAnswer`: forecasts from up to ``n`` origins, the first at ``origin``."""
     hindcasts = store.load(loaded)
     network = hindcasts.networks[cell]
     begin = hindcasts.last_complete if origin is None else hindcasts.find(_time(origin))

@@ -60,15 +60,7 @@ SECONDS_PER_EVENT: Final = 6e-5
 
 @dataclass(frozen=True)
 class Entry:
-    """The backtest of one series, or of several by one release.
-
-    Attributes:
-        loaded: the release.
-        step: the step of the series.
-        backtest: the forecasts of its models.
-        horizon: the lead that was scored.
-        units: the units of the errors.
-    """
+    """The backtest of one series, or of several by one release."""
 
     loaded: Loaded
     step: TimeStep
@@ -134,15 +126,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class OwnSeries:
-    """The backtests of the series of a request.
-
-    Attributes:
-        selection: the models that were compared.
-        horizon: the lead that was scored.
-        units: the units of the errors.
-        ids: the ID of each series.
-        entries: the backtest of each series, or why it could not be used.
-    """
+    """The backtests of the series of a request."""
 
     selection: Selection
     horizon: int
@@ -220,12 +204,7 @@ _NO_WEATHER: Final = ForecastWarning("weather_ignored", "models are compared wit
 async def compare_series(
     serving: Serving, settings: Settings, request: CompareRequest, selection: Selection, *, strict: bool
 ) -> OwnSeries:
-    """Roll the models of ``selection`` through each series.
-
-    Raises:
-        ForecastError: if the request asks for something that is not available.
-        ProblemError: 422 if ``strict`` and a series could not be used.
-    """
+    """Roll the models of ``selection`` through each series."""
     check_limits(request.series, settings)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
@@ -270,15 +249,7 @@ async def compare_series(
 
 
 def _threshold_events(request: CompareRequest, horizon: int) -> tuple[ThresholdEvent, ...]:
-    """Return the events of a request in °C, with the number of leads that each considers.
-
-    Args:
-        request: the request.
-        horizon: the lead that is scored, which an event considers unless it says how many.
-
-    Raises:
-        RequestError: if an event looks too far ahead, or has a temperature that no sea has.
-    """
+    """Return the events of a request in °C, with the number of leads that each considers."""
     definitions = definitions_of(request.events, MAX_EVENT_HORIZON, request.units)
     events = tuple(
         replace(event, within=event.within or max(event.duration, horizon))

@@ -49,13 +49,7 @@ A value has the time at which its step begins, so it is complete one step later.
 
 
 def warn_if_late(series: SstSeries, horizon: int, now: np.datetime64) -> tuple[ForecastWarning, ...]:
-    """Return the warning ``late`` if the last observation is more than two steps old; otherwise nothing.
-
-    Args:
-        series: ends with an observation.
-        horizon: number of leads of the forecast.
-        now: time of the request, UTC.
-    """
+    """Return the warning ``late`` if the last observation is more than two steps old; otherwise nothing."""
     last = series.times[-1]
     if now <= series.step.shift(last, MAX_STEPS_AGE):
         return ()
@@ -82,11 +76,7 @@ def _drop_blanks(value: Iterable[object]) -> object:
 
 
 def read_events(text: str) -> tuple[InputEvent, ...]:
-    """Read the events in a query; there are none in an empty text.
-
-    Raises:
-        RequestValidationError: if they are not JSON, or not valid.
-    """
+    """Read the events in a query; there are none in an empty text."""
     if not text:
         return ()
     try:
@@ -136,11 +126,7 @@ class LinesQuery(ForecastQuery, ForecastFields, frozen=True):
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":
-        """Read the query of a request.
-
-        Raises:
-            RequestValidationError: if a parameter is unknown or repeated, or its value is invalid.
-        """
+        """Read the query of a request."""
         # Requests of one client have the same query. Long ones must not fill the cache.
         return (_read_lines if len(query_string) <= _MAX_CACHED_BYTES else _read_lines.__wrapped__)(query_string)
 
@@ -162,12 +148,7 @@ def _read_lines(query_string: bytes) -> LinesQuery:
 
 
 def merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
-    """Return the request with what the query says and the body does not.
-
-    Raises:
-        RequestValidationError: if they contradict each other.
-        RequestError: if they name different datasets.
-    """
+    """Return the request with what the query says and the body does not."""
     update: dict[str, object] = {}
     for field in query.model_fields_set - {"dataset", "strict"}:
         value = getattr(query, field)
@@ -182,11 +163,7 @@ def merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
 
 
 def select_models(serving: Serving, query: LinesQuery) -> Selection:
-    """Return the models that a query means, for series that come in after it.
-
-    Raises:
-        ForecastError: if there are none, or they cannot forecast what the query asks for.
-    """
+    """Return the models that a query means, for series that come in after it."""
     selection = serving.select(query.model, query.dataset or None)
     for model in selection.named:
         check_query(model, query.forecast_options)
@@ -225,10 +202,6 @@ async def forecast_series(serving: Serving, settings: Settings, request: Forecas
     """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
 
     For a large request, memory for the response is reserved.
-
-    Raises:
-        ForecastError: if the request asks for something that is not available, or the response would be too large.
-        ProblemError: 422 if ``strict`` and a series could not be forecast.
     """
     check_limits(request.series, settings)
     check_horizon(request.horizon, settings)
@@ -253,11 +226,7 @@ async def forecast_series(serving: Serving, settings: Settings, request: Forecas
 
 
 def forecast_dataset(catalog: Catalog, settings: Settings, query: ForecastQuery) -> bytes:
-    """Return the forecast that follows a dataset's last observation, in the form of :func:`forecast_series`.
-
-    Raises:
-        ForecastError: if the query asks for something that is not available.
-    """
+    """Return the forecast that follows a dataset's last observation, in the form of :func:`forecast_series`."""
     check_horizon(query.horizon, settings)
     release, forecasters = catalog.resolve(query.model, query.dataset)
     options = RequestOptions.of(query)
@@ -310,11 +279,7 @@ class ForecastResponse:
             written.parts.append(with_ids(self._ids[begin : len(written.failures)], column.entries))
 
     def join(self, strict: bool) -> bytes:
-        """Return the whole response.
-
-        Raises:
-            ProblemError: 422 if ``strict`` and a series could not be forecast.
-        """
+        """Return the whole response."""
         pieces: list[bytes] = []
         for known, kinds, parts, failures in self._columns:
             if strict:
@@ -326,14 +291,7 @@ class ForecastResponse:
 
 
 class _Written(NamedTuple):
-    """What was written for one model, or for the best of each series.
-
-    Attributes:
-        known: the fields that the request fixes for all series.
-        kinds: model, version and step of the forecasts.
-        parts: JSON of some entries each.
-        failures: the error of each series, None without one.
-    """
+    """What was written for one model, or for the best of each series."""
 
     known: dict[str, str]
     kinds: set[tuple[str, str, str]]
@@ -351,11 +309,7 @@ def _head(known: tuple[tuple[str, str], ...], kinds: frozenset[tuple[str, str, s
 
 
 def _estimate_bytes(job: Job, settings: Settings) -> int:
-    """Return an upper estimate of the size of the response.
-
-    Raises:
-        RequestError: if it would be over the limit; says how many series would not be.
-    """
+    """Return an upper estimate of the size of the response."""
     levels = len(job.selection.levels(job.options.forecast))
     per_series = len(job.selection.columns) * bytes_of_entry(job.options, levels, _REFERENCES)
     limit = settings.max_answer_bytes // per_series

@@ -41,13 +41,7 @@ class _ParsedLine(NamedTuple):
 
 
 class _AnswerLine(NamedTuple):
-    """A line of the answer.
-
-    Attributes:
-        number: of the line of the request that it answers.
-        content: JSON.
-        error: why the line could not be forecast; None if it could.
-    """
+    """A line of the answer."""
 
     number: int
     content: bytes
@@ -58,11 +52,6 @@ def stream_forecast(lifecycle: Lifecycle, settings: Settings, request: Request) 
     """Answer ``POST /forecast`` with an NDJSON body.
 
     With ``strict``, the pieces end with a 422 at the first line that could not be forecast.
-
-    Raises:
-        ForecastError: if the query asks for something that is not available.
-        ProblemError: if the service is not ready, or the body is compressed.
-        RequestValidationError: if the query is invalid.
     """
     refuse_compression(dict(request.scope["headers"]), "NDJSON")
     forecaster = _LineForecaster(lifecycle.ready(), settings, LinesQuery.read(request.scope["query_string"]))

@@ -29,17 +29,7 @@ _CELSIUS: Final = "celsius"
 
 @dataclass(frozen=True)
 class InferenceModel:
-    """A network as the protocol serves it.
-
-    Attributes:
-        name: its full name.
-        version: the version of its release.
-        inputs: the tensors that it takes.
-        outputs: the tensors that it returns.
-        parameters: what its configuration says besides.
-        statistics: its counts and durations in this process.
-        run: returns the outputs from the inputs, both in their order; there is at least one row.
-    """
+    """A network as the protocol serves it."""
 
     name: str
     version: str
@@ -50,11 +40,7 @@ class InferenceModel:
     run: Callable[..., Awaitable[tuple[Array, ...]]]
 
     async def infer(self, arrays: Sequence[Array]) -> dict[str, Array]:
-        """Return the outputs by name, from the inputs in their order.
-
-        Raises:
-            ProblemError: 400 if the network cannot forecast from a row.
-        """
+        """Return the outputs by name, from the inputs in their order."""
         if not len(arrays[0]):
             return {spec.name: np.empty((0, *spec.shape[1:]), spec.dtype) for spec in self.outputs}
         outputs = await self.run(*arrays)
@@ -62,12 +48,7 @@ class InferenceModel:
 
 
 def find_model(serving: Serving, model: str, version: str | None = None, dataset: str | None = None) -> InferenceModel:
-    """Return the network that a path names, within ``dataset``.
-
-    Raises:
-        UnknownNameError: if no model has this name, or another version of it is loaded.
-        RequestError: if a full name contradicts ``dataset``.
-    """
+    """Return the network that a path names, within ``dataset``."""
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
     release, name = serving.catalog.find(model, dataset)

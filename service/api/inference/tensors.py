@@ -36,18 +36,7 @@ _ROWS: Final = -1
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of a model.
-
-    Attributes:
-        name: the name of the tensor.
-        datatype: the protocol's name for the data type.
-        shape: the dimensions; −1 stands for the number of rows.
-        low: the lowest valid value.
-        high: the highest valid value.
-        invalid: what to call a value outside this range.
-        may_be_missing: whether NaN, or null in JSON, marks a missing value.
-        is_optional: whether the input may be left out, which means that all its values are missing.
-    """
+    """An input or output of a model."""
 
     name: str
     datatype: Literal["FP32", "FP64"]
@@ -102,11 +91,7 @@ def universal_output_specs(horizon: int, levels: int) -> tuple[TensorSpec, ...]:
 def read_inputs(
     request: InferRequest, tail: memoryview | None, specs: Sequence[TensorSpec], max_rows: int
 ) -> list[Array]:
-    """Return the tensors of a request in the order of ``specs``, all with the same number of rows.
-
-    Raises:
-        ProblemError: 400 if a tensor is invalid; names the tensor and the position in it.
-    """
+    """Return the tensors of a request in the order of ``specs``, all with the same number of rows."""
     arrays: dict[str, Array] = {}
     known = {spec.name: spec for spec in specs}
     offset = 0
@@ -147,11 +132,7 @@ def _listed(known: dict[str, TensorSpec]) -> str:
 
 
 def _check_form(tensor: InputTensor, spec: TensorSpec, max_rows: int) -> int:
-    """Return the number of values in the tensor.
-
-    Raises:
-        ProblemError: if its data type or shape is not the model's.
-    """
+    """Return the number of values in the tensor."""
     if tensor.datatype != spec.datatype:
         raise malformed(f"input {spec.name} should have the datatype {spec.datatype}, not {tensor.datatype[:16]!r}")
     shape = tensor.shape
@@ -222,11 +203,7 @@ def _flat(data: object, spec: TensorSpec) -> list[Any]:
 
 
 def _check_range(array: Array, spec: TensorSpec) -> Array:
-    """Return ``array`` if all its values are in the valid range, which NaN is not.
-
-    Raises:
-        ProblemError: 400 at the first value that is not.
-    """
+    """Return ``array`` if all its values are in the valid range, which NaN is not."""
     if not array.size or (array.min() >= spec.low and array.max() <= spec.high):
         return array
     outside = ~((array >= spec.low) & (array <= spec.high))
@@ -271,13 +248,7 @@ _HEADER_LENGTH: Final = HEADER_LENGTH.lower().encode()
 async def read_request(
     serving: Serving, body: bytes, headers: Headers, settings: Settings
 ) -> tuple[InferRequest, memoryview | None]:
-    """Return an inference request, and the bytes behind its JSON; None without the header that says where they begin.
-
-    Raises:
-        ProblemError: 400 if the header is not a length within the body, if it is missing but bytes follow the JSON, or
-            if the JSON would take many times its size in memory.
-        RequestValidationError: if the JSON is invalid.
-    """
+    """Return an inference request, and the bytes after its JSON; None without the header that gives its length."""
     header = headers.get(_HEADER_LENGTH)
     content, tail = body, None
     if header is not None:
@@ -302,11 +273,7 @@ async def read_request(
 
 
 def wanted_outputs(request: InferRequest, specs: Sequence[TensorSpec]) -> dict[TensorSpec, bool]:
-    """Return the outputs that the client wants, all of them if it names none, and whether it wants each as bytes.
-
-    Raises:
-        ProblemError: 400 if it requests another output, or a form that is not supported.
-    """
+    """Return the outputs that the client wants, all of them if it names none, and whether it wants each as bytes."""
     default = False if request.parameters is None else bool(request.parameters.binary_data_output)
     if not request.outputs:
         return dict.fromkeys(specs, default)

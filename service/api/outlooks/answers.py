@@ -30,21 +30,12 @@ _DAMAGED: Final = "are damaged; make it again with sst outlook"
 
 
 def maps(folder: Path, outlook: str) -> bytes:
-    """Return what an outlook shows, as JSON.
-
-    Raises:
-        UnknownNameError: if there is no such outlook.
-    """
+    """Return what an outlook shows, as JSON."""
     return _maps(find_outlook(folder, outlook), outlook).model_dump_json().encode()
 
 
 def point(folder: Path, outlook: str, latitude: float, longitude: float) -> bytes:
-    """Return the forecast of the cell around a position, as JSON.
-
-    Raises:
-        UnknownNameError: if there is none.
-        MissingExtraError: if the packages that read the file are not installed.
-    """
+    """Return the forecast of the cell around a position, as JSON."""
     found = find_outlook(folder, outlook)
     try:
         cell = found.grid.cell(latitude, longitude)
@@ -61,11 +52,7 @@ def point(folder: Path, outlook: str, latitude: float, longitude: float) -> byte
 
 
 def raster(folder: Path, outlook: str, layer: str, lead: int) -> bytes:
-    """Return a layer on one day, as PNG.
-
-    Raises:
-        UnknownNameError: if there is none.
-    """
+    """Return a layer on one day, as PNG."""
     found = find_outlook(folder, outlook)
     pictures = found.description.layers.get(layer, [])
     if lead > len(pictures):
@@ -123,11 +110,7 @@ def _warnings(known: Description) -> list[OutlookWarning]:
 
 
 def _point(found: Outlook, cell: tuple[int, int]) -> OutlookPoint:
-    """Return the forecast of a cell.
-
-    Raises:
-        UnknownNameError: if it has none.
-    """
+    """Return the forecast of a cell."""
     grid, known, values = found.grid, found.description, found.read(cell)
     latitude, longitude = float(grid.latitudes[cell[0]]), float((grid.longitudes[cell[1]] + 180) % 360 - 180)
     if values["quality"] == "missing" or None in values["sst"]:

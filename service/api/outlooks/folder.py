@@ -106,11 +106,7 @@ class Outlook:
         return "zarr" if self.description.file.endswith(".zarr") else "netcdf"
 
     def raster(self, name: str) -> bytes:
-        """Return the content of a raster.
-
-        Raises:
-            FileError, OSError: if it cannot be read.
-        """
+        """Return the content of a raster."""
         folder, _, file = name.rpartition("/")
         with _inside(self.folder, self.name, folder) as rasters:
             return read_plain(file, _LONGEST, folder=rasters, follow=False)
@@ -138,11 +134,7 @@ class Outlook:
 
     @cached_property
     def grid(self) -> "Grid":
-        """The layout of its file.
-
-        Raises:
-            ForecastError: if the file cannot be read.
-        """
+        """The layout of its file."""
         # Not at the start of the service, which it would delay.
         from forecasting.readers.grid.store import opened, refuse_other_files
 
@@ -190,12 +182,7 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a grid.
-
-    Attributes:
-        dims: 0 for rows, 1 for columns, None for leads.
-        meanings: of the values of flags; empty for numbers.
-    """
+    """A variable of a grid."""
 
     dims: tuple[int | None, ...]
     meanings: dict[int, str]
@@ -242,11 +229,7 @@ def _nearest(axis: Floats, distances: Floats) -> int | None:
 
 
 def find_outlook(folder: Path, name: str) -> Outlook:
-    """Return an outlook by its name, or the newest that is whole as ``latest``.
-
-    Raises:
-        UnknownNameError: if there is none.
-    """
+    """Return an outlook by its name, or the newest that is whole as ``latest``."""
     for found in newest_first(folder) if name == LATEST else [name] if _NAME.fullmatch(name) else []:
         try:
             return _read(folder, found, _stamp(folder, found))
@@ -258,11 +241,7 @@ def find_outlook(folder: Path, name: str) -> Outlook:
 
 
 def newest_first(folder: Path) -> list[str]:
-    """Return the names of the outlooks in a folder: the one that ``latest`` links to, then all from the newest on.
-
-    Raises:
-        UnknownNameError: if the folder cannot be read.
-    """
+    """Return the names of the outlooks in a folder: the one that ``latest`` links to, then all from the newest on."""
     linked: list[str] = []
     try:
         with _inside(folder) as opened:
@@ -305,11 +284,7 @@ def _stamp(folder: Path, outlook: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=_KEPT)
 def _read(folder: Path, outlook: str, stamp: tuple[int, ...]) -> Outlook:
-    """Return an outlook after checking that all of it is there, and is no link to something else.
-
-    Raises:
-        FileError, OSError, ValueError: if it is not.
-    """
+    """Return an outlook after checking that all of it is there, and is no link to something else."""
     with _inside(folder, outlook) as inside:
         content = read_plain(_DESCRIPTION, _LONGEST, folder=inside, follow=False)
     try:

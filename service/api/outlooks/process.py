@@ -34,14 +34,7 @@ _LONGEST_LINE, _MOST_LINES = 1_000, 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes before the content.
-
-    Attributes:
-        status: of the response.
-        detail: the problem; empty if there is none.
-        log: lines for the log of the service.
-        size: bytes of the content.
-    """
+    """What comes before the content."""
 
     status: int
     detail: str

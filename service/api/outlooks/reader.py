@@ -35,12 +35,7 @@ class OutlookReader(Children):
         self._folder, self._work = folder, set[asyncio.Task[None]]()
 
     async def ask(self, function: str, **arguments: str | float) -> bytes:
-        """Return what a function of :mod:`service.api.outlooks.answers` returns.
-
-        Raises:
-            UnknownNameError: if the service has no folder of outlooks.
-            ProblemError: the problem that the function has; 503 if the folder cannot be read in time.
-        """
+        """Return what a function of :mod:`service.api.outlooks.answers` returns."""
         if self._folder is None:
             raise UnknownNameError(
                 "this service has no outlooks: make one with sst outlook GRID -o FOLDER, set SST_OUTLOOKS=FOLDER, and "

@@ -38,12 +38,7 @@ class FileReader(Children):
         self._processor_seconds = processor_seconds
 
     async def read(self, content: bytes, options: ReadingOptions, limit: int) -> Reading:
-        """Read a file of at most ``limit`` bytes of text.
-
-        Raises:
-            FileError: if the file cannot be read; says why, and what to do.
-            ProblemError: 503 if the server is out of disk space.
-        """
+        """Read a file of at most ``limit`` bytes of text."""
         try:
             async with self.lend() as child:
                 child.is_reusable = False
@@ -95,11 +90,7 @@ async def read_upload(
     serving: Serving,
     settings: Settings,
 ) -> Reading:
-    """Read a short text in a worker thread; NetCDF and long texts in a separate process, which ends with the request.
-
-    Raises:
-        ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is out of disk space.
-    """
+    """Read a short text in a worker thread, and NetCDF and long texts in a process that ends with the request."""
     netcdf = require_file(headers, content) or options.format == "netcdf"
     try:
         reading = None if netcdf else await serving.worker.run(read_short_text, content, options, settings)
@@ -118,11 +109,7 @@ _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.I
 
 
 def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
-    """Return whether a body is NetCDF instead of text.
-
-    Raises:
-        ProblemError: 415 if it is not a file of either kind, with what to send.
-    """
+    """Return whether a body is NetCDF instead of text."""
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
     if _NOT_THE_FILE.fullmatch(media_type):
         raise _unsupported(
@@ -146,11 +133,7 @@ def unreadable_file(error: FileError) -> ProblemError:
 
 
 def read_short_text(content: bytes, options: ReadingOptions, settings: Settings) -> Reading | None:
-    """Read a text file; None if it is longer than :data:`SHORT_TEXT`.
-
-    Raises:
-        FileError: if it cannot be read: where, and what to do.
-    """
+    """Read a text file; None if it is longer than :data:`SHORT_TEXT`."""
     if is_longer(content, SHORT_TEXT):
         return None
     # The first use imports pandas, which a service that only gets JSON never needs.

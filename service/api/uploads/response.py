@@ -31,14 +31,7 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class StationSeries:
-    """A station of a file, and its series if it can be sent.
-
-    Attributes:
-        name: ID of the series.
-        station: what was read.
-        series: up to its last observation; None if there is a problem.
-        problem: why there is no series; None if there is one.
-    """
+    """A station of a file, and its series if it can be sent."""
 
     name: str
     station: ReadStation
@@ -80,11 +73,7 @@ def described(reading: Reading, catalog: Catalog, settings: Settings) -> Json:
 
 
 def series_lines(reading: Json) -> bytes:
-    """Return the series of a described reading, one per line.
-
-    Raises:
-        ProblemError: 422 if there are none, with the reason.
-    """
+    """Return the series of a described reading, one per line."""
     if not reading["series"]:
         failed = next((station for station in reading["stations"] if station["problem"]), reading)
         problem, choices = failed["problem"], [Choice(**choice) for choice in failed["choices"]]
@@ -157,11 +146,7 @@ def _flagged(name: str, marked: Marked) -> Json:
 
 
 async def checks_of(reading: Reading, serving: Serving, settings: Settings) -> list[Json]:
-    """Check each series of a file in worker threads.
-
-    Returns:
-        A :class:`~service.api.uploads.schemas.SeriesCheck` for each series, in order.
-    """
+    """Check each series of a file in worker threads."""
     stations = [station for station in station_series(reading, settings) if station.series is not None]
     last = MAX_CHECKED // max(len(stations), 1)
     return [await serving.worker.run(_checked, station, serving, last) for station in stations]

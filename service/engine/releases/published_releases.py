@@ -24,14 +24,7 @@ ReleaseState = tuple[str, tuple[tuple[str, int, int, int], ...]]
 
 @dataclass(frozen=True)
 class PublishedReleases:
-    """The releases that the service may load.
-
-    Attributes:
-        folder: that holds the releases, or a local copy of them.
-        trusted: keys that must have signed each release; None if releases need no signature.
-        mirror: keeps the local copy; None if the releases are in the folder.
-        seconds: how old the local copy may be.
-    """
+    """The releases that the service may load."""
 
     folder: Path
     trusted: TrustedKeys | None
@@ -40,13 +33,7 @@ class PublishedReleases:
 
     @classmethod
     def of(cls, settings: Settings) -> "PublishedReleases":
-        """Return the releases that ``settings`` name. Nothing is copied yet.
-
-        Raises:
-            RequestError: if a trusted key cannot be used.
-            ReleaseError: if the URL of the releases or the folder for the local copy cannot be used.
-            MissingExtraError: if a package that either needs is not installed.
-        """
+        """Return the releases that ``settings`` name. Nothing is copied yet."""
         try:
             trusted = TrustedKeys.named(settings.trusted_keys)
         except RequestError as error:
@@ -62,27 +49,13 @@ class PublishedReleases:
         return str(self.folder) if self.mirror is None else self.mirror.url
 
     def refresh(self, *, now: bool = False) -> None:
-        """Bring the local copy, if there is one, up to date.
-
-        Args:
-            now: whether to do so even if another process just did.
-
-        Raises:
-            ReleaseError: if that is not possible; what was copied before stays.
-        """
+        """Bring the local copy, if there is one, up to date."""
         if self.mirror is not None:
             # Half the time between checks, so that processes share copies and none of them skips every other check.
             self.mirror.refresh(0.0 if now else self.seconds / 2, wait=now)
 
     def prepare(self, *, alone: bool) -> None:
-        """Bring the local copy, if there is one, up to date before the service starts.
-
-        Args:
-            alone: whether no other process of this service shares the copy.
-
-        Raises:
-            ReleaseError: if that is not possible, and no release was copied before.
-        """
+        """Bring the local copy, if there is one, up to date before the service starts."""
         if self.mirror is None:
             return
         try:
@@ -93,12 +66,7 @@ class PublishedReleases:
             logger.warning("serving the releases that were copied before: %s", error)
 
     def load(self, dataset: str, device: torch.device, loaded: Loaded | None = None) -> LoadedRelease | LoadedUniversal:
-        """Verify and load the current release of a dataset, in place of the one that is ``loaded``.
-
-        Raises:
-            UnknownNameError: if none is published.
-            ReleaseError: if it cannot be used, no trusted key signed it, or one did sign a newer one.
-        """
+        """Verify and load the current release of a dataset, in place of the one that is ``loaded``."""
         release = open_current(self.folder, dataset, self.trusted)
         if self.trusted is not None and loaded is not None:
             # Its folder may have been removed since.
@@ -106,11 +74,7 @@ class PublishedReleases:
         return load_release(release, device)
 
     def states(self) -> dict[str, ReleaseState]:
-        """Return the current version and the state of its files, by dataset.
-
-        Raises:
-            ReleaseError: if the folder cannot be read.
-        """
+        """Return the current version and the state of its files, by dataset."""
         return {
             dataset: (version, traces(self.folder / dataset, version))
             for dataset, version in current_versions(self.folder).items()
@@ -118,11 +82,7 @@ class PublishedReleases:
 
 
 def open_catalog(settings: Settings, bus: WorkerBus | None = None) -> Catalog:
-    """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable.
-
-    Raises:
-        ForecastError: if the device does not exist, a trusted key cannot be used, or a release is unusable.
-    """
+    """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable."""
     # A second thread slows down networks this small, and their warm-up by seconds if the cores are busy.
     torch.set_num_threads(1)
     serving = bus.serving() if bus else {}

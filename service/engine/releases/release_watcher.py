@@ -35,16 +35,7 @@ _freezing: set["ReleaseWatcher"] = set()
 
 
 class ReleaseChange(NamedTuple):
-    """What has changed of what this process serves.
-
-    Attributes:
-        dataset: the dataset.
-        version: the release of it that serves since.
-        previous: the release that served before; None if there was none.
-        model: the model that a call named; None for a release that has replaced another one.
-        who: the name of the key that asked for it; None if this process has noticed it by itself.
-        is_unload: whether the model serves no longer.
-    """
+    """What has changed of what this process serves."""
 
     dataset: str
     version: str
@@ -79,18 +70,7 @@ class ReleaseWatcher:
         loader: Executor,
         tell: Callable[[ReleaseChange], Awaitable[None]] = _tell_nobody,
     ) -> None:
-        """Wire a watcher.
-
-        Args:
-            releases: that are published.
-            device: where networks run.
-            lifecycle: gets the serving models.
-            serve: makes the serving models from loaded releases.
-            bus: reaches the other workers.
-            metrics: counts checks, and shows what is loaded.
-            loader: should be one thread, which reuses the memory of the release before the last.
-            tell: is told what has changed, once it serves. It must not raise.
-        """
+        """Wire a watcher."""
         self.releases = releases
         self.device = device
         self.lifecycle = lifecycle
@@ -150,20 +130,11 @@ class ReleaseWatcher:
                 reported = ""
 
     async def load(self, model: str, who: str | None = None) -> None:
-        """Serve the current release of a model's dataset in every worker, as a key asks. Undoes :meth:`unload`.
-
-        Raises:
-            UnknownNameError: if there is no such model.
-            ReleaseError: if no release is current, or any worker refuses it.
-        """
+        """Serve the current release of a model's dataset in every worker, as a key asks. Undoes :meth:`unload`."""
         await self._broadcast({"do": "load", "model": model}, who)
 
     async def unload(self, model: str, who: str | None = None) -> None:
-        """Stop serving a model in every worker, until it is loaded again, as a key asks.
-
-        Raises:
-            UnknownNameError: if there is no such model.
-        """
+        """Stop serving a model in every worker, until it is loaded again, as a key asks."""
         await self._broadcast({"do": "unload", "model": model}, who)
 
     async def _broadcast(self, message: Message, who: str | None) -> None:

@@ -39,14 +39,7 @@ def keep_states(connection: Connection, station: int, events: Sequence[str]) -> 
 
 
 class Alert(NamedTuple):
-    """An alert about an event of a station. Times are Unix seconds.
-
-    Attributes:
-        raised: When the readings arrived that raised it.
-        observed_until: The time of the last of them.
-        content: What webhooks tell.
-        number: Its number; 0 before it is stored.
-    """
+    """An alert about an event of a station. Times are Unix seconds."""
 
     station: int
     event: str
@@ -96,18 +89,7 @@ Channel = Literal["webhook", "notify"]
 
 
 class Delivery(NamedTuple):
-    """A delivery of an alert to an address, and its outcome so far. Times are Unix seconds.
-
-    Attributes:
-        key: Tells the receiver that a repeated delivery is the same one.
-        next_attempt: When it is tried next; None once it is delivered or given up.
-        attempts: How often it was tried.
-        delivered: When it was delivered; None if it was not.
-        status: The HTTP status of the last attempt; None without a response.
-        error: Why the last attempt failed.
-        number: Its number; 0 before it is stored.
-        channel: How it is sent: as a signed webhook, or as a sentence.
-    """
+    """A delivery of an alert to an address, and its outcome so far. Times are Unix seconds."""
 
     alert: int
     url: str
@@ -132,14 +114,7 @@ _DELIVERY: Final = tuple(DELIVERIES.c[name] for name in Delivery._fields)
 
 
 class DueDelivery(NamedTuple):
-    """A delivery that is to be tried now.
-
-    Attributes:
-        raised: When its alert was raised, Unix seconds.
-        content: What the alert tells.
-        webhooks: The webhooks that the station has now, with their secrets; None if it has none.
-        notify: The addresses that it notifies now; None if there are none.
-    """
+    """A delivery that is to be tried now."""
 
     delivery: Delivery
     raised: int

@@ -21,12 +21,7 @@ Part = Literal["source", "service"]
 
 
 class Author(NamedTuple):
-    """Who writes.
-
-    Attributes:
-        name: The name of a key; None without one.
-        part: The part of the service that writes by itself; None if a caller writes.
-    """
+    """Who writes."""
 
     name: str | None = None
     part: Part | None = None
@@ -38,15 +33,7 @@ SERVICE: Final = Author(part="service")
 
 
 class Entry(NamedTuple):
-    """What was written.
-
-    Attributes:
-        time: When, Unix seconds.
-        station: The ID of the station; None for releases.
-        owner: The owner of the station then.
-        content: What :class:`~service.stations.schemas.AuditEntry` says of the action.
-        number: Its number; 0 before it is stored.
-    """
+    """What was written."""
 
     time: int
     author: Author
@@ -87,17 +74,7 @@ def get_entries(
     after: int | None,
     limit: int,
 ) -> list[Entry]:
-    """Return the newest ``limit`` entries from ``begin`` to ``end``, newest first.
-
-    Args:
-        connection: A connection.
-        begin: Unix seconds.
-        end: Unix seconds, included.
-        station: The ID of a station; None for all, and for releases.
-        owner: The owner of stations; None for all, and for releases.
-        after: The number of the last entry of the page before.
-        limit: The most entries.
-    """
+    """Return the newest ``limit`` entries from ``begin`` to ``end``, newest first."""
     table = AUDIT.c
     wanted: list[ColumnElement[bool]] = [table.time.between(begin, end), table.number < (after or AFTER_ALL)]
     wanted += [table.station == station] if station is not None else []

@@ -132,11 +132,6 @@ def store_url(settings: Settings) -> URL:
     """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
 
     If the artifacts are the bundled ones or at a URL, ``state`` is in the working folder.
-
-    Raises:
-        RequestError: if the setting names no file or server, or the file with the password cannot be read. The message
-            does not repeat the URL, which may hold a password.
-        MissingExtraError: if PostgreSQL's driver is not installed.
     """
     given = settings.store.get_secret_value()
     if given:
@@ -267,9 +262,6 @@ def migrate(connection: Connection, *, is_new: bool) -> None:
 
     One process at a time does this: SQLite allows one writer, and in PostgreSQL the transaction takes a lock. If it is
     interrupted, the database is as it was before.
-
-    Raises:
-        StoreUnavailableError: if another version of the service has written the database, or it is not new and empty.
     """
     # Imported at the first use of a database: that takes a tenth of the time in which a service starts.
     from alembic import command
@@ -328,11 +320,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection for reading. Before the first write to SQLite, it has empty tables.
-
-        Raises:
-            StoreUnavailableError: if the database cannot be reached or read.
-        """
+        """Yield a connection for reading. Before the first write to SQLite, it has empty tables."""
         with self._unavailable():
             if not self.exists:
                 with self._empty.connect() as connection:
@@ -345,11 +333,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Yield a connection whose transaction is on disk once the block ends, or undone if the block raises.
-
-        Raises:
-            StoreUnavailableError: if the database cannot be reached or written, or vanishes meanwhile.
-        """
+        """Yield a connection whose transaction is on disk once the block ends, or undone if the block raises."""
         with self._unavailable():
             opened = self._open()
             with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
@@ -568,12 +552,7 @@ _FIGURES_SECONDS: Final = 2
 
 
 class StationStore:
-    """The database of stations. A slow one holds up its own threads, and not those that forecast.
-
-    Attributes:
-        metrics: Counts the readings and forecasts that go through it.
-        database: What it uses.
-    """
+    """The database of stations. A slow one holds up its own threads, and not those that forecast."""
 
     def __init__(self, url: URL, metrics: StationMetrics | None = None, used: Path | None = None) -> None:
         """Use the database at ``url``; ``used`` is as in :class:`Database`."""
@@ -593,11 +572,7 @@ class StationStore:
         return self.database.is_writable
 
     async def read(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call ``work`` with a connection for reading and the arguments, and return its result.
-
-        Raises:
-            StoreError: as the work does, or if the database cannot be used.
-        """
+        """Call ``work`` with a connection for reading and the arguments, and return its result."""
         return await self._call("read", self._threads, self.database.reading, work, *args, **kwargs)
 
     async def read_long(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -605,11 +580,7 @@ class StationStore:
         return await self._call("read_long", self._long, self.database.reading, work, *args, **kwargs)
 
     async def write(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call ``work`` in a transaction that is on disk when this returns.
-
-        Raises:
-            StoreError: as the work does, or if the database cannot be used. Nothing is stored then.
-        """
+        """Call ``work`` in a transaction that is on disk when this returns."""
         return await self._call("write", self._threads, self.database.writing, work, *args, **kwargs)
 
     async def run(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -14,17 +14,7 @@ _KEPT: Final = 9
 
 
 class Feed(NamedTuple):
-    """How readings arrive at a station. Times are Unix seconds.
-
-    Attributes:
-        station: The number of the station.
-        arrivals: When the last batches with new readings arrived, the newest last.
-        live: Whether a reading has arrived that was recent enough to raise an alert.
-        silent_at: When the station becomes silent if nothing arrives; None if it never does, or is silent already.
-        silent_since: The last arrival of a silent station; None if it is not silent.
-        stuck_since: The first of the readings at its end that repeat one value; None if they do not.
-        down: Seconds since the last arrival in which the service was down, so that nothing could arrive.
-    """
+    """How readings arrive at a station. Times are Unix seconds."""
 
     station: int
     arrivals: Sequence[int] = ()

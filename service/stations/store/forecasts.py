@@ -20,12 +20,7 @@ _ROWS_AT_ONCE: Final = 100
 
 
 class Calibration(NamedTuple):
-    """The calibration learned from the forecasts of one model at one station.
-
-    Attributes:
-        until: The time of the last observation that it has learned from, Unix seconds.
-        content: An :class:`~forecasting.models.universal.online_calibration.OnlineCalibration` as JSON.
-    """
+    """The calibration learned from the forecasts of one model at one station."""
 
     station: int
     model: str
@@ -49,19 +44,7 @@ def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]
 
 
 class IssuedForecast(NamedTuple):
-    """A forecast that was issued for a station.
-
-    Attributes:
-        station: The number of the station.
-        batch: The number of the batch of readings that it was issued for.
-        issued: When the readings arrived, Unix seconds.
-        observed_until: The time of the last observation that it rests on.
-        replayed: Whether the readings arrived after the time that the forecast begins with.
-        content: Its times, temperatures in °C and warnings, in the form of a response to ``POST /forecast``.
-        weather: The weather ahead that it was given, by name, °C and m/s; what it made of it, in the form of a
-            response; and ``without``, the temperatures without weather, °C, if it used any. None without weather.
-        plain: Its intervals before they were recalibrated; None if they were not.
-    """
+    """A forecast that was issued for a station."""
 
     station: int
     batch: int

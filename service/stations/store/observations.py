@@ -112,15 +112,6 @@ def add_observations(
 
     A reading that is the same as the latest revision of its time is not stored again, nor is one that a person has
     corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction.
-
-    Args:
-        connection: A connection of a writing transaction.
-        readings: °C by time, Unix seconds, of each station.
-        known: All revisions of each station at the times of its readings.
-        now: When they arrived, Unix seconds.
-
-    Returns:
-        What they changed, and the new or revised ones, by the number of the station.
     """
     added = {station: _added(own, known.get(station, ()), now) for station, own in readings.items()}
     rows = [{**each._asdict(), "station": station} for station, (_, changes) in added.items() for each in changes]
@@ -151,12 +142,6 @@ def correct_observation(
     """Give an observation the flag that a person decides, or another value, °C, which becomes the next revision.
 
     The values before a new one fail. The flag of missing values takes back all values of the time.
-
-    Returns:
-        The observation before and after; they are the same if nothing changed.
-
-    Raises:
-        UnknownReadingError: if there is none at this time.
     """
     lock_stations(connection, [station])
     at_time = and_(OBSERVATIONS.c.station == station, OBSERVATIONS.c.time == time)

@@ -37,25 +37,7 @@ _CLOCK_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """The settings of a station, as clients send them.
-
-    Attributes:
-        step: The step between values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
-        latitude: Degrees north.
-        longitude: Degrees east.
-        units: The units of the readings that are sent, and of responses.
-        model: ``best``, a cell or a full name.
-        horizon: The number of steps to forecast; None for the default.
-        baseline: Of the events, as clients send it: an object, or ``position``.
-        webhooks: Where alerts are sent, as :func:`service.stations.webhooks.stored_webhooks` returns them.
-        notify: Addresses that alerts are sent to as a sentence; they may hold passwords.
-        source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
-        weather: Where its weather is fetched: ``open-meteo``, or an object with ``erddap``.
-        alert_within: How old a change may be that raises an alert, an ISO 8601 duration; None for the default.
-        silent_after: How long nothing may arrive before the station is silent: an ISO 8601 duration, ``off``, or None
-            for the default.
-        visibility: Who may read it.
-    """
+    """The settings of a station, as clients send them."""
 
     step: str
     name: str | None = None
@@ -94,15 +76,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who reads or writes stations.
-
-    Attributes:
-        name: The name of the key that owns the stations it creates; None without a key. A new key of the same name owns
-            them too.
-        may_write: Whether it may write stations at all.
-        may_all: Whether all stations are as good as its own: to an admin key, and to everyone without keys.
-        limits: How many stations it may have; None for no limits.
-    """
+    """Who reads or writes stations."""
 
     name: str | None = None
     may_write: bool = True
@@ -127,12 +101,7 @@ class Caller:
         return self.may_all or owner is None or owner == self.name
 
     def check(self, station: str, owner: str | None, visibility: str, *, writes: bool = True) -> None:
-        """Check whether the caller may write a station, or read it.
-
-        Raises:
-            UnknownStationError: if it may not read it.
-            NotOwnerError: if it may read it only.
-        """
+        """Check whether the caller may write a station, or read it."""
         if self.owns(owner):
             return
         if visibility != "shared":
@@ -146,17 +115,7 @@ EVERYONE: Final = Caller()
 
 
 class Observation(NamedTuple):
-    """An observation, or one revision of it.
-
-    Attributes:
-        time: Unix seconds.
-        value: °C.
-        revision: 0 for the first reading of this time.
-        received: When it arrived, Unix seconds.
-        flag: Its QARTOD flag; missing if it was taken back.
-        tests: The tests that it fails, separated by commas; ``person`` if a person has set the flag. None if it fails
-            none.
-    """
+    """An observation, or one revision of it."""
 
     time: int
     value: float
@@ -173,16 +132,7 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A station in the database. Times are Unix seconds.
-
-    Attributes:
-        id: The ID that clients have chosen.
-        number: Its number in other tables.
-        batches: The number of batches that brought new or revised readings.
-        received: When the last of them arrived.
-        newest: Its newest observation that was not taken back; None without any.
-        owner: The name of the key that it belongs to; None if it belongs to all.
-    """
+    """A station in the database. Times are Unix seconds."""
 
     id: str
     number: int
@@ -253,13 +203,6 @@ def put_station(
     """Create a station, or give it other settings. Return whether it is new.
 
     A new one belongs to ``owner``, by default the caller; another one keeps its owner if there is none.
-
-    Raises:
-        HiddenStationError: if there is one that the caller may not see.
-        NotOwnerError: if it belongs to another key.
-        OwnerChangeError: if the caller may not give it this owner.
-        QuotaError: if the caller would have too many stations.
-        StepChangeError: if it has readings, which belong to another step.
     """
     values = asdict(settings)
     new = {"id": station_id, "owner": owner or caller.name, "created": now, "changed": now, **values}
@@ -344,12 +287,7 @@ def _full(caller: Caller, stations: int) -> str:
 
 
 def lock_station(connection: Connection, station_id: str, caller: Caller = EVERYONE) -> Row[Any] | None:
-    """Return the row of a station, and let other transactions wait that write to it; None if there is no such station.
-
-    Raises:
-        UnknownStationError: if the caller may not see it.
-        NotOwnerError: if it belongs to another key.
-    """
+    """Lock a station against other writers and return its row; None if there is no such station."""
     row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
     if row is not None:
         caller.check(station_id, row.owner, row.visibility)
@@ -357,12 +295,7 @@ def lock_station(connection: Connection, station_id: str, caller: Caller = EVERY
 
 
 def lock_station_to_put(connection: Connection, station_id: str, caller: Caller) -> Row[Any] | None:
-    """Do what :func:`lock_station` does, for a call that would create the station.
-
-    Raises:
-        HiddenStationError: if the caller may not see it.
-        NotOwnerError: if it belongs to another key.
-    """
+    """Do what :func:`lock_station` does, for a call that would create the station."""
     try:
         return lock_station(connection, station_id, caller)
     except UnknownStationError:
@@ -378,12 +311,7 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
 
 
 def delete_station(connection: Connection, station_id: str, now: int, caller: Caller = EVERYONE) -> None:
-    """Delete a station with all that belongs to it, except its audit.
-
-    Raises:
-        UnknownStationError: if there is none with this ID.
-        NotOwnerError: if it belongs to another key.
-    """
+    """Delete a station with all that belongs to it, except its audit."""
     row = lock_station(connection, station_id, caller)
     if row is None:
         raise UnknownStationError(station_id)
@@ -394,11 +322,7 @@ def delete_station(connection: Connection, station_id: str, now: int, caller: Ca
 
 
 def get_station(connection: Connection, station_id: str) -> Station:
-    """Return a station, for the service itself.
-
-    Raises:
-        UnknownStationError: if there is none with this ID.
-    """
+    """Return a station, for the service itself."""
     row = connection.execute(ALL_STATIONS.where(STATIONS.c.id == station_id)).one_or_none()
     if row is None:
         raise UnknownStationError(station_id)
@@ -406,12 +330,7 @@ def get_station(connection: Connection, station_id: str) -> Station:
 
 
 def station_for(connection: Connection, station_id: str, caller: Caller, *, writes: bool = False) -> Station:
-    """Return a station that ``caller`` may read, or write.
-
-    Raises:
-        UnknownStationError: if there is none with this ID that it may read.
-        NotOwnerError: if it may only read it.
-    """
+    """Return a station that ``caller`` may read, or write."""
     station = get_station(connection, station_id)
     caller.check(station_id, station.owner, station.settings.visibility, writes=writes)
     return station
@@ -459,17 +378,7 @@ def settings_to_write(
 
 
 class SeriesEnd(NamedTuple):
-    """Where the readings of a station end.
-
-    Attributes:
-        number: The number of the station in other tables.
-        step: The step between its readings.
-        latitude: Degrees north; None if it is not known.
-        longitude: Degrees east.
-        newest: The time of the newest, Unix seconds; None if there is none.
-        settling: The time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
-        owner: The name of the key that the station belongs to; None if it belongs to all.
-    """
+    """Where the readings of a station end."""
 
     number: int
     step: str
@@ -487,14 +396,7 @@ def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, Ser
 
 
 class Fetch(NamedTuple):
-    """How fetching goes for a station. Times are Unix seconds; the columns of the table say more.
-
-    Attributes:
-        failures: The number of failures in a row since the last success.
-        content: What the last successful fetch stored.
-        until: The time of the newest reading that the source has given; None before the first. Of weather, the last
-            time of the forecast.
-    """
+    """How fetching goes for a station. Times are Unix seconds; the columns of the table say more."""
 
     station: int
     kind: FetchKind

@@ -54,14 +54,6 @@ def forecasts_of_weather(
 
     Weather of another source or position, which the station had before, is left out. Of steps shorter than three hours,
     those are returned whose nearest step is a multiple of that after the time.
-
-    Args:
-        connection: For reading.
-        begins: Unix seconds, and the step of the readings, by the number of the station.
-
-    Returns:
-        By the number of the station, the last observation of each forecast and the weather. Replayed forecasts are left
-        out: what they were given is no forecast.
     """
     issued, fetches = ISSUED_FORECASTS.c, FETCHES.c
     found: dict[int, list[tuple[int, Json]]] = {}

@@ -30,11 +30,7 @@ SLICE_ROWS: Final = 36 * _MOST_WINDOWS
 
 
 class Pipeline:
-    """Cuts, forecasts and writes the series of one request.
-
-    Attributes:
-        has_ended: whether the last step has been taken.
-    """
+    """Cuts, forecasts and writes the series of one request."""
 
     def __init__(self, serving: Serving, job: Job, media_type: str, max_values: int, *, strict: bool) -> None:
         """Answer ``job`` in the form of ``media_type``; series have at most ``max_values`` values."""
@@ -59,18 +55,7 @@ class Pipeline:
         """The most series that are forecast at once."""
 
     def steps(self, rows: Sequence[Rows], *, is_last: bool) -> Generator[bytes, None, None]:
-        """Take the next rows in steps, between which other requests get their turn.
-
-        Args:
-            rows: the rows in order.
-            is_last: whether the body ends with them.
-
-        Yields:
-            What each step adds to the response.
-
-        Raises:
-            ProblemError: 422 with ``strict`` at the first series that could not be forecast.
-        """
+        """Take the next rows in steps, between which other requests get their turn."""
         for part in self._parts():
             yield self._forecast(part)
         for i, each in enumerate(rows, 1):
@@ -125,14 +110,7 @@ class ColumnResponse:
     """The response to one request."""
 
     def __init__(self, serving: Serving, pipeline: Pipeline, space: SpoolSpace, readers: ColumnReaders) -> None:
-        """Wire a response.
-
-        Args:
-            serving: runs the work in its threads.
-            pipeline: does the work.
-            space: the space for temporary files.
-            readers: read the body.
-        """
+        """Wire a response."""
         self._serving = serving
         self._pipeline = pipeline
         self._space = space
@@ -143,9 +121,6 @@ class ColumnResponse:
 
         The response waits for the end of the body: most clients read only then, and an invalid request is refused as a
         whole. If it takes more than the temporary files may, it leaves earlier, and the client has to read meanwhile.
-
-        Raises:
-            ProblemError: if the body is invalid; with ``strict`` at the first series that could not be forecast.
         """
         reading = self._readers.read(receive, media_type, SLICE_ROWS, self._space.limit, caller)
         with HeldResponse(self._space) as held:

@@ -51,12 +51,7 @@ _CONTINUATION: Final = b"\xff\xff\xff\xff"
 
 
 class _Body:
-    """A body that comes in piece by piece; pyarrow reads from it as from a file.
-
-    Attributes:
-        taken: bytes that have been read.
-        is_begun: whether the head of the body was valid, so that an early end is due to its writer.
-    """
+    """A body that comes in piece by piece; pyarrow reads from it as from a file."""
 
     closed = False
 
@@ -80,11 +75,7 @@ class _Body:
         return self._left is None and not self._returned
 
     def read(self, size: int = -1) -> bytes | bytearray:
-        """Return the next ``size`` bytes.
-
-        Raises:
-            RefusedError: if there are fewer, or they are more than the limit.
-        """
+        """Return the next ``size`` bytes."""
         if self._returned:
             returned, self._returned = self._returned[:size], self._returned[size:]
             return returned
@@ -112,11 +103,7 @@ class _Body:
         self._returned = bytes(content)
 
     def read_all(self) -> bytearray:
-        """Return the rest.
-
-        Raises:
-            RefusedError: if it is more than the limit.
-        """
+        """Return the rest."""
         whole = bytearray()
         while self._left is not None:
             if len(whole) + self._left > self._limit:
@@ -137,16 +124,7 @@ class _Body:
 
 
 def read_body(body: _Body, kind: str, rows: int) -> Iterator[list[Rows]]:
-    """Yield the rows of a body in lists of about as many ``rows``; large record batches are divided.
-
-    Args:
-        body: the body that comes in.
-        kind: ``arrow`` or ``parquet``.
-        rows: the rows to yield together.
-
-    Raises:
-        RefusedError: if the body is not valid, too large, or has other columns than a request.
-    """
+    """Yield the rows of a body in lists of about as many ``rows``; large record batches are divided."""
     waiting: list[Rows] = []
     count = 0
     for batch in _parquet(body, rows) if kind == "parquet" else _arrow(body):

@@ -37,12 +37,7 @@ _END: Final = _LENGTH.pack(0)
 
 
 class ReadRows(NamedTuple):
-    """Rows that have been read.
-
-    Attributes:
-        parts: some of them, perhaps none; each continues the one before.
-        is_last: whether the body ends with them.
-    """
+    """Rows that have been read."""
 
     parts: list[Rows]
     is_last: bool
@@ -63,18 +58,7 @@ class ColumnReaders(Children):
     async def read(
         self, receive: Receive, media_type: str, rows: int, limit: int, caller: str
     ) -> AsyncGenerator[ReadRows]:
-        """Yield the rows of a body as it comes in, about as many ``rows`` at a time; none when there is progress.
-
-        Args:
-            receive: gives the body.
-            media_type: the media type of the body.
-            rows: the rows to yield at a time.
-            limit: bytes of a Parquet file, or of a record batch.
-            caller: who sends it.
-
-        Raises:
-            ProblemError: 400, 413 or 422 if the body is not valid, too large, or has other columns.
-        """
+        """Yield the rows of a body as it comes in, about as many ``rows`` at a time; none when there is progress."""
         pieces = _pieces(receive)
         # Not a list of pieces: of tiny ones, it would take hundreds of times their size.
         begun, is_whole = bytearray(), False
@@ -113,11 +97,7 @@ class _Body:
             self._child.stdin.writelines([_LENGTH.pack(len(piece)), piece, end] if piece else [end])
 
     async def read_on(self, body: AsyncIterator[_Piece]) -> AsyncGenerator[ReadRows]:
-        """Yield the rows while the rest of the ``body`` comes in.
-
-        Raises:
-            ProblemError: if the body is refused, or the client disconnects.
-        """
+        """Yield the rows while the rest of the ``body`` comes in."""
 
         async def pass_on() -> bool:
             piece, is_last = await anext(body)
@@ -148,11 +128,7 @@ class _Body:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def read_whole(self) -> AsyncGenerator[ReadRows]:
-        """Yield the rows of a body that has been written.
-
-        Raises:
-            ProblemError: if the body is refused.
-        """
+        """Yield the rows of a body that has been written."""
         rows, self._is_whole = _NOTHING, True
         while not rows.is_last:
             rows = await self._rows()

@@ -43,12 +43,7 @@ _ALIGNMENT: Final = 8
 
 
 class RefusedError(Exception):
-    """A body that is refused, with the reason.
-
-    Attributes:
-        status: the status of the response.
-        column: the column that is to blame, if any.
-    """
+    """A body that is refused, with the reason."""
 
     def __init__(self, reason: str, status: int = INVALID, column: str | None = None) -> None:
         super().__init__(reason)
@@ -108,19 +103,7 @@ def _unusable(message: str, column: str) -> RefusedError:
 
 
 class Rows(NamedTuple):
-    """Some rows; at least one.
-
-    Attributes:
-        ids: the ids of each run of rows with the same ID; null where it is missing.
-        ends: end (exclusive) of each run.
-        times: UTC, NaT where missing.
-        local: the same times on the clock of their time zone.
-        values: the values in the units of the request; NaN where missing.
-        latitudes: degrees north; None without the column.
-        longitudes: degrees east; likewise.
-        air: air temperatures in the units of the request, NaN where missing; likewise.
-        wind: wind speeds in m/s; likewise.
-    """
+    """Some rows; at least one."""
 
     ids: pa.StringArray
     ends: npt.NDArray[np.int64]
@@ -201,11 +184,7 @@ def write_rows(parts: Sequence[Rows], sink: BinaryIO, *, is_last: bool) -> None:
 
 
 def rows_of(sizes: Sequence[int | None], content: bytes) -> list[Rows]:
-    """Return the rows that :func:`write_rows` was given, from the sizes of their arrays and the bytes of these.
-
-    Raises:
-        ValueError: if it was given none.
-    """
+    """Return the rows that :func:`write_rows` was given, from the sizes of their arrays and the bytes of these."""
     arrays: list[npt.NDArray[Any] | None] = []
     at = 0
     for i, size in enumerate(sizes):

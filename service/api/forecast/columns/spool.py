@@ -12,11 +12,7 @@ _PIECE: Final = 2**18
 
 
 class SpoolSpace:
-    """The bytes that the temporary files of one caller may take, within what those of all callers may.
-
-    Attributes:
-        limit: the limit for the caller, in bytes.
-    """
+    """The bytes that the temporary files of one caller may take, within what those of all callers may."""
 
     def __init__(self, limit: int, everyone: "SpoolSpace | None" = None) -> None:
         self.limit = limit
@@ -24,11 +20,7 @@ class SpoolSpace:
         self._everyone = everyone
 
     def reserve(self, size: int) -> None:
-        """Reserve ``size`` bytes.
-
-        Raises:
-            ProblemError: 503 if other requests hold too much.
-        """
+        """Reserve ``size`` bytes."""
         if self._used + size > self.limit:
             detail = "too many large bodies are being read; try again in a second"
             headers = {"Retry-After": "1"}

@@ -49,13 +49,7 @@ class ColumnStreams:
         return space
 
     def respond(self, media_type: str, request: Request) -> StreamedResponse:
-        """Begin the response to a request with an Arrow stream or a Parquet file.
-
-        Raises:
-            ForecastError: if the query asks for something that is not available.
-            ProblemError: 406 or 415 if the media types do not fit; 503 if the service is not ready.
-            RequestValidationError: if the query is invalid.
-        """
+        """Begin the response to a request with an Arrow stream or a Parquet file."""
         try:
             with needs_extra("columns", _PURPOSE):
                 from service.api.forecast.columns.pipeline import ColumnResponse, Pipeline
@@ -82,12 +76,7 @@ class ColumnStreams:
 
 
 def _plan(serving: Serving, settings: Settings, query: LinesQuery) -> Job:
-    """Return the models and options of a request, without its series.
-
-    Raises:
-        ForecastError: if it asks for something that is not available.
-        RequestValidationError: if the query is invalid.
-    """
+    """Return the models and options of a request, without its series."""
     check_horizon(query.horizon, settings)
     options = RequestOptions.of(query)
     if options.events is not None:

@@ -31,13 +31,7 @@ _MAX_CACHED_ROWS: Final = 4_096
 
 
 class ResponseForm:
-    """The columns of a response.
-
-    Attributes:
-        schema: names and types of the columns.
-        names: the names of the columns.
-        head: the message that begins an Arrow stream of them.
-    """
+    """The columns of a response."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
