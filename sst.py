@@ -39,8 +39,6 @@ _COMMANDS: Final = {
     "serve": _Command("serve forecasts over HTTP", "service"),
     "key": _Command("make an API key", "service.keys_cli:COMMAND.main", "The service"),
     "train": _training("train the networks and publish a release", "train:TRAIN_COMMAND"),
-    "train gallery": _training("", "pretrain:GALLERY_COMMAND"),
-    "train pretrain": _training("", "pretrain:PRETRAIN_COMMAND"),
     "inspect": _training("describe data files and how they are read", "data:INSPECT_COMMAND"),
     "fetch": _training("download a series from an ERDDAP server, or weather", "data:FETCH_COMMAND"),
     "forecast": _Command("forecast the series in a file", "scoring.cli:FORECAST_COMMAND.main"),

@@ -21,11 +21,12 @@ from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from forecasting.series.weather import COVARIATES
+from research.pretraining.card import universal_card
+from research.pretraining.real_series import TEST, TRAIN, read_real_series, summary
+from research.spec import SPECS
 from tests.conftest import ROOT
-from training.config import SPECS, TrainingConfig
+from training.config import TrainingConfig
 from training.data.dataset import Dataset
-from training.pretraining.real_series import TEST, TRAIN, read_real_series, summary
-from training.publish.card import universal_card
 from training.publish.report import write_report
 
 NAMES = ("nino12", "neracoos-b01")

@@ -34,7 +34,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.wording import counted
-from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
+from training.cli import FETCH, INSPECT, RELEASE, TRAIN
 from training.cli.data import read_with
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.data.dataset import Dataset, commonest_step, usable_series
@@ -341,8 +341,7 @@ TRAIN_COMMAND: Final = Command(
     _train,
     f"Other commands, each with --help: '{INSPECT.name}' describes how a file is read, '{FETCH.name}' downloads a "
     f"series from an ERDDAP server, and '{RELEASE.name}' signs, verifies, moves and imports releases, and serves an "
-    f"older one again. '{PRETRAIN.name}' trains the universal networks, and '{GALLERY.name}' compares the seas that "
-    "they learn from with real ones.",
+    "older one again.",
 )
 IMPORT_COMMAND: Final = Command(
     RELEASE.subcommand("import"),

@@ -1,12 +1,10 @@
-"""Plots: the predictions of a release beside the observations, and a gallery of series."""
+"""Plots of the predictions of a release beside the observations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -103,23 +101,3 @@ def save_comparison(predictions: pd.DataFrame, report: Report, folder: Path) -> 
     # Without a date and with a fixed salt the same run draws the same bytes.
     with matplotlib.rc_context({"svg.hashsalt": report.dataset, "svg.fonttype": "none"}):
         figure.savefig(folder / "comparison.svg", metadata={"Date": None})
-
-
-_COLUMNS: Final = 3
-
-
-def draw_gallery(series: Mapping[str, npt.NDArray[np.float64]], path: Path) -> None:
-    """Draw each of ``series``, °C ``(steps,)``, under its name, and write the figure to ``path`` (PNG or SVG)."""
-    rows = -(-len(series) // _COLUMNS)
-    figure = Figure(figsize=(10, 1.9 * rows), layout="constrained")
-    panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
-    for axes, (name, values) in zip(panels, series.items(), strict=False):
-        axes.plot(values, lw=0.6, color="#0072b2")
-        axes.set_title(name, loc="left", fontsize="small")
-        axes.tick_params(labelsize="x-small")
-        axes.margins(x=0.01)
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in panels[len(series) :]:
-        axes.remove()
-    figure.supylabel("°C", fontsize="small")
-    figure.savefig(path, dpi=110)

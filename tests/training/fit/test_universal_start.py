@@ -16,9 +16,10 @@ from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
+from research.spec import SPECS
 from tests.conftest import daily
 from tests.forecasting.models.universal.tiny import LastValue
-from training.config import SPECS, TrainingConfig
+from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Scaling
 from training.fit.cell_networks import choose_share, draw_residuals
