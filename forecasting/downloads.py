@@ -5,13 +5,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 import httpx
 
+from forecasting.disk import replacing
 from forecasting.errors import ForecastError
 from forecasting.readers.text import MAX_TEXT, erddap_error
 from forecasting.weather_sources import open_meteo_error, retry_after, seconds_until_allowed
@@ -203,13 +204,8 @@ def _host(url: str) -> str:
 @contextmanager
 def write_whole(target: Path) -> Iterator[BinaryIO]:
     """Open a file that appears as ``target`` once the block succeeds, and is removed if it fails."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("x+b") as file:
+        with replacing(target) as file:
             yield file
-        part.replace(target)
     except OSError as error:
         raise FetchError(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink()

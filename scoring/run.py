@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Final, Self
 
 from tqdm import tqdm
 
+from forecasting.disk import write_whole
 from forecasting.readers.options import ReadingOptions
 from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
 from scoring.events import EventRequest
 from scoring.job import Counts, Failure, Job
 from scoring.models import Models
-from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
+from scoring.work import Fingerprint, Plan, WorkFolder, remove
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,19 @@ The work folder ``.OUTPUT.partial/`` holds:
 Every file appears by a rename once it is complete. Only the command that holds the lock writes here.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
-from forecasting.disk import flush, flush_all
+from forecasting.disk import flush, flush_all, locked, move_whole, write_whole
 from forecasting.errors import FileError
 from forecasting.readers import content_digest
 from scoring.errors import ScoringError
@@ -124,7 +122,7 @@ _PATIENCE: Final = 2.0
 
 
 class WorkFolder:
-    """The work folder of an output; use it while :func:`locked` holds its lock."""
+    """The work folder of an output; use it while :func:`working` holds its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -175,8 +173,7 @@ class WorkFolder:
         remove(half)
         half.mkdir()
         yield half
-        flush_all(half)
-        half.rename(self.staged)
+        move_whole(half, self.staged)
 
     def finished(self) -> dict[int, Counts]:
         """Return the counts of each finished chunk."""
@@ -213,7 +210,7 @@ class WorkFolder:
 
     def failures(self) -> dict[int, str]:
         """Return the reasons of failed chunks."""
-        return {int(file.name): file.read_text() for file in sorted((self.path / "failed").iterdir())}
+        return {int(file.name): file.read_text() for file in sorted((self.path / "failed").glob("[0-9]*"))}
 
     def has_placed(self, output: Path) -> bool:
         """Return whether this run put the current ``output`` in place."""
@@ -238,11 +235,18 @@ class WorkFolder:
 
 
 @contextmanager
-def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder]:
+def working(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder]:
     """Lock the work folder of ``output``, creating it if needed; ``job`` tells apart several of one output."""
     path = output.with_name(f".{output.name}{job}.partial")
     path.mkdir(exist_ok=True)
-    with _held(path / "lock", output):
+    with ExitStack() as stack:
+        try:
+            (path / "lock").touch()
+            is_held = stack.enter_context(locked(path / "lock", _PATIENCE))
+        except FileNotFoundError:
+            raise ScoringError(f"another command has just finished {output}; check that file first") from None
+        if not is_held:
+            raise ScoringError(f"another command is writing {output}; wait for it or stop it")
         remove(path.with_name(f"{path.name}.done"))
         work = WorkFolder(path)
         if restart:
@@ -250,40 +254,9 @@ def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder
         yield work
 
 
-@contextmanager
-def _held(file: Path, output: Path) -> Iterator[None]:
-    with file.open("w") as lock:
-
-        def wait() -> None:
-            with suppress(OSError):  # the attempt below has the same error
-                fcntl.flock(lock, fcntl.LOCK_EX)
-
-        # A lock of the system has no time limit, so that another thread waits for it.
-        waiting = threading.Thread(target=wait, daemon=True)
-        waiting.start()
-        waiting.join(_PATIENCE)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ScoringError(f"another command is writing {output}; wait for it or stop it") from None
-        if not file.exists() or not os.path.samestat(os.fstat(lock.fileno()), file.stat()):
-            raise ScoringError(f"another command has just finished {output}; check that file first")
-        yield
-
-
 def _read_counts(part: Path) -> Counts:
     with part.open("rb") as file:
         return Counts(**json.loads(file.readline()))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably: to a temporary name, flushed to disk, then renamed."""
-    half = path.with_name(f"{path.name}.half")
-    with half.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.rename(path)
 
 
 def write_json(path: Path, value: object) -> None:

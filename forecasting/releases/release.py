@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from forecasting.disk import flush
+from forecasting.disk import flush, replacing
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CELLS
@@ -57,19 +56,11 @@ def point_current(dataset: Path, version: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file by rename, so that no reader finds half of it, not even after a loss of power."""
-    handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-        flush(path.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write a file that others may read by rename, so that no reader finds half of it, even after a loss of power."""
+    with replacing(path, UNFINISHED) as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(text.encode())
+    flush(path.parent)
 
 
 MANIFEST: Final = "manifest.json"

@@ -6,13 +6,10 @@ Each run adds one file, named by the time of issue and the key of its job. A fil
 complete, and nothing is ever replaced.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as papq
 
-from forecasting.disk import flush
+from forecasting.disk import flush, locked
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.series.timestep import TimeStep
 from scoring.errors import ScoringError
@@ -69,7 +66,9 @@ class Archive:
 
     def add(self, complete: Path, issued: np.datetime64, key: str, work: WorkFolder) -> Path:
         """Move the ``complete`` file of a run into the archive, unless the same job has been added already."""
-        with self._locked():
+        self.path.mkdir(exist_ok=True)
+        flush(self.path.absolute().parent)
+        with locked(self.path):
             added = self.file_of(key)
             if added is not None:
                 return added
@@ -79,18 +78,6 @@ class Archive:
             flush(self.path)
             work.place(complete, file)
             return file
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one run at a time add its file; the folder exists from now on."""
-        self.path.mkdir(exist_ok=True)
-        flush(self.path.absolute().parent)
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 def _is_added(file: Path, archive: Path) -> bool:

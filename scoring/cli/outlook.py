@@ -28,7 +28,7 @@ from scoring.outlook.pictures import draw_all
 from scoring.outlook.source import download, is_address
 from scoring.run import Result, Run, execute, summary_of
 from scoring.source import Source, find_source, is_grid, named
-from scoring.work import Fingerprint, WorkFolder, locked, remove
+from scoring.work import Fingerprint, WorkFolder, remove, working
 
 _SUFFIXES: Final = {"netcdf": ".nc", "zarr": ".zarr"}
 
@@ -45,7 +45,7 @@ def outlook(options: argparse.Namespace) -> int:
     if input_.usual.warning:
         OUTLOOK.say(input_.usual.warning)
     output = folder.path / f"outlook{_SUFFIXES[kind]}"
-    with locked(output, restart=options.restart) as work:
+    with working(output, restart=options.restart) as work:
         with (
             removed_if_nothing_staged(work),
             closing(engine_of(options, input_.model, OUTLOOK)) as engine,

@@ -25,7 +25,7 @@ from scoring.events import EventRequest
 from scoring.models import Choice, Models
 from scoring.run import Input, Result, Run, execute, finish
 from scoring.source import Source, find_source, is_grid, named
-from scoring.work import Fingerprint, Plan, WorkFolder, locked
+from scoring.work import Fingerprint, Plan, WorkFolder, working
 
 if TYPE_CHECKING:
     from scoring.archive.archive import Archive
@@ -47,7 +47,7 @@ def score(options: argparse.Namespace) -> int:
     source = _source(options, kind)
     source.refuse(output)
     input_ = _input_of(source, kind, options)
-    with locked(output, restart=options.restart, job="" if archive is None else _job(options)) as work:
+    with working(output, restart=options.restart, job="" if archive is None else _job(options)) as work:
         if archive is None:
             if _is_complete(work, output):
                 SCORE.say(f"{output} is already complete; nothing to do")

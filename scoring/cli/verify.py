@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.console import aligned, csv_text
+from forecasting.disk import write_whole
 from forecasting.errors import FileError, SeriesError
 from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.options import ReadingOptions
@@ -33,7 +34,6 @@ from scoring.outlook.others import OtherGrid
 from scoring.outlook.verification import ZONES, OutlookVerification, Region, RegionVerification, verify_outlooks
 from scoring.source import find_source, is_grid, named
 from scoring.tables.output import BASELINES
-from scoring.work import write_whole
 
 _DAY: Final = "YYYY-MM-DD"
 _OURS: Final = "best"

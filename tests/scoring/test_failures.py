@@ -15,7 +15,9 @@ import torch
 import xarray as xr
 
 from forecasting.series.timestep import TimeStep
+from scoring.job import Failure
 from scoring.models import Choice
+from scoring.work import working
 from tests.scoring.commands import (
     caught,
     damaged,
@@ -60,6 +62,14 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
     assert "resuming: 5 of 6 chunks are already finished" in capsys.readouterr().err
     assert output.read_bytes() == wanted.read_bytes()
     assert not work_folder(output).exists()
+
+
+def test_a_reason_that_a_killed_command_has_half_written_is_no_failure(tmp_path: Path) -> None:
+    with working(tmp_path / "out.csv", restart=False) as work:
+        (work.path / "failed" / ".000002.0badcafe").touch()
+        assert work.failures() == {}
+        work.record(2, Failure("no such file"))
+        assert work.failures() == {2: "no such file"}
 
 
 def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(

@@ -1,17 +1,16 @@
 """Releases on disk: staging, publishing by rename, pruning, rolling back, and signing with private keys."""
 
 import base64
-import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from forecasting.disk import flush, flush_all
+from forecasting.disk import locked, move_whole
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.extras import needs_extra
 from forecasting.models.metadata import digest
@@ -194,13 +193,12 @@ def staging(dataset: Path) -> Iterator[Path]:
     with writing_to(dataset):
         dataset.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(dataset)
-        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=dataset))
-        lock = os.open(folder, os.O_RDONLY)
+        folder = dataset / f"{UNFINISHED}{secrets.token_hex(4)}"
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
+            folder.mkdir(mode=0o700)
+            with locked(folder):
+                yield folder
         finally:
-            os.close(lock)
             shutil.rmtree(folder, ignore_errors=True)
             if not existed and not any(dataset.iterdir()):
                 dataset.rmdir()
@@ -208,17 +206,11 @@ def staging(dataset: Path) -> Iterator[Path]:
 
 def _remove_abandoned(dataset: Path) -> None:
     for entry in dataset.glob(f"{UNFINISHED}*"):
-        lock = os.open(entry, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if entry.is_dir():
+        with suppress(FileNotFoundError), locked(entry, 0) as is_abandoned:
+            if is_abandoned and entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(lock)
+            elif is_abandoned:
+                entry.unlink()
 
 
 def publish_next(dataset: Path, write: Callable[[Path, str], Written]) -> tuple[Path, Written]:
@@ -238,10 +230,7 @@ def publish(folder: Path, dataset: Path, version: str) -> Path:
     folder.chmod(0o755)
     target = dataset / version
     try:
-        # Otherwise, after a loss of power, it could have its name and not all of its files.
-        flush_all(folder)
-        folder.rename(target)
-        flush(dataset)
+        move_whole(folder, target)
     except OSError as error:
         raise ReleaseError(f"cannot publish {target}: {error.strerror}") from None
     return target

@@ -1,15 +1,11 @@
 """Copying releases to another place, and from one."""
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from forecasting.disk import flush_all
+from forecasting.disk import locked, move_whole, write_whole
 from forecasting.errors import ReleaseError
 from forecasting.models.metadata import digest
 from forecasting.releases.release import (
@@ -152,7 +148,8 @@ def pull(
     if trusted is not None and (make_current or replace):
         Release(target, manifest, rollback).refuse_if_older(signed_releases(dataset, trusted))
     try:
-        with _locked(dataset):
+        dataset.mkdir(parents=True, exist_ok=True)
+        with locked(dataset):
             copied = _copy(release, manifest, content, signatures, target, replace=replace)
             _remove_unfinished(dataset)
             if make_current:
@@ -164,7 +161,7 @@ def pull(
 
 def remove_unfinished(dataset: Path) -> None:
     """Remove what interrupted copies have left in the folder of a dataset, after waiting for a process that copies."""
-    with _locked(dataset):
+    with locked(dataset):
         _remove_unfinished(dataset)
 
 
@@ -181,7 +178,7 @@ def _copy(
     unfinished = target.with_name(f"{UNFINISHED}{target.name}")
     if _is_copy(target, manifest, content):
         if signatures is not None and read_signatures(target) != signatures:
-            _write(target / SIGNATURES, signatures)
+            write_whole(target / SIGNATURES, signatures)
         return 0
     if target.exists():
         if not replace:
@@ -193,18 +190,18 @@ def _copy(
         target.rename(unfinished)
     missing = [name for name, entry in manifest.files.items() if not _matches(unfinished / name, entry)]
     for name in missing:
-        _write(unfinished / name, _fetch(release, name, manifest.files[name]))
-    _write(unfinished / MANIFEST, content)
+        (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(unfinished / name, _fetch(release, name, manifest.files[name]))
+    write_whole(unfinished / MANIFEST, content)
     listed = {MANIFEST, *manifest.files}
     if signatures is not None:
-        _write(unfinished / SIGNATURES, signatures)
+        write_whole(unfinished / SIGNATURES, signatures)
         listed.add(SIGNATURES)
     for path in unfinished.rglob("*"):
         # Files of an interrupted copy, or of the release that this one replaces.
         if path.is_file() and str(path.relative_to(unfinished)) not in listed:
             path.unlink()
-    flush_all(unfinished)
-    unfinished.rename(target)
+    move_whole(unfinished, target)
     return len(missing)
 
 
@@ -232,23 +229,3 @@ def _fetch(release: RemoteRelease, name: str, entry: ManifestEntry) -> bytes:
     if release.artifacts.size(path) is None:
         raise ReleaseError(f"{release.url} has no {name}: push the release again")
     raise ReleaseError(f"{release.url}/{name} differs from the manifest: push the release again")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file by rename, so that no reader finds half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder, which is created if need be: one process at a time copies releases to it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

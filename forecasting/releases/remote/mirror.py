@@ -1,14 +1,12 @@
 """A local copy of the current releases in another place, which several processes share."""
 
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from forecasting.disk import locked
 from forecasting.errors import ReleaseError, RemoteError
 from forecasting.models.metadata import digest
 from forecasting.releases.release import (
@@ -81,8 +79,10 @@ class Mirror:
         are; the local release of that dataset stays.
         """
         try:
-            with self._locked(wait=wait) as locked:
-                if not locked or self._is_fresh(seconds):
+            lock = self.folder / _LOCK
+            lock.touch()
+            with locked(lock, None if wait else 0) as is_held:
+                if not is_held or self._is_fresh(seconds):
                     return
                 try:
                     self._copy()
@@ -152,17 +152,6 @@ class Mirror:
         except FileNotFoundError:
             # Removed since, as one of the oldest or by hand.
             return False
-
-    @contextmanager
-    def _locked(self, *, wait: bool) -> Iterator[bool]:
-        """Lock the copy; yield whether that was possible at once, or after waiting."""
-        with (self.folder / _LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
 
 
 def _unwritable(folder: Path, error: OSError) -> ReleaseError:

@@ -1,13 +1,14 @@
 """Connects the workers of a service, through sockets and files in a folder that they share."""
 
 import asyncio
-import fcntl
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
+
+from forecasting.disk import locked, write_whole
 
 Message = dict[str, str]
 Handle = Callable[[Message], Awaitable[Message]]
@@ -61,9 +62,7 @@ class WorkerBus:
         """Replace the content of a file in the folder in one step. Without a folder, do nothing."""
         # Writing the same again could fail on a full disk.
         if self.folder is not None and self._read(name) != text:
-            fresh = self.folder / f"{name}.{os.getpid()}"
-            fresh.write_text(text)
-            fresh.replace(self.folder / name)
+            write_whole(self.folder / name, text.encode())
 
     def _read(self, name: str) -> str | None:
         assert self.folder is not None
@@ -93,8 +92,7 @@ class WorkerBus:
         if self.folder is None:
             yield
             return
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.folder):
             yield
 
     async def _ask(self, path: Path, message: Message) -> Message | None:
