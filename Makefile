@@ -75,11 +75,12 @@ chromium:
 apt_install = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing $(1) for the page's tests" && \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null 2>&1; }
 
-check: $(VENV)/.dev docs ## check style, types, imports between packages, container files and documentation
+check: $(VENV)/.dev docs ## check style, types, imports between packages, size, container files and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m benchmarks.size --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 

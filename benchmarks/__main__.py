@@ -45,6 +45,8 @@ other benchmarks, each with -h:
                         readings in and forecasts out, for thousands of stations with years of days
   python -m benchmarks.soak [--minutes N]
                         memory of the service under mixed load and reloads
+  python -m benchmarks.size [--check]
+                        lines, words, and functions that a request enters, and their limits
   python -m benchmarks.peers [NAME …]
                         LitServe, BentoML and MLServer under the same load as the service
 """
