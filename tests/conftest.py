@@ -36,9 +36,6 @@ from training.run import Destination, Published, train
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
 
-# Whenever torch compiles a network, it looks up the source of each class in it, for which Python before 3.13 parses a
-# whole file. No file changes during a run.
-vars(inspect)["getsourcelines"] = functools.cache(inspect.getsourcelines)
 
 # What httpx waits for by default: five seconds, which a busy machine may need for an answer.
 _TIMEOUT = inspect.signature(httpx.get).parameters["timeout"].default
