@@ -1,6 +1,5 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
-import functools
 import gc
 import inspect
 import os

@@ -12,15 +12,7 @@ CLIENTS = 8
 
 
 class Load:
-    """Concurrent clients, each making one call after another, and the results of all calls.
-
-    Attributes:
-        url: of the server.
-        request: the body of each call to ``/forecast``.
-        answers: responses so far.
-        failures: connection errors so far.
-        enough: set to stop the clients.
-    """
+    """Concurrent clients, each making one call after another, and the results of all calls."""
 
     def __init__(self, url: str, request: dict[str, Any]) -> None:
         self.url = url

@@ -53,14 +53,7 @@ def allow_to_open(pid: int, more: int) -> None:
 
 @dataclass
 class Service:
-    """A running service.
-
-    Attributes:
-        process: the process that was started: the supervisor if there are several workers.
-        url: address of the service.
-        log: the lines that it has written to standard error so far.
-        grown: notified when the log gets a new line.
-    """
+    """A running service."""
 
     process: Popen
     url: str

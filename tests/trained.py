@@ -10,13 +10,7 @@ import pytest
 
 
 def trained_once(name: str, train: Callable[[Path], object], paths: pytest.TempPathFactory) -> Path:
-    """Return this process's own copy of a folder of artifacts.
-
-    Args:
-        name: of the folder, for all processes.
-        train: writes the releases to a new folder; called in the first process that needs them.
-        paths: of this process.
-    """
+    """Return this process's own copy of a folder of artifacts."""
     run = paths.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent

@@ -65,17 +65,7 @@ def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Start:
-    """What a command is started with, apart from its open files.
-
-    Attributes:
-        command: the command line, beginning with the interpreter.
-        descriptors: the numbers that the files get, among them 0, 1 and 2.
-        group: the process group to join, 0 for a new one.
-        session: whether the command leads a new session.
-        limits: soft and hard limits by resource.
-        ignored: signals that the command ignores.
-        blocked: signals that it blocks.
-    """
+    """What a command is started with, apart from its open files."""
 
     command: list[str]
     environment: dict[str, str]

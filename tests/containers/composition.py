@@ -22,13 +22,7 @@ IMAGES = {name: f"sst-forecasting-{name}:test" for name in ("service", "training
 
 @dataclass(frozen=True)
 class Composition:
-    """The services of these files.
-
-    Attributes:
-        files: docker-compose.yml and its overrides.
-        settings: further environment variables.
-        entrance: scheme and port of the proxy.
-    """
+    """The services of these files."""
 
     files: tuple[str, ...] = ("docker-compose.yml",)
     settings: dict[str, str] = field(default_factory=dict)

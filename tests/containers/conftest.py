@@ -26,11 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Build:
-    """The images that were built.
-
-    Attributes:
-        forgotten: a secret that was in the folder during the build.
-    """
+    """The images that were built."""
 
     forgotten: str
 

@@ -18,15 +18,7 @@ from tests.service.requests import body
 
 
 class Secured:
-    """A composition with keys and TLS.
-
-    Attributes:
-        key: an API key.
-        digest: the digest of the key.
-        secrets: lines that must not appear anywhere.
-        composition: the composition.
-        trust: TLS context that accepts its certificate.
-    """
+    """A composition with keys and TLS."""
 
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()

@@ -19,14 +19,7 @@ _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
 
 @dataclass(frozen=True)
 class Sweep:
-    """A command that writes to a folder, and what its users find there.
-
-    Attributes:
-        command: Arguments of the interpreter.
-        folder: What is watched.
-        before: A folder with the content of ``folder`` before the command.
-        read: What a reader finds in the folder, part by part: each is as before or as after.
-    """
+    """A command that writes to a folder, and what its users find there."""
 
     faults: Faults
     command: Sequence[object]

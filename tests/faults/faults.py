@@ -56,26 +56,14 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Faults:
-    """The faults of a job, and a count of its calls.
-
-    Attributes:
-        environment: Variables for the processes of the job.
-        shared: What they share with this process.
-    """
+    """The faults of a job, and a count of its calls."""
 
     environment: dict[str, str]
     shared: Any
 
     @classmethod
     def of(cls, library: Path, control: Path, folder: Path, port: int = 0) -> "Faults":
-        """Watch the calls that change ``folder``, which is a real path, or send to a port on loopback.
-
-        Args:
-            library: As :func:`compiled` returns it.
-            control: A file to create.
-            folder: The folder, which need not exist yet.
-            port: 0 for none.
-        """
+        """Watch the calls that change ``folder``, which is a real path, or send to a port on loopback."""
         control.write_bytes(bytes(ctypes.sizeof(_Control)))
         with control.open("r+b") as file:
             shared = _Control.from_buffer(mmap.mmap(file.fileno(), 0))

@@ -11,13 +11,7 @@ from tests.processes import SERVICE, Service, running
 
 
 class Restarted:
-    """A service whose writes are counted; as a context, it is killed at the end.
-
-    Attributes:
-        service: The running service.
-        client: Calls it.
-        log: The lines that all services before it have logged.
-    """
+    """A service whose writes are counted; as a context, it is killed at the end."""
 
     def __init__(self, artifacts: Path, faults: Faults, **settings: object) -> None:
         """Serve ``artifacts`` with these settings, as :func:`~tests.processes.running` does."""

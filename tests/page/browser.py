@@ -65,14 +65,7 @@ def box_of(element: Locator) -> FloatRect:
 
 @dataclass
 class Visit:
-    """A user with the page open.
-
-    Attributes:
-        page: the browser page.
-        url: of the service.
-        console_errors: errors and warnings from the console of the browser.
-        network_changed: whether the browser dropped requests because a network interface changed.
-    """
+    """A user with the page open."""
 
     page: Page
     url: str
@@ -126,11 +119,7 @@ class Visit:
 
 @dataclass
 class Profiles:
-    """Browser profiles, shared by kind so that cached files are loaded once.
-
-    Attributes:
-        browser: the browser of the profiles.
-    """
+    """Browser profiles, shared by kind so that cached files are loaded once."""
 
     browser: Browser
     _shared: dict[bool, BrowserContext] = field(default_factory=dict)

@@ -102,14 +102,6 @@ def caught(
     """Start the command, and send it a signal as soon as ``reached`` is true of its work folder.
 
     On a busy machine, the command may be over by then: it is started again, up to ``tries`` times in all.
-
-    Args:
-        output: that the command writes, or the archive.
-        reached: whether a work folder is as it should be when the signal is sent.
-        arguments: of the command.
-        sent: the signal.
-        group: whether the whole group of the process gets it.
-        tries: 1 if the output may be there.
     """
     while True:
         process = start(*arguments)

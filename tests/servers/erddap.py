@@ -67,16 +67,7 @@ def error(code: int, message: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one request.
-
-    Attributes:
-        body: the text or bytes to send.
-        status: HTTP status.
-        headers: further headers.
-        promised: number of bytes that are announced but not sent; a chunked answer lacks its last chunk instead.
-        sized: whether the answer has a ``Content-Length``; if not, it ends with the connection.
-        chunked: whether the answer is sent in chunks.
-    """
+    """The answer to one request."""
 
     body: str | bytes = ""
     status: int = 200
@@ -88,15 +79,7 @@ class Answer:
 
 @dataclass
 class Erddap:
-    """A running server.
-
-    Attributes:
-        url: address of the server.
-        faults: answers to the next requests for data, one each; then it sends the data.
-        asked: requests for data so far.
-        looked_up: requests for the values of an axis or the last times of stations so far.
-        files: answers at other paths, with or without a query.
-    """
+    """A running server."""
 
     url: str = ""
     faults: list[Answer] = field(default_factory=list)

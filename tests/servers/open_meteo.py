@@ -36,13 +36,7 @@ def wind(days: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 @dataclass
 class OpenMeteoServer(Erddap):
-    """A running server.
-
-    Attributes:
-        gap: whether the last day of the past has no values.
-        refused: latitudes that it says are wrong.
-        slow: whether it answers only once ``go_on`` is set.
-    """
+    """A running server."""
 
     gap: bool = False
     refused: tuple[float, ...] = ()

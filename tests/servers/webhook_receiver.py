@@ -21,13 +21,7 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """A running receiver.
-
-    Attributes:
-        url: of the receiver.
-        received: the requests, oldest first; they are here before they are answered.
-        answers: to the next requests, in order; further ones are answered with 200.
-    """
+    """A running receiver."""
 
     def __init__(self, url: str) -> None:
         self.url = url

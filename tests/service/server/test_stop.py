@@ -37,11 +37,7 @@ def post(nino12: SstSeries) -> bytes:
 
 
 class Callers:
-    """Concurrent clients, until the service refuses their connections.
-
-    Attributes:
-        outcomes: how many requests and attempts to connect ended how.
-    """
+    """Concurrent clients, until the service refuses their connections."""
 
     def __init__(self, port: int, request: bytes) -> None:
         self.outcomes: Counter[str] = Counter()

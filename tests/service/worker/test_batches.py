@@ -24,14 +24,7 @@ class BadJobError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One caller's.
-
-    Attributes:
-        number: whose.
-        turns: of the event loop before it is submitted.
-        bad: whether it fails, and its batch with it.
-        leaves: turns after which its caller has enough; None: never.
-    """
+    """One caller's."""
 
     number: int
     turns: int

@@ -33,14 +33,7 @@ GRU = "nino12-gru"
 
 @dataclass
 class Operator:
-    """An operator who may load and unload models, with a service of their own.
-
-    Attributes:
-        http: sends the key by itself.
-        triton: sends no key by itself: pass ``headers``.
-        headers: with the key.
-        folder: artifacts.
-    """
+    """An operator who may load and unload models, with a service of their own."""
 
     http: httpx.Client
     triton: Any
