@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from forecasting.errors import RequestError, SeriesError, UnknownNameError
 from forecasting.models.base import BEST, Model
@@ -18,17 +17,14 @@ from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.pooled import PooledMixture
 from forecasting.models.universal.resampling import nearest_step
-from forecasting.releases.on_disk import OnDisk, on_disk, universal_releases
-from forecasting.releases.release import dataset_names
-from forecasting.releases.trust import TrustedKeys
+from forecasting.releases.catalog import Selection, unknown_model
+from forecasting.releases.release import Release
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
 
 if TYPE_CHECKING:
     from forecasting.models.universal.model import UniversalModel
-
-Release = OnDisk[Any]
 
 _REMEDY: Final = "every worker needs the checkpoint of the run at this path"
 _CELLS_OF_PLACE: Final = 65_536
@@ -93,8 +89,7 @@ class Models:
     def metadata(self) -> CheckpointMetadata | UniversalMetadata:
         """Metadata of the network that makes all forecasts, or else of the first one."""
         release = self.releases[0]
-        known = release.universal_metadata if release.is_universal else release.place_metadata
-        return known[self.cell] if self.is_one else release.metadata
+        return release.metadata[self.cell if self.is_one else release.cells[0]]
 
     @property
     def is_universal(self) -> bool:
@@ -128,16 +123,16 @@ class Models:
     def sha256(self) -> str:
         """Digest of the checkpoint, or of all checkpoints."""
         if self.is_one:
-            return self.releases[0].release.file(f"{self.cell}.pt").sha256
+            return self.releases[0].file(f"{self.cell}.pt").sha256
         files = [(release, cell) for release in self.releases for cell in release.cells]
-        lines = [f"{release.dataset} {cell} {release.release.file(f'{cell}.pt').sha256}" for release, cell in files]
+        lines = [f"{release.dataset} {cell} {release.file(f'{cell}.pt').sha256}" for release, cell in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def verify(self) -> Self:
         """Return the models after checking the files of all networks."""
         for release in self.releases:
             for cell in [self.cell] if self.is_one else release.cells:
-                release.release.read(f"{cell}.pt")
+                release.read(f"{cell}.pt")
         return self
 
     @property
@@ -193,7 +188,7 @@ class Models:
     def model_of(self, release: Release) -> Model:
         """Return the model of a release, loaded once in each process."""
         cells = (self.cell,) if self.is_one else release.cells
-        files = tuple((cell, release.release.file(f"{cell}.pt")) for cell in cells)
+        files = tuple((cell, release.file(f"{cell}.pt")) for cell in cells)
         with _loading:
             models = _load(release.dataset, release.version, files, release.is_universal, self.device)
         return models[self.cell]
@@ -235,79 +230,53 @@ class Models:
         return self.model_of(release)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The user's choice of a model."""
+def models_for_table(selection: Selection, device: str) -> Models:
+    """Return the models for a table, whose stations may differ in step."""
+    releases = _releases(selection)
+    if not releases[0].is_universal:
+        return _of_place(selection, releases[0], device)
+    is_named = selection.entry is not None
+    why = "release named by the user" if is_named else "release for the step of each station"
+    return Models(releases, selection.name, False, is_named, why, device).verify()
 
-    artifacts: Path
-    dataset: str | None
-    cell: str
-    device: str
-    trusted: TrustedKeys | None = None
 
-    @classmethod
-    def of(
-        cls, artifacts: Path, dataset: str | None, model: str, device: str, trusted: TrustedKeys | None = None
-    ) -> "Choice":
-        """Return the choice of ``model``: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``."""
-        named, _, cell = model.rpartition("-")
-        if named and dataset not in (None, named):
-            raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
-        return cls(artifacts, dataset or named or None, cell, device, trusted)
+def models_for_grid(selection: Selection, device: str, step_of_grid: Callable[[], TimeStep]) -> Models:
+    """Return the network for a grid."""
+    releases, why = _releases(selection), "release named by the user"
+    release = releases[0]
+    if not release.is_universal:
+        return _of_place(selection, release, device)
+    if selection.entry is None:
+        step = step_of_grid()
+        release = _at_step(releases, step)
+        why = f"release for the step of the grid ({in_words(str(step))})"
+    is_best = selection.name == BEST
+    mixes = is_best and str(release.step) in _MIXED
+    how = "its best network on held-out seas" if is_best else "network named by the user"
+    how += ", mixed with references if the past is long enough" if mixes else ""
+    cell = release.best if is_best else selection.name
+    return Models((release,), cell, True, True, f"{why}, {how}", device, mixes).verify()
 
-    def for_table(self) -> Models:
-        """Return the models for a table, whose stations may differ in step."""
-        release = self._release()
-        if release is not None and not release.is_universal:
-            return self._of_place(release)
-        releases = self._universal() if release is None else (release,)
-        self._check_cell(releases)
-        why = "release for the step of each station" if release is None else "release named by the user"
-        return Models(releases, self.cell, False, release is not None, why, self.device).verify()
 
-    def for_grid(self, step_of_grid: Callable[[], TimeStep]) -> Models:
-        """Return the network for a grid."""
-        release, why = self._release(), "release named by the user"
-        if release is None:
-            step = step_of_grid()
-            release = _at_step(self._universal(), step)
-            why = f"release for the step of the grid ({in_words(str(step))})"
-        elif not release.is_universal:
-            return self._of_place(release)
-        self._check_cell((release,))
-        is_best = self.cell == BEST
-        mixes = is_best and str(release.step) in _MIXED
-        how = "its best network on held-out seas" if is_best else "network named by the user"
-        how += ", mixed with references if the past is long enough" if mixes else ""
-        cell = release.best if is_best else self.cell
-        return Models((release,), cell, True, True, f"{why}, {how}", self.device, mixes).verify()
+def _of_place(selection: Selection, release: Release, device: str) -> Models:
+    cell = release.best if selection.name == BEST else selection.name
+    return Models((release,), cell, True, True, "release of one place, named by the user", device).verify()
 
-    def _release(self) -> Release | None:
-        return None if self.dataset is None else on_disk(self.artifacts, self.dataset, trusted=self.trusted)
 
-    def _universal(self) -> tuple[Release, ...]:
-        """Return all universal releases, shortest step first."""
-        releases = universal_releases(self.artifacts, trusted=self.trusted)
-        if not releases:
-            places = available(dataset_names(self.artifacts))
-            raise UnknownNameError(
-                f"{self.artifacts} has no universal release, such as ocean-daily; name a release of one place with "
-                f"--dataset, {places}"
-            )
-        return tuple(releases)
-
-    def _check_cell(self, releases: Sequence[Release]) -> None:
-        known = list(dict.fromkeys(cell for release in releases for cell in release.cells))
-        if self.cell not in (BEST, *known):
-            names = [f"{release.dataset}-{cell}" for release in releases for cell in release.cells]
-            raise UnknownNameError(f"no model {self.cell[:64]!r}; {available([BEST, *known, *names])}")
-
-    def _of_place(self, release: Release) -> Models:
-        if self.cell not in (BEST, *release.cells):
-            choices = available([BEST, *release.cells])
-            raise UnknownNameError(f"no model {self.cell[:64]!r} in {release.release.path}; {choices}")
-        cell, why = release.best if self.cell == BEST else self.cell, "release of one place, named by the user"
-        return Models((release,), cell, True, True, why, self.device).verify()
+def _releases(selection: Selection) -> tuple[Release, ...]:
+    """Return the release that the user names, or all universal ones, shortest step first."""
+    catalog = selection.catalog
+    releases = catalog.universal_on_disk if selection.entry is None else [selection.entry.release]
+    if not releases:
+        raise UnknownNameError(
+            "the artifacts folder has no universal release, such as ocean-daily; name a release of one place with "
+            f"--dataset, {available(catalog.datasets)}"
+        )
+    known = list(dict.fromkeys(cell for release in releases for cell in release.cells))
+    if selection.name not in (BEST, *known):
+        names = [f"{release.dataset}-{cell}" for release in releases for cell in release.cells]
+        raise unknown_model(selection.name, [BEST, *known, *names])
+    return tuple(releases)
 
 
 def _at_step(releases: Sequence[Release], step: TimeStep) -> Release:

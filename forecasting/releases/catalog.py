@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, Union
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from forecasting.models.universal.contexts import other_step_error
 from forecasting.models.universal.references import REFERENCES
 from forecasting.models.universal.resampling import nearest_step, refusal_at_any_step
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.on_disk import Entry, OnDisk, by_step, on_disk
+from forecasting.releases.on_disk import OnDisk
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.batch import SeriesBatch, SeriesByStep
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from forecasting.models.place.forecaster import Forecaster
     from forecasting.models.universal.checks import Check
     from forecasting.models.universal.release import UniversalRelease
-    from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal
+    from forecasting.releases.loaded import AnyLoaded, LoadedRelease, LoadedUniversal
 
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
+Entry = Union["AnyLoaded", OnDisk]
+Kind = TypeVar("Kind", "LoadedRelease", "LoadedUniversal")
 
 
 class Catalog:
@@ -46,23 +48,16 @@ class Catalog:
         default_dataset: dataset of a place, used where no dataset is named; None without one.
     """
 
-    def __init__(
-        self,
-        places: "Mapping[str, Entry[LoadedRelease]]",
-        universal: "Mapping[str, Entry[LoadedUniversal]]",
-        default_dataset: str | None = None,
-    ) -> None:
-        """Hold releases by dataset: those of one place, and universal ones, at most one for each step.
+    def __init__(self, releases: Iterable[Entry] = (), default_dataset: str | None = None) -> None:
+        """Hold the releases of places, and universal ones, at most one for each step.
 
         Raises:
             ReleaseError: if two loaded universal releases have the same step.
         """
-        self._places = places
-        self._universal = universal
-        self._entries: dict[str, Entry[Loaded]] = {**places, **universal}
+        self._entries = {entry.dataset: entry for entry in sorted(releases, key=lambda entry: entry.is_universal)}
         self.default_dataset = default_dataset
-        if not any(isinstance(entry, OnDisk) for entry in universal.values()):
-            by_step(universal.values())
+        if not any(isinstance(entry, OnDisk) for entry in self._universal):
+            _by_step(self._universal)
 
     @classmethod
     def open(
@@ -99,13 +94,12 @@ class Catalog:
                 "one with python -m training"
             )
         if lazy:
-            unopened = {name: on_disk(artifacts, name, device, trusted) for name in names}
-            of_places, of_any_sea = ({name: unopened[name] for name in some} for some in (places, universal))
-            return cls(of_places, of_any_sea, default_dataset)
+            opens = {name: partial(open_current, artifacts, name, trusted) for name in names}
+            return cls((OnDisk(name, name in universal, opens[name], device) for name in names), default_dataset)
         from forecasting.models.checkpoint import choose_device
 
         device = choose_device(device) if isinstance(device, str) else device
-        catalog = cls({}, {}, default_dataset)
+        catalog = cls((), default_dataset)
         for name in names:
             catalog = catalog.with_release(_load_current(artifacts, name, device, serving.get(name), trusted))
         return catalog
@@ -113,17 +107,34 @@ class Catalog:
     @property
     def places(self) -> "dict[str, LoadedRelease]":
         """The releases of one place, by dataset."""
-        return {name: entry.loaded for name, entry in self._places.items()}
+        from forecasting.releases.loaded import LoadedRelease
+
+        return self._loaded(LoadedRelease)
 
     @property
     def universal(self) -> "dict[str, LoadedUniversal]":
         """The releases that forecast any series at their step or one near it, by dataset."""
-        return {name: entry.loaded for name, entry in self._universal.items()}
+        from forecasting.releases.loaded import LoadedUniversal
+
+        return self._loaded(LoadedUniversal)
+
+    def _loaded(self, kind: type[Kind]) -> dict[str, Kind]:
+        alike = [entry.loaded for entry in self._entries.values() if entry.is_universal is kind.is_universal]
+        return {release.dataset: release for release in alike if isinstance(release, kind)}
+
+    @property
+    def _universal(self) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.is_universal]
 
     @property
     def models(self) -> "list[Forecaster]":
         """All networks of places."""
         return [forecaster for release in self.places.values() for forecaster in release.forecasters.values()]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of all datasets."""
+        return sorted(self._entries)
 
     @property
     def model_names(self) -> list[str]:
@@ -135,36 +146,29 @@ class Catalog:
         return names
 
     @property
-    def releases(self) -> "dict[str, LoadedRelease | LoadedUniversal]":
+    def releases(self) -> "dict[str, AnyLoaded]":
         """All releases, by dataset."""
-        return {**self.places, **self.universal}
+        return {name: entry.loaded for name, entry in self._entries.items()}
 
     @property
     def versions(self) -> dict[str, str]:
         """The loaded version of each dataset."""
         return {dataset: release.version for dataset, release in self.releases.items()}
 
-    def with_release(self, release: "LoadedRelease | LoadedUniversal") -> "Catalog":
+    def with_release(self, release: "AnyLoaded") -> "Catalog":
         """Return a catalog in which ``release`` replaces the release of its dataset, if any.
 
         Raises:
             ReleaseError: if another universal release has the same step.
         """
-        places = {name: entry for name, entry in self._places.items() if name != release.dataset}
-        universal = {name: entry for name, entry in self._universal.items() if name != release.dataset}
-        if release.is_universal:
-            universal[release.dataset] = cast("LoadedUniversal", release)
-        else:
-            places[release.dataset] = cast("LoadedRelease", release)
-        return Catalog(places, universal, self.default_dataset)
+        others = [entry for name, entry in self._entries.items() if name != release.dataset]
+        return Catalog([*others, release], self.default_dataset)
 
     def without(self, models: Collection[str]) -> "Catalog":
         """Return a catalog without the networks of these full names."""
         if not models:
             return self
-        places = {name: release.without(models) for name, release in self.places.items()}
-        universal = {name: release.without(models) for name, release in self.universal.items()}
-        return Catalog(places, universal, self.default_dataset)
+        return Catalog([release.without(models) for release in self.releases.values()], self.default_dataset)
 
     def dataset(self, name: str | None) -> "LoadedRelease":
         """Return the release of one place; of the default dataset if ``name`` is None.
@@ -174,13 +178,14 @@ class Catalog:
             RequestError: if its release is universal.
         """
         name = name or self.default_dataset or ""
-        if name in self._universal:
-            raise _belongs_to_no_place(name, "dataset")
-        if name not in self._places:
-            raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self._entries)}")
-        return self._places[name].loaded
+        return _of_place(self._entry(name), name, "dataset")
 
-    def find(self, model: str, dataset: str | None = None) -> "tuple[LoadedRelease | LoadedUniversal, str]":
+    def _entry(self, dataset: str) -> Entry:
+        if dataset not in self._entries:
+            raise UnknownNameError(f"no dataset {dataset[:64]!r}; {available(self._entries)}")
+        return self._entries[dataset]
+
+    def find(self, model: str, dataset: str | None = None) -> "tuple[AnyLoaded, str]":
         """Return the release that a name means within ``dataset``, and ``best``, ``all`` or the cell that it means.
 
         Args:
@@ -191,30 +196,32 @@ class Catalog:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
+        entry, name = self._find(model, dataset)
+        return entry.loaded, name
+
+    def _find(self, model: str, dataset: str | None) -> tuple[Entry, str]:
         if owner := self._owner(model):
-            name, cell = owner
-            if dataset not in (None, name):
-                if dataset not in self._universal:
-                    self.dataset(dataset)
-                raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
-            return (self._universal[name].loaded if name in self._universal else self.dataset(name)), cell
+            entry, cell = owner
+            if dataset not in (None, entry.dataset):
+                self._entry(dataset)
+                raise RequestError(f"model {model} belongs to dataset {entry.dataset}, not {dataset}", field="model")
+            return entry, cell
         if not dataset and self.default_dataset is None:
             raise unknown_model(model, [BEST, ALL, *CELLS])
-        universal = self._universal.get(dataset or "")
-        release = universal.loaded if universal else self.dataset(dataset)
-        if release.select(model):
-            return release, model
-        if not release.forecasters:
+        entry = self._entry(dataset or self.default_dataset or "")
+        if not entry.cells:
             others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
-            raise UnknownNameError(f"all models of {release.dataset} are unloaded: load one again; {others}")
-        raise unknown_model(model, [BEST, ALL, *release.release.cells, *self.model_names])
+            raise UnknownNameError(f"all models of {entry.dataset} are unloaded: load one again; {others}")
+        if model not in (BEST, ALL, *entry.cells):
+            raise unknown_model(model, [BEST, ALL, *entry.release.cells, *self.model_names])
+        return entry, model
 
-    def _owner(self, model: str) -> tuple[str, str] | None:
-        """Return the dataset and the cell of a full name; None if no network is called that."""
+    def _owner(self, model: str) -> tuple[Entry, str] | None:
+        """Return the release and the cell of a full name; None if no network is called that."""
         for dataset, entry in self._entries.items():
             cell = model.removeprefix(f"{dataset}-")
             if cell != model and cell in entry.cells:
-                return dataset, cell
+                return entry, cell
         return None
 
     def resolve(self, model: str, dataset: str | None = None) -> "tuple[LoadedRelease, list[Forecaster]]":
@@ -224,12 +231,10 @@ class Catalog:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``, or a name means a universal release.
         """
-        if dataset is not None and dataset in self._universal and self._owner(model) is None:
-            raise _belongs_to_no_place(dataset, "dataset")
-        release, name = self.find(model, dataset)
-        if release.is_universal:
-            raise _belongs_to_no_place(model, "model")
-        place = cast("LoadedRelease", release)
+        if dataset and self._owner(model) is None:
+            self.dataset(dataset)
+        entry, name = self._find(model, dataset)
+        place = _of_place(entry, model, "model")
         return place, place.select(name)
 
     def select(self, model: str, dataset: str | None) -> "Selection":
@@ -242,13 +247,18 @@ class Catalog:
             RequestError: if a full name contradicts ``dataset``.
         """
         if not dataset and model in (BEST, ALL, *CELLS):
-            return Selection(model, None, (), self)
-        release, name = self.find(model, dataset or None)
-        return Selection(name, release, release.select(name), self)
+            return Selection(model, None, self)
+        entry, name = self._find(model, dataset or None)
+        return Selection(name, entry, self)
 
     @cached_property
-    def _served(self) -> "dict[TimeStep, Entry[LoadedUniversal]]":
-        return {step: entry for step, entry in by_step(self._universal.values()).items() if entry.cells}
+    def _served(self) -> dict[TimeStep, Entry]:
+        return {step: entry for step, entry in _by_step(self._universal).items() if entry.cells}
+
+    @property
+    def universal_on_disk(self) -> list[Release]:
+        """The universal releases that serve, as files, shortest step first."""
+        return [self._served[step].release for step in self.steps]
 
     @property
     def steps(self) -> list[TimeStep]:
@@ -264,12 +274,15 @@ class Catalog:
     @property
     def universal_cells(self) -> tuple[str, ...]:
         """Cells of the networks of all universal releases."""
-        return tuple(dict.fromkeys(cell for entry in self._universal.values() for cell in entry.cells))
+        return tuple(dict.fromkeys(cell for entry in self._universal for cell in entry.cells))
 
     def at(self, step: TimeStep) -> "LoadedUniversal | None":
         """Return the universal release for series at ``step``; None if none serves."""
+        from forecasting.releases.loaded import LoadedUniversal
+
         entry = self._served.get(step)
-        return None if entry is None else entry.loaded
+        loaded = None if entry is None else entry.loaded
+        return loaded if isinstance(loaded, LoadedUniversal) else None
 
     def nearest(self, step: TimeStep, horizon: int = 1) -> "LoadedUniversal | None":
         """Return the release that series at ``step`` are forecast by: that of the step, else of the nearest one.
@@ -279,7 +292,7 @@ class Catalog:
         """
         served = self._served
         nearest = nearest_step(step, {other: entry.horizon for other, entry in served.items()}, horizon)
-        return None if nearest is None else served[nearest].loaded
+        return None if nearest is None else self.at(nearest)
 
     def hint(self, step: TimeStep) -> str:
         """Return the end of a sentence about series at ``step``: what forecasts them; empty if nothing does."""
@@ -348,17 +361,33 @@ def unknown_model(model: str, choices: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"no model {model[:64]!r}{hint}; {available(choices)}")
 
 
-def _belongs_to_no_place(name: str, field: str) -> RequestError:
-    return RequestError(
-        f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
-        "/forecast or POST /compare; GET /compare shows how its networks did on held-out seas",
-        field=field,
-    )
+def _of_place(entry: Entry, name: str, field: str) -> "LoadedRelease":
+    """Return the release of one place that a request means by ``name``."""
+    from forecasting.releases.loaded import LoadedRelease
+
+    if not isinstance(loaded := entry.loaded, LoadedRelease):
+        raise RequestError(
+            f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
+            "/forecast or POST /compare; GET /compare shows how its networks did on held-out seas",
+            field=field,
+        )
+    return loaded
+
+
+def _by_step(entries: Iterable[Entry]) -> dict[TimeStep, Entry]:
+    """Return universal releases by their step."""
+    found: dict[TimeStep, Entry] = {}
+    for entry in entries:
+        if other := found.get(entry.step):
+            words = in_words(str(entry.step))
+            raise ReleaseError(f"{other.dataset} and {entry.dataset} both forecast steps of {words}: remove one")
+        found[entry.step] = entry
+    return found
 
 
 def _load_current(
     artifacts: Path, dataset: str, device: "torch.device", fallback: str | None, trusted: TrustedKeys | None
-) -> "LoadedRelease | LoadedUniversal":
+) -> "AnyLoaded":
     """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
     from forecasting.releases.loaded import load_release
 
@@ -385,16 +414,29 @@ class Selection:
 
     Attributes:
         name: ``best``, ``all`` or a cell.
-        release: release that the request names; None if the step of each series chooses it.
-        named: models of that release; empty without one.
+        entry: release that the request names; None if the step of each series chooses it.
     """
 
     name: str
-    release: "Loaded | None"
-    named: Sequence[Model]
+    entry: Entry | None
     catalog: Catalog
 
-    def release_at(self, step: TimeStep, horizon: int) -> "Loaded":
+    @cached_property
+    def release(self) -> "AnyLoaded | None":
+        """The release that the request names, in memory."""
+        return None if self.entry is None else self.entry.loaded
+
+    @cached_property
+    def named(self) -> Sequence[Model]:
+        """The models of that release; empty without one."""
+        return () if self.release is None else self.release.select(self.name)
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[TimeStep, int], Sequence[Model | SeriesError]]:
+        """What :meth:`models_at` returned for steps of releases, by step and horizon; series may have any other."""
+        return {}
+
+    def release_at(self, step: TimeStep, horizon: int) -> "AnyLoaded":
         """Return the release for series at ``step``, which :meth:`refusal` lets pass."""
         loaded = self.release or self.catalog.nearest(step, horizon)
         assert loaded is not None
@@ -449,10 +491,13 @@ class Selection:
 
     def models_at(self, step: TimeStep, horizon: int) -> Sequence[Model | SeriesError]:
         """Return the model of each column, or why it has none, for series at a step that :meth:`refusal` lets pass."""
-        if self.named:
-            return self.named
-        loaded = self.release_at(step, horizon)
-        return [_not_loaded(loaded, cell) or loaded.select(cell)[0] for cell in self.columns]
+        models = self.named or self._resolved.get((step, horizon))
+        if models is None:
+            loaded = self.release_at(step, horizon)
+            models = [_not_loaded(loaded, cell) or loaded.select(cell)[0] for cell in self.columns]
+            if loaded.step == step:
+                self._resolved[step, horizon] = models
+        return models
 
     def forecast(self, series: SeriesByStep, options: ForecastOptions, run: Run = forecast_directly) -> list[Forecasts]:
         """Forecast each series with the models of its step.
@@ -465,8 +510,7 @@ class Selection:
         Returns:
             The forecasts of each of :attr:`columns`, in the units of ``options``.
         """
-        nothing, errors = Columns(self.levels(options), options.thresholds, ()), dict(series.errors)
-        batches = []
+        errors, batches = dict(series.errors), []
         for rows, batch in series.batches:
             if error := self.refusal(batch.step, options.horizon):
                 errors |= dict.fromkeys(rows.tolist(), error)
@@ -474,21 +518,23 @@ class Selection:
                 batches.append((rows, batch))
         parts: list[list[Forecasts]] = [[] for _ in self.columns]
         if errors or not batches:
-            refused = Forecasts.none(nothing, options.horizon, errors).in_units(options.units)
-            parts = [[refused] for _ in self.columns]
+            parts = [[self._none(errors, options)] for _ in self.columns]
         for rows, batch in batches:
             for column, model in zip(parts, self.models_at(batch.step, options.horizon), strict=True):
                 if isinstance(model, SeriesError):
-                    missing = Forecasts.none(nothing, options.horizon, dict.fromkeys(rows.tolist(), model))
-                    column.append(missing.in_units(options.units))
+                    column.append(self._none(dict.fromkeys(rows.tolist(), model), options))
                 else:
                     column.append(self._run(run, model, batch, options).for_rows(rows, {}))
         return [Forecasts.joined(some) for some in parts]
 
+    def _none(self, errors: dict[int, SeriesError], options: ForecastOptions) -> Forecasts:
+        columns = Columns(self.levels(options), options.thresholds, ())
+        return Forecasts.none(columns, options.horizon, errors).in_units(options.units)
+
     @cached_property
     def weather_refusal(self) -> str | None:
         """The sentence that refuses weather for a network of a place that the request names; None otherwise."""
-        if self.release is None or self.release.is_universal or self.name in (BEST, ALL):
+        if self.reads_at is None or self.name in (BEST, ALL):
             return None
         return (
             f"{self.named[0].name} takes no weather, since it is a network of one place: leave out the weather, or the "
@@ -497,12 +543,16 @@ class Selection:
 
     def _run(self, run: Run, model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
         """Forecast a batch; weather over a series is an error if a network of a place was named."""
-        if batch.weather and self.weather_refusal:
+        if not batch.weather:
+            return run(model, batch, options)
+        if self.weather_refusal:
             batch = batch.with_errors(dict.fromkeys(batch.weather, SeriesError(self.weather_refusal)))
         return ignoring_weather(model, batch, lambda taken: run(model, taken, options))
 
     def refusal(self, step: TimeStep, horizon: int) -> SeriesError | None:
         """Return the error of a series at ``step`` that no release forecasts so far; None if one does."""
+        if (step, horizon) in self._resolved:
+            return None
         if self.named:
             model = self.named[0]
             if step != model.step:
@@ -526,7 +576,7 @@ class Selection:
         return f"name a dataset to use a model of one place: {datasets}"
 
 
-def _not_loaded(loaded: "Loaded", cell: str) -> SeriesError | None:
+def _not_loaded(loaded: "AnyLoaded", cell: str) -> SeriesError | None:
     if cell in (*loaded.cells, BEST):
         return None
     return SeriesError(f"{loaded.dataset}-{cell} is not loaded; loaded: {', '.join(loaded.models)}")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self, TypeVar, cast
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +20,9 @@ from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
 from forecasting.models.checkpoint import load
 from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.model import UniversalModel
 from forecasting.models.universal.network import UniversalForecaster, load_all
 from forecasting.models.universal.references import REFERENCES
@@ -58,7 +60,7 @@ class Loaded(ABC):
 
     @property
     def loaded(self) -> Self:
-        """The release itself; see :class:`~forecasting.releases.on_disk.Entry`."""
+        """The release itself, where others load on first use."""
         return self
 
     def sha256(self, cell: str) -> str:
@@ -75,6 +77,11 @@ class Loaded(ABC):
         """Full names of the networks that serve."""
         return [f"{self.dataset}-{cell}" for cell in self.cells]
 
+    def metadata(self, cell: str) -> CheckpointMetadata | UniversalMetadata:
+        """Return what a network that serves says of itself."""
+        metadata: CheckpointMetadata | UniversalMetadata = self.forecasters[cell].networks[0].metadata
+        return metadata
+
     @property
     @abstractmethod
     def best(self) -> str:
@@ -85,12 +92,20 @@ class Loaded(ABC):
         """The step that every series is read at; None if each series tells its own."""
         return None if self.is_universal else self.step
 
+    def cells_of(self, name: str) -> tuple[str, ...]:
+        """Return the cells that ``best``, ``all`` or a cell means; none if no such network serves."""
+        if name == ALL:
+            return self.cells
+        cell = self.best if name == BEST else name
+        return (cell,) if cell in self.forecasters else ()
+
+    @abstractmethod
     def select(self, name: str) -> Sequence[Model]:
         """Return the models called ``best``, ``all`` or by the name of a cell; none if no such network serves."""
-        if name == ALL:
-            return list(self.forecasters.values())
-        chosen = self.forecasters.get(self.best if name == BEST else name)
-        return [chosen] if chosen else []
+
+    @abstractmethod
+    def without(self, models: Collection[str]) -> Self:
+        """Return the release without the networks of these full names."""
 
     @property
     @abstractmethod
@@ -183,14 +198,14 @@ class LoadedRelease(Loaded):
         loaded = [model for model in self.report.networks if model.name in self.forecasters]
         return min(loaded or self.report.networks, key=lambda model: model.validation_rmse).name
 
-    def without(self, models: Collection[str]) -> "LoadedRelease":
-        """Return the release without the networks of these full names."""
+    def without(self, models: Collection[str]) -> Self:
+        """See :meth:`~forecasting.releases.loaded.Loaded.without`."""
         kept = {cell: network for cell, network in self.forecasters.items() if network.metadata.model not in models}
         return replace(self, forecasters=kept)
 
     def select(self, name: str) -> list[Forecaster]:
         """See :meth:`~forecasting.releases.loaded.Loaded.select`."""
-        return cast("list[Forecaster]", super().select(name))
+        return [self.forecasters[cell] for cell in self.cells_of(name)]
 
     @property
     def references(self) -> Sequence[str]:
@@ -300,8 +315,8 @@ class LoadedUniversal(Loaded):
         """The cell of the network that did best on held-out seas."""
         return self.networks.best_on_held_out
 
-    def without(self, models: Collection[str]) -> "LoadedUniversal":
-        """Return the release without the networks of these full names."""
+    def without(self, models: Collection[str]) -> Self:
+        """See :meth:`~forecasting.releases.loaded.Loaded.without`."""
         kept = [cell for cell in self.cells if f"{self.dataset}-{cell}" not in models]
         # Networks that are all unloaded stay, for what the release says of itself.
         networks = self.networks.without([cell for cell in self.cells if cell not in kept]) or self.networks
@@ -309,7 +324,7 @@ class LoadedUniversal(Loaded):
 
     def select(self, name: str) -> Sequence[Model]:
         """See :meth:`~forecasting.releases.loaded.Loaded.select`; ``best`` chooses a network for each series."""
-        return [self._chooses] if name == BEST and self.cells else super().select(name)
+        return [self._chooses] if name == BEST and self.cells else [self.forecasters[c] for c in self.cells_of(name)]
 
     @cached_property
     def _chooses(self) -> UniversalModel:
@@ -330,8 +345,7 @@ class LoadedUniversal(Loaded):
         events: RequestedEvents = NO_EVENTS,
     ) -> Generator[None, None, Backtest]:
         """See :meth:`~forecasting.releases.loaded.Loaded.backtest`; the release may have another step."""
-        cells = {BEST: (self.best,), ALL: self.cells}.get(name, (name,))
-        coefficients = climatology_at(position[None])[0]
+        coefficients, cells = climatology_at(position[None])[0], self.cells_of(name)
         backtest = yield from rolling_universal(self.networks, cells, series, coefficients, horizon, events)
         return backtest.with_warnings(on_land(position, coefficients))
 
@@ -340,6 +354,9 @@ def _models(networks: UniversalRelease, cells: Iterable[str]) -> dict[str, Unive
     return {cell: UniversalModel(networks, cell) for cell in cells}
 
 
-def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:
+AnyLoaded = LoadedRelease | LoadedUniversal
+
+
+def load_release(release: Release, device: torch.device) -> AnyLoaded:
     """Verify a release, and load its networks, of a place or universal."""
     return LoadedUniversal.load(release, device) if release.is_universal else LoadedRelease.load(release, device)

@@ -8,16 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from forecasting.disk import flush, replacing
 from forecasting.errors import ReleaseError, UnknownNameError
+from forecasting.evaluation.report import parse_report
 from forecasting.models.checkpoint_file import CheckpointFile
-from forecasting.models.metadata import CELLS
-from forecasting.models.universal.metadata import UNIVERSAL
+from forecasting.models.metadata import CELLS, CheckpointMetadata, parse_metadata
+from forecasting.models.universal.metadata import UNIVERSAL, UniversalMetadata, parse_universal_metadata
 from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
+from forecasting.series.timestep import TimeStep
 from forecasting.wording import available
 
 _REMEDY: Final = "name the folder of a release, of a dataset, or of all datasets, such as artifacts"
@@ -155,6 +157,10 @@ class Release:
             )
         return cls(path, manifest, rollback)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Metadata is half a megabyte, and its files are where the networks are.
+        return {name: value for name, value in self.__dict__.items() if name != "metadata"}
+
     @property
     def dataset(self) -> str:
         """Name of the dataset."""
@@ -196,6 +202,34 @@ class Release:
         """Cells of its networks: RNN, LSTM and GRU first, then imported ones by name."""
         names = sorted(match[1] for file in self.manifest.files if (match := _CELL_FILE.fullmatch(file)))
         return tuple(sorted(names, key=lambda name: CELLS.index(name) if name in CELLS else len(CELLS)))
+
+    @cached_property
+    def metadata(self) -> dict[str, CheckpointMetadata | UniversalMetadata]:
+        """What the networks say of themselves, by cell; they share step and horizon."""
+        parse = parse_universal_metadata if self.is_universal else parse_metadata
+        return {cell: parse(self.read(f"{cell}.json")) for cell in self.cells}
+
+    @property
+    def universal_metadata(self) -> dict[str, UniversalMetadata]:
+        """What universal networks say of themselves, by cell; empty in a release of one place."""
+        return {cell: known for cell, known in self.metadata.items() if isinstance(known, UniversalMetadata)}
+
+    @property
+    def step(self) -> TimeStep:
+        """Step of the series that the networks forecast."""
+        return self.metadata[self.cells[0]].time_step
+
+    @property
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.metadata[self.cells[0]].horizon
+
+    @cached_property
+    def best(self) -> str:
+        """Cell of the network that did best: on held-out seas, or on the validation part of a place."""
+        if scores := {cell: known.held_out_score for cell, known in self.universal_metadata.items()}:
+            return min(scores, key=scores.__getitem__)
+        return parse_report(self.read("report.json")).best.name
 
     @property
     def holds_evaluated(self) -> bool:

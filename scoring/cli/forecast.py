@@ -25,12 +25,10 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastFields, ForecastOptions
 from forecasting.models.base import ALL
-from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
 from forecasting.readers.weather import read_weather
-from forecasting.releases.catalog import Catalog, Selection
-from forecasting.releases.trust import TrustedKeys
+from forecasting.releases.catalog import Selection
 from forecasting.series.batch import SeriesByStep, future_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, short
@@ -38,7 +36,7 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
 from scoring.cli.arguments import DONE, EVENTS, FORECAST, INCOMPLETE
-from scoring.cli.start import releases_folder
+from scoring.cli.start import selection_of
 from scoring.errors import in_one_line
 from scoring.events_file import read_events, read_period
 
@@ -89,7 +87,7 @@ def forecast(options: argparse.Namespace) -> int:
     definitions, asked = _events_of(options, units)
     stated = _stated_position(options)
     members, failures = _members(options, FORECAST)
-    selection = _selection(options)
+    selection = selection_of(options, FORECAST)
     selection.check(wanted)
     members, without = _with_weather(members, selection, options)
     failures |= without
@@ -233,13 +231,6 @@ def _baseline_of(options: argparse.Namespace) -> _BaselineOf:
             f"--baseline {options.baseline}: expected a period, such as 1983/2012, or position", field="baseline"
         )
     return lambda member: period
-
-
-def _selection(options: argparse.Namespace) -> Selection:
-    """Find the models that the options name; those of universal releases are loaded when a series needs them."""
-    trusted = TrustedKeys.chosen(options.trusted_key)
-    folder = releases_folder(options.artifacts, trusted, FORECAST)
-    return Catalog.open(folder, CPU, trusted=trusted, lazy=True).select(options.model, options.dataset)
 
 
 def _forecast(

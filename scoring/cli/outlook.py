@@ -14,13 +14,15 @@ from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.times import short
 from scoring.cli.arguments import DONE, INCOMPLETE, OUTLOOK, READING
-from scoring.cli.score import choice_of, engine_of, plan_of, removed_if_nothing_staged, tell
+from scoring.cli.score import device_of, engine_of, plan_of, removed_if_nothing_staged, tell
+from scoring.cli.start import selection_of
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.events_file import baseline_request
 from scoring.grids.field import open_files
 from scoring.grids.input import step_of_files
 from scoring.grids.job import GridJob
+from scoring.models import models_for_grid
 from scoring.outlook.folder import DESCRIPTION, LATEST, OutlookFolder
 from scoring.outlook.grid import OutlookInput, Usual, axes_of, events_of, require_days, usual_of
 from scoring.outlook.page import PAGE, page
@@ -95,7 +97,8 @@ def _input_of(source: Source, options: argparse.Namespace) -> OutlookInput:
     with named(source.path):
         if not is_grid(source.files[0]):
             raise FileError("is not NetCDF or Zarr; an outlook needs a grid")
-        model = choice_of(options, OUTLOOK).for_grid(lambda: require_days(step_of_files(source.files, reading)))
+        selection, device = selection_of(options, OUTLOOK), device_of(options)
+        model = models_for_grid(selection, device, lambda: require_days(step_of_files(source.files, reading)))
         model.check(options.horizon, options.levels)
         if not model.is_universal:
             raise ScoringError(f"{model.name} is a network of one place; an outlook needs a universal one")

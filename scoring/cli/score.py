@@ -15,14 +15,13 @@ import numpy as np
 from forecasting.console import Program
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
-from forecasting.releases.trust import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, SCORE
-from scoring.cli.start import processes_for, releases_folder
+from scoring.cli.start import processes_for, selection_of
 from scoring.engine import Cluster, Engine, Processes
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
-from scoring.models import Choice, Models
+from scoring.models import Models, models_for_grid, models_for_table
 from scoring.run import Input, Result, Run, execute, finish
 from scoring.source import Source, find_source, is_grid, named
 from scoring.work import Fingerprint, Plan, WorkFolder, working
@@ -193,14 +192,14 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
         if not of_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     with named(source.path):
-        choice = choice_of(options)
+        selection, device = selection_of(options, SCORE), device_of(options)
         if of_grid:
             from scoring.grids.input import GridInput, step_of_files
 
-            model = choice.for_grid(lambda: step_of_files(source.files, reading))
+            model = models_for_grid(selection, device, lambda: step_of_files(source.files, reading))
             events.check_step(model.span.step)
         else:
-            model = choice.for_table()
+            model = models_for_table(selection, device)
     model.check(options.horizon, options.levels)
     given = (source.path, source.files, reading, options.horizon, options.levels, events, model)
     if of_grid:
@@ -210,13 +209,6 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
     if events.baseline_file is not None:
         raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012, or position")
     return TableInput(*given, archived=kind == ARCHIVE)
-
-
-def choice_of(options: argparse.Namespace, program: Program = SCORE) -> Choice:
-    """Return the model that the user asks for."""
-    trusted = TrustedKeys.chosen(options.trusted_key)
-    artifacts = releases_folder(options.artifacts, trusted, program)
-    return Choice.of(artifacts, options.dataset, options.model, device_of(options), trusted)
 
 
 def device_of(options: argparse.Namespace) -> str:

@@ -15,6 +15,7 @@ from scoring.cli.arguments import GRIDS, OUTPUTS, cores
 from scoring.source import find_source
 
 if TYPE_CHECKING:
+    from forecasting.releases.catalog import Selection
     from forecasting.releases.trust import TrustedKeys
 
 _LARGE_GRID: Final = 4_000_000
@@ -74,7 +75,17 @@ def load_torch_aside(options: argparse.Namespace) -> None:
         forkserver.ensure_running()
 
 
-def releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", program: Program) -> Path:
+def selection_of(options: argparse.Namespace, program: Program) -> "Selection":
+    """Find the models that the options name, which load on first use."""
+    from forecasting.releases.catalog import Catalog
+    from forecasting.releases.trust import TrustedKeys
+
+    trusted = TrustedKeys.chosen(options.trusted_key)
+    folder = _releases_folder(options.artifacts, trusted, program)
+    return Catalog.open(folder, "cpu", trusted=trusted, lazy=True).select(options.model, options.dataset)
+
+
+def _releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", program: Program) -> Path:
     """Return the folder of releases; those at a URL are copied to the cache first.
 
     If that is not possible, what was copied before is used, with a warning.

@@ -10,9 +10,8 @@ from starlette.responses import Response
 from forecasting.errors import UnknownNameError
 from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
-from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
+from forecasting.releases.loaded import AnyLoaded
 from service.api.assets import AssetsDep, html_page
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import links, problems
@@ -119,7 +118,7 @@ def get_model(
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, name = catalog.find(model, dataset)
     cell = release.best if name == BEST else name
-    metadata = _metadata(release, cell).model_dump(mode="json", by_alias=True)
+    metadata = release.metadata(cell).model_dump(mode="json", by_alias=True)
     return ModelDetail(**_summary(release, cell, settings), metadata=metadata)
 
 
@@ -161,15 +160,9 @@ def get_report(
     return html_page(request, "report.html", assets, **report_of(loaded))
 
 
-def _metadata(loaded: LoadedRelease | LoadedUniversal, cell: str) -> CheckpointMetadata | UniversalMetadata:
-    if isinstance(loaded, LoadedUniversal):
-        return loaded.networks.networks[cell].metadata
-    return loaded.forecasters[cell].metadata
-
-
-def _summary(loaded: LoadedRelease | LoadedUniversal, cell: str, settings: Settings) -> dict[str, Any]:
+def _summary(loaded: AnyLoaded, cell: str, settings: Settings) -> dict[str, Any]:
     """Return the fields of :class:`ModelSummary`."""
-    metadata = _metadata(loaded, cell)
+    metadata = loaded.metadata(cell)
     shared = {
         "model": metadata.model,
         "dataset": metadata.dataset,

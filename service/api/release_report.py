@@ -11,13 +11,11 @@ from typing import Any, Final
 
 from forecasting.evaluation.report import ModelReport
 from forecasting.models.universal.report import HeldOutRow, RealRow
-from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
+from forecasting.releases.loaded import AnyLoaded, LoadedRelease, LoadedUniversal
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import counted
 from service.api.figures import Line, figure, swatch, title_of
 from service.api.manual import markdown_html
-
-Loaded = LoadedRelease | LoadedUniversal
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -48,7 +46,7 @@ class Section:
     folded: bool = False
 
 
-def report_of(loaded: Loaded) -> dict[str, Any]:
+def report_of(loaded: AnyLoaded) -> dict[str, Any]:
     """Return the content of ``report.html`` for a release."""
     sections = _universal(loaded) if isinstance(loaded, LoadedUniversal) else _place(loaded)
     card = (
@@ -61,15 +59,15 @@ def report_of(loaded: Loaded) -> dict[str, Any]:
     return about | details | {"swatch": swatch, "title_of": title_of}
 
 
-def _title(loaded: Loaded) -> str:
+def _title(loaded: AnyLoaded) -> str:
     return (isinstance(loaded, LoadedRelease) and loaded.report.title) or loaded.dataset
 
 
-def _lead(loaded: Loaded) -> str:
+def _lead(loaded: AnyLoaded) -> str:
     """Return what the release forecasts, in a sentence."""
     names = _joined([title_of(cell) for cell in loaded.cells])
     step, reach = in_words(str(loaded.step)), ahead(loaded.horizon, str(loaded.step))
-    where = "of any sea" if loaded.is_universal else "of this place"
+    where = "of any sea" if isinstance(loaded, LoadedUniversal) else "of this place"
     return f"{names} forecast the temperature {where} up to {reach} ahead, in steps of {step}."
 
 
@@ -345,10 +343,9 @@ def _by_place(rows: Sequence[HeldOutRow]) -> dict[tuple[int, int, bool], float]:
     return {(row.context, row.lead, row.positioned): row.relative_rmse for row in rows}
 
 
-def _facts(loaded: Loaded) -> list[tuple[str, str]]:
+def _facts(loaded: AnyLoaded) -> list[tuple[str, str]]:
     """Return the technical details of a release and of its networks."""
-    networks = loaded.networks.networks if isinstance(loaded, LoadedUniversal) else loaded.forecasters
-    metadata = [networks[cell].metadata for cell in loaded.cells]
+    metadata = [loaded.metadata(cell) for cell in loaded.cells]
     first: Any = metadata[0]
     facts = [("Release", loaded.version), ("Created", _when(first.created))]
     if isinstance(loaded, LoadedRelease):

@@ -14,9 +14,11 @@ import pytest
 import torch
 import xarray as xr
 
+from forecasting.models.checkpoint import CPU
+from forecasting.releases.catalog import Catalog
 from forecasting.series.timestep import TimeStep
 from scoring.job import Failure
-from scoring.models import Choice
+from scoring.models import models_for_table
 from scoring.work import working
 from tests.scoring.commands import (
     caught,
@@ -146,7 +148,7 @@ def test_a_missing_gpu_is_refused_before_anything_is_written(
 
 
 def test_a_checkpoint_is_loaded_once_in_a_process(artifacts: Path) -> None:
-    model = Choice.of(artifacts, "nino12", "rnn", "cpu").for_table()
+    model = models_for_table(Catalog.open(artifacts, CPU, lazy=True).select("nino12-rnn", None), "cpu")
     travelled = pickle.loads(pickle.dumps(model))
     month = TimeStep.parse("month")
     assert travelled.at(month, 1) is model.at(month, 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import numpy as np
@@ -78,22 +79,22 @@ class UniversalRelease:
         if len(shared) > 1:
             raise ReleaseError(f"the networks of {self.name} differ in step, horizon, contexts or levels")
 
-    @property
+    @cached_property
     def any_network(self) -> UniversalForecaster:
         """One of the networks, for what they share."""
         return next(iter(self.networks.values()))
 
-    @property
+    @cached_property
     def step(self) -> TimeStep:
         """Step of the series that the release forecasts."""
         return self.any_network.step
 
-    @property
+    @cached_property
     def horizon(self) -> int:
         """Number of leads."""
         return self.any_network.metadata.horizon
 
-    @property
+    @cached_property
     def best_on_held_out(self) -> str:
         """The cell of the network with the lowest RMSE on held-out seas."""
         return min(self.networks, key=lambda cell: self.networks[cell].metadata.held_out_score)
@@ -288,7 +289,7 @@ class UniversalRelease:
             coefficients[np.asarray(rows)[made.row]] = made.coefficients
         return [Made.of(forecasts, batch.step, coefficients)] if forecasts else []
 
-    @property
+    @cached_property
     def _checking(self) -> UniversalForecaster:
         return self.networks[self.best_on_held_out]
 

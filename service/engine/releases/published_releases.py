@@ -9,7 +9,7 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_release
+from forecasting.releases.loaded import AnyLoaded, load_release
 from forecasting.releases.release import current_versions, open_current, traces
 from forecasting.releases.remote.mirror import Mirror, default_cache
 from forecasting.releases.trust import FIELD, TrustedKeys
@@ -65,7 +65,7 @@ class PublishedReleases:
                 raise
             logger.warning("serving the releases that were copied before: %s", error)
 
-    def load(self, dataset: str, device: torch.device, loaded: Loaded | None = None) -> LoadedRelease | LoadedUniversal:
+    def load(self, dataset: str, device: torch.device, loaded: AnyLoaded | None = None) -> AnyLoaded:
         """Verify and load the current release of a dataset, in place of the one that is ``loaded``."""
         release = open_current(self.folder, dataset, self.trusted)
         if self.trusted is not None and loaded is not None:

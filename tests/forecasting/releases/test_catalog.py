@@ -11,7 +11,7 @@ from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, choose_device
 from forecasting.releases.catalog import Catalog, load_forecaster
-from forecasting.releases.on_disk import universal_releases
+from forecasting.releases.loaded import load_release
 from forecasting.releases.release import Release, current_version, dataset_names, open_current, universal_names
 from forecasting.series.batch import SeriesByStep
 from forecasting.series.timestep import MONTH, TimeStep
@@ -275,10 +275,10 @@ def test_each_kind_of_release_names_the_function_that_opens_it(mixed: Path) -> N
 def test_a_release_on_disk_says_what_its_networks_are_and_travels_with_its_manifest(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"lstm": 0.0, "gru": 0.0})
     publish(tmp_path, "ocean-hourly", "hour", {"gru": 0.0})
-    hourly, daily = universal_releases(tmp_path)
+    hourly, daily = Catalog.open(tmp_path, CPU, lazy=True).universal_on_disk
     assert (hourly.dataset, daily.cells, daily.best) == ("ocean-hourly", ("lstm", "gru"), "lstm")
     assert (str(daily.step), daily.horizon, daily.universal_metadata["gru"].cell) == ("day", 14, "gru")
-    assert daily.release.file("gru.pt").sha256 == daily.release.manifest.files["gru.pt"].sha256
+    assert daily.file("gru.pt").sha256 == daily.manifest.files["gru.pt"].sha256
     travelled = pickle.loads(pickle.dumps(daily))
     (folder / "manifest.json").unlink()
-    assert travelled.loaded.cells == ("lstm", "gru")
+    assert load_release(travelled, CPU).cells == ("lstm", "gru")

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions
 from forecasting.readers import read as read_file
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import to_sst_series
 from forecasting.series.timestep import TimeStep
@@ -18,7 +20,7 @@ from forecasting.series.weather import Weather
 from scoring.events import EventRequest
 from scoring.grids.field import members_of, open_files
 from scoring.grids.input import GridInput
-from scoring.models import Choice
+from scoring.models import models_for_grid
 from tests.forecasting.series.test_weather import assert_same
 from tests.scoring.commands import score
 from tests.scoring.grids.sample import daily, opened, save, walks
@@ -47,7 +49,7 @@ def windy(wind_units: str = "m s-1", factor: float = 1.0, step: str = "1D") -> x
 
 def staged(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> tuple[SeriesBatch, list[str]]:
     """Return the series of all cells as a chunk has them, with what was staged, and why some of it cannot be used."""
-    model = Choice.of(seas, "ocean-daily", "gru", "cpu").for_grid(lambda: DAY)
+    model = models_for_grid(Catalog.open(seas, CPU, lazy=True).select("ocean-daily-gru", None), "cpu", lambda: DAY)
     given = GridInput(path, (path,), options, AHEAD, (), EventRequest(), model)
     folder.mkdir()
     given.stage(1_000, folder, quiet=True)
