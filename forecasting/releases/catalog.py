@@ -18,7 +18,7 @@ from forecasting.models.base import ALL, BEST, Model, climatology_at, ignoring_w
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import other_step_error
 from forecasting.models.universal.references import REFERENCES
-from forecasting.models.universal.resampling import nearest_step, refusal_at_any_step
+from forecasting.models.universal.resampling import Resampling, nearest_step, refusal_at_any_step
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.on_disk import OnDisk
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
@@ -483,6 +483,27 @@ class Selection:
         """Raise RequestError if a model that the request names does not offer what ``options`` ask for."""
         for model in self.named:
             model.check(options)
+
+    def check_step(self, step: TimeStep, horizon: int) -> None:
+        """Raise RequestError if series at ``step`` cannot be forecast ``horizon`` steps ahead, whatever their values.
+
+        The field of the error is ``model``, ``step`` or ``horizon``.
+        """
+        if step == self.reads_at:
+            return self.check(ForecastOptions(horizon))
+        if error := self.refusal(step, horizon):
+            raise RequestError(str(error), field="horizon" if self.refusal(step, 1) is None else "model")
+        loaded = self.release_at(step, horizon)
+        resampling, reach = Resampling(step, loaded.step), loaded.horizon
+        if loaded.step == step or resampling.needed(0, horizon) <= reach:
+            return None
+        if most := resampling.longest(0, horizon, reach):
+            raise RequestError(out_of_range(horizon, loaded.dataset, most, step), field="horizon")
+        raise RequestError(
+            f"{loaded.dataset} forecasts {reach} steps of {in_words(str(loaded.step))}, which do not reach one step of "
+            f"{in_words(str(step))}: use a shorter step",
+            field="step",
+        )
 
     def levels(self, options: ForecastOptions) -> tuple[int, ...]:
         """Return the interval levels of all models, percent."""

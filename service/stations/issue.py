@@ -14,10 +14,8 @@ from forecasting.errors import ForecastError, RequestError, SeriesError, Unknown
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST
 from forecasting.models.metadata import CELLS
-from forecasting.models.universal.resampling import Resampling
 from forecasting.qartod import SUSPECT
 from forecasting.releases.catalog import Selection, unknown_model
-from forecasting.releases.loaded import Loaded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
@@ -59,17 +57,14 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
             # The step or the horizon is what is wrong, and the error of any other model says so.
             check_model(serving, BEST, step, horizon)
         raise unknown_model(model, choices) from None
-    expected = selection.reads_at
-    if expected is None:
-        _check_own_step(selection, step, horizon)
-        return
-    if step != expected:
+    if selection.reads_at not in (None, step):
         raise RequestError(
-            f"{model} forecasts steps of {in_words(str(expected))}, but the step of the station is "
+            f"{model} forecasts steps of {in_words(str(selection.reads_at))}, but the step of the station is "
             f"{in_words(str(step))}: name a model of this step, or leave the choice to best",
             field="model",
         )
-    selection.check(ForecastOptions(horizon))
+    if model != BEST or selection.catalog.nearest(step, horizon) is not None:
+        selection.check_step(step, horizon)
 
 
 def check_uses_weather(serving: Serving, model: str) -> None:
@@ -89,36 +84,6 @@ def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
             check_model(serving, name, step, horizon)
             choices.append(name)
     return choices
-
-
-def _check_own_step(selection: Selection, step: TimeStep, horizon: int) -> None:
-    if selection.name == BEST and selection.release is None and selection.catalog.nearest(step, horizon) is None:
-        return
-    error = selection.refusal(step, horizon)
-    if error is not None:
-        is_about_model = selection.refusal(step, 1) is not None
-        raise RequestError(str(error), field="model" if is_about_model else "horizon")
-    loaded = selection.release_at(step, horizon)
-    if loaded.step != step:
-        _check_reach(loaded, step, horizon)
-
-
-def _check_reach(loaded: Loaded, step: TimeStep, horizon: int) -> None:
-    """Check how far a release for another step reaches."""
-    resampling, reach = Resampling(step, loaded.step), loaded.horizon
-    if resampling.needed(0, horizon) <= reach:
-        return
-    words = in_words(str(step))
-    most = next((steps for steps in range(horizon - 1, 0, -1) if resampling.needed(0, steps) <= reach), 0)
-    if not most:
-        raise RequestError(
-            f"{loaded.dataset} forecasts {reach} steps of {in_words(str(loaded.step))}, which do not reach one step of "
-            f"{words}: use a shorter step",
-            field="step",
-        )
-    raise RequestError(
-        f"horizon {horizon} is out of range: {loaded.dataset} forecasts 1 to {most} steps of {words}", field="horizon"
-    )
 
 
 DEFAULT_HORIZON: Final = 7

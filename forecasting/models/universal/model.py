@@ -1,5 +1,6 @@
 """A universal release as a model: one of its networks, or for each series a mixture of one and references."""
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -46,7 +47,7 @@ class UniversalModel(Model):
         self.step, self.horizon = release.step, release.horizon
         self.covariates = release.any_network.metadata.covariates
 
-    @property
+    @cached_property
     def networks(self) -> list[UniversalForecaster]:
         """See :attr:`~forecasting.models.base.Model.networks`."""
         networks = self.release.networks

@@ -106,6 +106,10 @@ class Resampling:
         """Return how many leads at the other step a forecast needs."""
         return math.ceil(float(self.leads(missing_after, horizon)[-1]) - 1e-9)
 
+    def longest(self, missing_after: int, horizon: int, reach: int) -> int:
+        """Return the longest horizon below ``horizon`` that needs at most ``reach`` leads; 0 if there is none."""
+        return next((steps for steps in range(horizon - 1, 0, -1) if self.needed(missing_after, steps) <= reach), 0)
+
 
 def nearest_step(step: TimeStep, horizons: Mapping[TimeStep, int], horizon: int = 1) -> TimeStep | None:
     """Return the step of a release that forecasts series at ``step``; None if there is none.
@@ -283,7 +287,7 @@ class Resampled:
         """Return the error that ``horizon`` steps after the end reach further than the networks do; None if not."""
         if self.needed(horizon) <= metadata.horizon:
             return None
-        longest = next((h for h in range(horizon - 1, 0, -1) if self.needed(h) <= metadata.horizon), 0)
+        longest = self.resampling.longest(self.missing_after, horizon, metadata.horizon)
         return too_far(metadata, self.resampling, horizon, longest)
 
     def back(self, forecast: Forecast[Quantiles], horizon: int, release: str) -> Forecast[Quantiles]:

@@ -10,7 +10,8 @@ from forecasting.errors import UnknownNameError
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.releases.loaded import LoadedUniversal
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.releases.loaded import AnyLoaded, LoadedUniversal
 from forecasting.wording import counted
 from service.api.inference.tensors import (
     FORECAST,
@@ -53,10 +54,7 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
         raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
     release, name = serving.catalog.find(model, dataset)
     cell = release.best if name == BEST else name
-    if isinstance(release, LoadedUniversal):
-        found = _universal_model(serving, release, cell)
-    else:
-        found = _place_model(serving, release.forecasters[cell])
+    found = _model_of(serving, release, cell)
     if version not in (None, found.version):
         raise UnknownNameError(f"{found.name} has no version {version[:64]!r}: {found.version} is loaded")
     return found
@@ -64,13 +62,14 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
 
 def all_models(serving: Serving) -> list[InferenceModel]:
     """Return every network that is loaded."""
-    places = [_place_model(serving, forecaster) for forecaster in serving.catalog.models]
-    universal = [
-        _universal_model(serving, loaded, cell)
-        for loaded in serving.catalog.universal.values()
-        for cell in loaded.cells
-    ]
-    return [*places, *universal]
+    releases = serving.catalog.releases.values()
+    return [_model_of(serving, release, cell) for release in releases for cell in release.cells]
+
+
+def _model_of(serving: Serving, release: AnyLoaded, cell: str) -> InferenceModel:
+    if isinstance(release, LoadedUniversal):
+        return _universal_model(serving, release.networks.networks[cell])
+    return _place_model(serving, release.forecasters[cell])
 
 
 def _place_model(serving: Serving, forecaster: Forecaster) -> InferenceModel:
@@ -85,9 +84,8 @@ def _place_model(serving: Serving, forecaster: Forecaster) -> InferenceModel:
     return InferenceModel(metadata.model, metadata.version, inputs, outputs, parameters, runner.statistics, run)
 
 
-def _universal_model(serving: Serving, loaded: LoadedUniversal, cell: str) -> InferenceModel:
+def _universal_model(serving: Serving, network: UniversalForecaster) -> InferenceModel:
     """Describe a universal network: from a window with gaps (NaN) to the SST at all leads, and its quantiles."""
-    network = loaded.networks.networks[cell]
     metadata, runner = network.metadata, serving.universal_runner(network)
 
     async def run(sst: Array, valid_time: Array, latitude: Array, longitude: Array) -> tuple[Array, Array]:
