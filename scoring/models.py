@@ -47,7 +47,6 @@ def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool,
 
     from forecasting.models import checkpoint
     from forecasting.models.place.forecaster import Forecaster
-    from forecasting.models.universal.model import UniversalModel
     from forecasting.models.universal.network import load_all
     from forecasting.models.universal.release import UniversalRelease
 
@@ -60,7 +59,7 @@ def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool,
         return {cell: Forecaster(*checkpoint.load(content, device), device) for cell, content in contents.items()}
     loaded = load_all(dict(checkpoints), read, device)
     models = UniversalRelease(release, version, loaded)
-    return {cell: UniversalModel(models, cell) for cell in (*loaded, BEST)}
+    return {cell: models.model(cell) for cell in (*loaded, BEST)}
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ class Models:
 
         model = self.model_of(self.releases[0])
         assert isinstance(model, UniversalModel)
-        return UniversalModel(model.release, model.cell, pooled)
+        return model.mixed(pooled)
 
     def universal_metadata(self, dataset: str) -> dict[str, UniversalMetadata]:
         """Return the metadata of the networks of one universal release, by their full names."""

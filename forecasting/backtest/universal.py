@@ -193,7 +193,7 @@ def _roll_resampled(
         past = SeriesBatch.of([replace(series, values=series.values[: origin + 1]) for origin in some], series.step)
         rows, indices = np.repeat(coefficients[None], len(some), axis=0), np.arange(begin, begin + len(some))
         for cell in cells:
-            made = release.columns(past, options, rows, cell, references=True)
+            made = release.model(cell).columns(past, options, rows, references=True)
             parts[cell].append(replace(made, row=indices[made.row]))
             yield
     forecasts = {cell: Forecasts.joined(of_cell) for cell, of_cell in parts.items() if of_cell}
@@ -220,7 +220,8 @@ def _warnings_of(
     release: UniversalRelease, series: SstSeries, coefficients: Coefficients, leads: int, cell: str
 ) -> tuple[ForecastWarning, ...]:
     """Return the warnings about forecasts of a series, other than those about its end."""
-    whole = release.columns(SeriesBatch.of([series], series.step), ForecastOptions(leads), coefficients[None], cell)
+    batch = SeriesBatch.of([series], series.step)
+    whole = release.model(cell).columns(batch, ForecastOptions(leads), coefficients[None])
     if whole.errors:
         raise whole.errors[0]
     return tuple(warning for warning in whole.warnings[0] if warning.code not in _OF_THE_END)

@@ -329,7 +329,7 @@ class LoadedUniversal(Loaded):
     @cached_property
     def _chooses(self) -> UniversalModel:
         """The model that chooses a network or a reference for each series."""
-        return UniversalModel(self.networks, BEST)
+        return self.networks.model()
 
     @property
     def references(self) -> Sequence[str]:
@@ -351,7 +351,7 @@ class LoadedUniversal(Loaded):
 
 
 def _models(networks: UniversalRelease, cells: Iterable[str]) -> dict[str, UniversalModel]:
-    return {cell: UniversalModel(networks, cell) for cell in cells}
+    return {cell: networks.model(cell) for cell in cells}
 
 
 AnyLoaded = LoadedRelease | LoadedUniversal

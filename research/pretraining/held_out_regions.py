@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import BEST
 from forecasting.models.universal.mixture import MIXTURE
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.references import Steps
@@ -80,8 +81,8 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
     truth = values[ends[:, None] + leads - 1]
     options = ForecastOptions(spec.horizon, levels=(LEVEL,))
     coefficients = np.broadcast_to(real.climatology.astype(np.float32), (len(batch), len(real.climatology)))
-    cells = {MIXTURE: None, **{network.metadata.model: cell for cell, network in release.networks.items()}}
-    made = {name: release.columns(batch, options, coefficients, cell) for name, cell in cells.items()}
+    cells = {MIXTURE: BEST, **{network.metadata.model: cell for cell, network in release.networks.items()}}
+    made = {name: release.model(cell).columns(batch, options, coefficients) for name, cell in cells.items()}
     mixture, at = made[MIXTURE], leads - 1
     observations = truth[mixture.row]
     # All models are compared on the forecasts that they have in common.

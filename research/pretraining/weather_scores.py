@@ -86,7 +86,7 @@ def _score_place(release: UniversalRelease, spec: Spec, real: RealSeries, contex
                 for part, end, forecast in zip(parts, ends.tolist(), ahead, strict=True)
             ]
         )
-        made[name] = release.columns(SeriesBatch.of(of_each, release.step), options, coefficients, None)
+        made[name] = release.model().columns(SeriesBatch.of(of_each, release.step), options, coefficients)
     # Whether a series can be forecast does not depend on its weather.
     observations = truth[made[NONE].row]
     known = np.isfinite(observations)

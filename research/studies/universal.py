@@ -127,7 +127,7 @@ def _references(
     contexts = [place.series.part(origin + 1 - context, origin + 1) for origin in origins.tolist()]
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
     batch, options = SeriesBatch.of(contexts, release.step), ForecastOptions(max(leads), backtest=False)
-    made = release.columns(batch, options, coefficients, release.best_on_held_out, references=True)
+    made = release.model(release.best_on_held_out).columns(batch, options, coefficients, references=True)
     forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in _REFERENCES}
     for name in made.columns.references:
         forecasts[name][made.row] = made.reference(name)[:, [lead - 1 for lead in leads]]

@@ -33,9 +33,8 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def forecast_one(
     release: UniversalRelease, sent: SstSeries, options: ForecastOptions, model: str = "best"
 ) -> Forecast[Quantiles] | SeriesError:
-    cell, backtest = (None, True) if model == "best" else (model, False)
     batch = SeriesBatch.of([sent], sent.step)
-    made = release.columns(batch, options._replace(backtest=backtest), NOWHERE, cell)
+    made = release.model(model).columns(batch, options._replace(backtest=model == "best"), NOWHERE)
     return made.errors[0] if made.errors else cast("Forecast[Quantiles]", made[0])
 
 

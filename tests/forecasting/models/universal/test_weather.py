@@ -66,27 +66,25 @@ def cut(whole: SstSeries, weather: Weather | None, days: int = 120) -> SstSeries
     return replace(whole.part(0, days), weather=weather)
 
 
-def forecast(
-    release: UniversalRelease, *given: SstSeries, cell: str | None = None, horizon: int = HORIZON
-) -> Forecasts:
+def forecast(release: UniversalRelease, *given: SstSeries, cell: str = "best", horizon: int = HORIZON) -> Forecasts:
     batch = SeriesBatch.of(given, given[0].step)
-    return release.columns(batch, ForecastOptions(horizon), np.repeat(NOWHERE, len(given), 0), cell)
+    return release.model(cell).columns(batch, ForecastOptions(horizon), np.repeat(NOWHERE, len(given), 0))
 
 
 def codes(forecasts: Forecasts, row: int = 0) -> set[str]:
     return {warning.code for warning in forecasts.warnings[row] if "weather" in warning.code}
 
 
-def rmse(release: UniversalRelease, seas: Mapping[int, tuple[SstSeries, Weather | None]], cell: str | None) -> Floats:
+def rmse(release: UniversalRelease, seas: Mapping[int, tuple[SstSeries, Weather | None]], cell: str) -> Floats:
     forecasts = forecast(release, *(cut(*sea) for sea in seas.values()), cell=cell)
     truth = np.stack([whole.values[120 : 120 + HORIZON] for whole, _ in seas.values()])
     root: Floats = np.sqrt(((forecasts.sst - truth) ** 2).mean(axis=0))
     return root
 
 
-@pytest.mark.parametrize(("cell", "most"), [(None, 0.85), ("gru", 0.75)])
+@pytest.mark.parametrize(("cell", "most"), [("best", 0.85), ("gru", 0.75)])
 def test_weather_ahead_makes_forecasts_of_water_that_follows_it_better(
-    weathered: UniversalRelease, cell: str | None, most: float
+    weathered: UniversalRelease, cell: str, most: float
 ) -> None:
     seas = {seed: sea(seed) for seed in range(40)}
     without = rmse(weathered, {seed: (whole, None) for seed, (whole, _) in seas.items()}, cell)
@@ -158,7 +156,7 @@ def test_the_shortest_series_are_forecast_by_what_is_known_of_other_seas(
     short = replace(whole.part(106, 120), weather=weather)
     batch = SeriesBatch.of([short, cut(whole, None)], DAY)
     options = ForecastOptions(HORIZON, backtest=backtest)
-    forecasts = weathered.columns(batch, options, np.repeat(NOWHERE, 2, 0), None)
+    forecasts = weathered.model().columns(batch, options, np.repeat(NOWHERE, 2, 0))
     assert not forecasts.errors
     use = forecasts.weather[0]
     assert use is not None
@@ -191,8 +189,10 @@ def test_air_that_has_nothing_to_do_with_the_water_is_worth_nothing(weathered: U
 def test_one_series_with_weather_leaves_others_of_its_request_without_a_backtest(weathered: UniversalRelease) -> None:
     whole, weather = sea(25)
     batch = SeriesBatch.of([cut(whole, weather), cut(sea(26)[0], None)], DAY)
-    forecasts = weathered.columns(batch, ForecastOptions(HORIZON, backtest=False), np.repeat(NOWHERE, 2, 0), "gru")
-    alone = weathered.columns(batch.take(np.array([1])), ForecastOptions(HORIZON, backtest=False), NOWHERE, "gru")
+    forecasts = weathered.model("gru").columns(
+        batch, ForecastOptions(HORIZON, backtest=False), np.repeat(NOWHERE, 2, 0)
+    )
+    alone = weathered.model("gru").columns(batch.take(np.array([1])), ForecastOptions(HORIZON, backtest=False), NOWHERE)
     assert (forecasts.table[1] == alone.table[0]).all()
     assert [use is None for use in forecasts.weather] == [False, True]
 
@@ -298,7 +298,7 @@ def test_python_takes_weather_beside_a_series_and_in_the_columns_of_a_data_frame
 def test_concise_forecasts_use_weather_too(weathered: UniversalRelease) -> None:
     whole, weather = sea(21)
     batch = SeriesBatch.of([cut(whole, weather)], DAY)
-    concise = weathered.columns(batch, ForecastOptions(HORIZON, concise=True), NOWHERE, "gru")
+    concise = weathered.model("gru").columns(batch, ForecastOptions(HORIZON, concise=True), NOWHERE)
     # With fewer past forecasts, what weather is worth differs a little.
     assert concise.sst == pytest.approx(forecast(weathered, cut(whole, weather), cell="gru").sst, abs=0.2)
     use = concise.weather[0]
