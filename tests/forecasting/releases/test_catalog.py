@@ -223,6 +223,13 @@ def test_a_series_is_forecast_by_the_release_of_its_step_or_has_an_error(tmp_pat
     assert "send a series at an available step: one day (ocean-daily)" in str(forecasts.errors[1])
 
 
+def test_a_horizon_that_is_too_long_stays_an_error_after_a_shorter_one_was_answered(tmp_path: Path) -> None:
+    publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
+    selection, given = Catalog.open(tmp_path, CPU).select("best", None), SeriesByStep.of([walk(60)])
+    lengths = [len(selection.forecast(given, ForecastOptions(horizon))[0]) for horizon in (3, 3, 15, 3)]
+    assert lengths == [1, 1, 0, 1]
+
+
 def test_a_horizon_beyond_the_release_of_the_step_is_an_error_of_the_series(tmp_path: Path) -> None:
     publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
     selection = Catalog.open(tmp_path, CPU).select("gru", None)

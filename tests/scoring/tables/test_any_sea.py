@@ -144,6 +144,15 @@ def test_without_a_universal_release_a_place_has_to_be_named(
     )
 
 
+@pytest.mark.parametrize("options", [("--model", "all"), ("--model", "all", "--dataset", "ocean-daily")])
+def test_a_run_has_one_model_for_each_station(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    station("a", walk(60)).to_csv(tmp_path / "in.csv", index=False)
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", seas, *options) == 2
+    assert "no model 'all'; available: best, " in capsys.readouterr().err
+
+
 def test_stations_are_averaged_before_they_are_forecast(seas: Path, tmp_path: Path) -> None:
     values = walk(24 * 30)
     rows = scored(tmp_path, seas, [station("a", values, "h")], "--resample", "day", "--model", "gru")
