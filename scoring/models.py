@@ -232,6 +232,7 @@ class Models:
 def models_for_table(selection: Selection, device: str) -> Models:
     """Return the models for a table, whose stations may differ in step."""
     releases = _releases(selection)
+    _check_cell(selection.name, releases)
     if not releases[0].is_universal:
         return _of_place(selection, releases[0], device)
     is_named = selection.entry is not None
@@ -243,12 +244,13 @@ def models_for_grid(selection: Selection, device: str, step_of_grid: Callable[[]
     """Return the network for a grid."""
     releases, why = _releases(selection), "release named by the user"
     release = releases[0]
-    if not release.is_universal:
-        return _of_place(selection, release, device)
     if selection.entry is None:
         step = step_of_grid()
         release = _at_step(releases, step)
         why = f"release for the step of the grid ({in_words(str(step))})"
+    _check_cell(selection.name, [release])
+    if not release.is_universal:
+        return _of_place(selection, release, device)
     is_best = selection.name == BEST
     mixes = is_best and str(release.step) in _MIXED
     how = "its best network on held-out seas" if is_best else "network named by the user"
@@ -271,11 +273,14 @@ def _releases(selection: Selection) -> tuple[Release, ...]:
             "the artifacts folder has no universal release, such as ocean-daily; name a release of one place with "
             f"--dataset, {available(catalog.datasets)}"
         )
-    known = list(dict.fromkeys(cell for release in releases for cell in release.cells))
-    if selection.name not in (BEST, *known):
-        names = [f"{release.dataset}-{cell}" for release in releases for cell in release.cells]
-        raise unknown_model(selection.name, [BEST, *known, *names])
     return tuple(releases)
+
+
+def _check_cell(name: str, releases: Sequence[Release]) -> None:
+    known = list(dict.fromkeys(cell for release in releases for cell in release.cells))
+    if name not in (BEST, *known):
+        names = [f"{release.dataset}-{cell}" for release in releases for cell in release.cells]
+        raise unknown_model(name, [BEST, *known, *names])
 
 
 def _at_step(releases: Sequence[Release], step: TimeStep) -> Release:
