@@ -31,24 +31,23 @@ def awake(network: RecurrentForecaster) -> RecurrentForecaster:
     return network.eval()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("step", [MONTH, TimeStep.parse("day"), TimeStep.parse("PT30M")])
-@pytest.mark.parametrize("batch", [1, 7])
-def test_exported_equals_eager(cell: str, step: TimeStep, batch: int) -> None:
+@pytest.mark.parametrize(("cell", "step"), [*zip(CELLS, ("month", "day", "PT30M"), strict=True)])
+def test_exported_equals_eager(cell: str, step: str) -> None:
     torch.manual_seed(0)
-    network = awake(RecurrentForecaster(cell, config(12, layers=2), step, SCALING))
-    sst = 20 + torch.randn(batch, 12)
-    valid_time = torch.arange(batch, dtype=torch.float64) * 1e7
+    network = awake(RecurrentForecaster(cell, config(12, layers=2), TimeStep.parse(step), SCALING))
     content = io.BytesIO()
     with checkpoint.quiet():
         torch.jit.save(script(network), content)
         loaded = torch.jit.load(io.BytesIO(content.getvalue()))
-    with torch.inference_mode():
-        answer = loaded(sst, valid_time)
-        assert answer.shape == (batch,)
-        assert answer.dtype == torch.float32
-        torch.testing.assert_close(answer, network(sst, valid_time), rtol=0, atol=0)
-    assert (loaded.window, loaded.step_seconds) == (12, step.seconds)
+    for batch in (1, 7):
+        sst = 20 + torch.randn(batch, 12)
+        valid_time = torch.arange(batch, dtype=torch.float64) * 1e7
+        with torch.inference_mode():
+            answer = loaded(sst, valid_time)
+            assert answer.shape == (batch,)
+            assert answer.dtype == torch.float32
+            torch.testing.assert_close(answer, network(sst, valid_time), rtol=0, atol=0)
+    assert (loaded.window, loaded.step_seconds) == (12, TimeStep.parse(step).seconds)
 
 
 def test_torch_warns_nobody_that_it_does_not_support_torchscript_on_python_3_14(
