@@ -25,9 +25,9 @@ from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests import imported
 from tests.forecasting.models.universal import tiny
+from tests.forks import ending_servers
 from tests.serving import serve
 from tests.trained import trained_once
-from tests.zygote import zygotes
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.run import Destination, Published, train
@@ -88,9 +88,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def forked_processes() -> Iterator[None]:
-    """Fork processes instead of starting them anew."""
-    with zygotes():
+def forks() -> Iterator[None]:
+    with ending_servers():
         yield
 
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import httpx
 import pytest
 
-from tests.zygote import Popen
+from tests.forks import Process
 
 
 def spawned(parent: int) -> set[int]:
@@ -55,7 +55,7 @@ def allow_to_open(pid: int, more: int) -> None:
 class Service:
     """A running service."""
 
-    process: Popen
+    process: Process
     url: str
     log: list[str] = field(default_factory=list)
     grown: threading.Condition = field(default_factory=threading.Condition)
@@ -127,9 +127,7 @@ def running(
     given = {"SST_REQUEST_SECONDS": "600"} | {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
     environment = others | given | {"SST_ARTIFACTS": str(artifacts)} | {**environment}
     command = [*program, "--port", "0"]
-    process = Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
+    process = Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True)
     assert process.stdout is not None
     url = re.findall(r"http://[0-9.:\[\]]+", process.stdout.readline())[0]
     service = Service(process, url)

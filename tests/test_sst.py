@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import NINO12, ROOT
 from tests.forked_commands import PROGRAMS, Completed, run_forked
+from tests.forks import run
 from tests.processes import running
-from tests.zygote import run
 
 SST = str(Path(sys.executable).with_name("sst"))
 COMMANDS = {

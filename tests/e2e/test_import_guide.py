@@ -14,9 +14,9 @@ import pytest
 import sst
 from service.settings import Settings
 from tests.conftest import NINO12, ROOT
+from tests.forks import run
 from tests.scoring.commands import score
 from tests.serving import serve
-from tests.zygote import run
 
 GUIDE = (ROOT / "docs" / "guides" / "import-a-model.md").read_text(encoding="utf-8")
 MODEL = "nino12-mine-my_gru"

@@ -8,19 +8,24 @@ import pytest
 
 from forecasting.console import OUTPUT_CLOSED, run_command
 from tests.conftest import NINO12
-from tests.zygote import Popen
+from tests.forks import Process
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "arguments", [("training", "inspect", str(NINO12)), ("training", "--help"), ("scoring", "--help")]
+    ("arguments", "unbuffered"),
+    [
+        (("training", "inspect", str(NINO12)), ""),
+        (("training", "inspect", str(NINO12)), "1"),
+        (("training", "--help"), ""),
+        (("scoring", "--help"), "1"),
+    ],
 )
 def test_a_command_ends_quietly_when_its_output_is_closed(arguments: tuple[str, ...], unbuffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     command = [sys.executable, "-m", *arguments]
-    with Popen(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with Process(command, stdout=write, stderr=subprocess.PIPE, env=environment) as process:
         os.close(write)
         _, errors = process.communicate()
     assert errors == ""

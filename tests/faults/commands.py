@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.faults import Faults, Kind, numbers
-from tests.zygote import run
+from tests.forks import run
 
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
 

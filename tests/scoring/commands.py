@@ -12,7 +12,7 @@ from pathlib import Path
 import sst
 from scoring.tables.staging import rows_file
 from scoring.work import remove
-from tests.zygote import Popen
+from tests.forks import Process
 
 
 def score(*arguments: object) -> int:
@@ -20,19 +20,19 @@ def score(*arguments: object) -> int:
     return sst.run(["score", *map(str, arguments)])
 
 
-def start(*arguments: object, **environment: str) -> Popen:
+def start(*arguments: object, **environment: str) -> Process:
     """Start the command in a new process, which leads a new session."""
     command = [sys.executable, "-m", "scoring", *map(str, arguments)]
-    return Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    return Process(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         env=os.environ | environment,
     )  # fmt: skip
 
 
-def finish(process: Popen) -> tuple[int, str, str]:
+def finish(process: Process) -> tuple[int, str, str]:
     """Wait for the process; return its exit status, standard output and standard error."""
     output, errors = process.communicate(timeout=600)
-    return process.returncode, output, errors
+    return process.wait(), output, errors
 
 
 def members(session: int) -> set[int]:
@@ -72,7 +72,7 @@ def work_folders(output: Path) -> list[Path]:
     return list(output.parent.glob(f".{output.name}*.partial"))
 
 
-def wait_for(process: "subprocess.Popen[str] | None", reached: Callable[[], bool]) -> None:
+def wait_for(process: Process | None, reached: Callable[[], bool]) -> None:
     """Poll until ``reached`` returns true or the process has ended."""
     pause = threading.Event()
     while not reached() and (process is None or process.poll() is None):
@@ -98,7 +98,7 @@ def caught(
     sent: signal.Signals = signal.SIGKILL,
     group: bool = False,
     tries: int = 8,
-) -> Popen:
+) -> Process:
     """Start the command, and send it a signal as soon as ``reached`` is true of its work folder.
 
     On a busy machine, the command may be over by then: it is started again, up to ``tries`` times in all.

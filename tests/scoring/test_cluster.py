@@ -13,21 +13,19 @@ import pandas as pd
 import pytest
 from distributed import Client
 
+from tests.forks import Process
 from tests.scoring.archive.tables import read
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids.sample import daily, oisst, opened, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
 from tests.scoring.outlook import sample
 from tests.scoring.tables.sample import station, walk
-from tests.zygote import Popen
 
-Cluster = tuple[str, Popen, Callable[[], Popen]]
+Cluster = tuple[str, Process, Callable[[], Process]]
 
 
-def dask(*arguments: str) -> Popen:
-    return Popen(
-        [sys.executable, "-m", "dask", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
-    )
+def dask(*arguments: str) -> Process:
+    return Process([sys.executable, "-m", "dask", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
         address = json.loads(file.read_text())["address"]
         command = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
-        def worker() -> Popen:
+        def worker() -> Process:
             processes.append(dask(*command, "--local-directory", str(tmp_path)))
             return processes[-1]
 

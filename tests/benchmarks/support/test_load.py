@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from benchmarks import serving
 from benchmarks.support import load
+from tests.forks import run
 from tests.serving import serve_app
-from tests.zygote import run
 
 needs_wrk = pytest.mark.skipif(not load.is_available(), reason="wrk is not installed")
 

@@ -22,6 +22,7 @@ from forecasting.models.universal.references import REFERENCES
 from scoring.outlook.colours import ANOMALIES, CATEGORIES, COAST, LAND, PROBABILITIES
 from scoring.outlook.source import download
 from scoring.outlook.words import Seen
+from tests.forks import Process
 from tests.page.browser import AA, find_chromium, launch
 from tests.scoring.commands import exists, finish, wait_for
 from tests.scoring.grids.sample import opened, save
@@ -40,7 +41,6 @@ from tests.scoring.outlook.sample import (
     saved,
 )
 from tests.servers.erddap import GRID_INFO, Answer, Erddap, serving
-from tests.zygote import Popen
 
 HORIZON = 3
 DAYS_OF_NEXT_NIGHT = 61
@@ -378,16 +378,16 @@ def test_the_page_shows_each_map_with_its_words_by_keyboard_and_from_a_file(fold
     assert errors == []
 
 
-def start(*arguments: object) -> Popen:
+def start(*arguments: object) -> Process:
     command = [sys.executable, "-m", "scoring", "outlook", *map(str, arguments)]
-    return Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def killed(process: Popen) -> None:
+def killed(process: Process) -> None:
     os.kill(process.pid, signal.SIGKILL)
 
 
-def without_disk(process: Popen) -> None:
+def without_disk(process: Process) -> None:
     """Let no file of the process grow, as if the disk were full."""
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, 1))
 
@@ -414,7 +414,7 @@ def undisturbed(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_kill_or_a_full_disk_leaves_the_last_outlook_and_the_next_run_continues(
-    seas: Path, undisturbed: Path, tmp_path: Path, reached: str, disturb: Callable[[Popen], None]
+    seas: Path, undisturbed: Path, tmp_path: Path, reached: str, disturb: Callable[[Process], None]
 ) -> None:
     command = (saved(tmp_path), "-o", tmp_path / "out", "--artifacts", seas, "--horizon", 1, "--processes", 0)
     assert outlook(*command) == 0

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.forks import run
 from tests.scoring.commands import score
 from tests.scoring.independent import checkpoint, forecast
 from tests.scoring.tables.sample import MONTHS, long_frame, long_table, times, values, wide_table
-from tests.zygote import run
 
 COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "chosen", "quality",
            "error", "warnings"]  # fmt: skip

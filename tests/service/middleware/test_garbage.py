@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from forecasting.series.sst_series import SstSeries
+from tests.forks import run
 from tests.service.middleware.garbage import REQUESTS
 from tests.service.requests import body
-from tests.zygote import run
 
 
 @pytest.mark.parametrize(("change", "status"), [({}, 200), ({"horizon": 0}, 422), ({"model": "none"}, 404)])

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from tests.processes import spawned
-from tests.zygote import Popen
 
 
 @contextmanager
@@ -23,13 +22,12 @@ def starting(
     folder: str,
     workers: int,
     output: int = subprocess.PIPE,
-    program: "type[subprocess.Popen[str]]" = Popen,
     **settings: str,
 ) -> Iterator["subprocess.Popen[str]"]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder} | settings
     command = [sys.executable, "-m", "service", "--port", "0"]
-    with program(
+    with subprocess.Popen(
         command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
         try:
@@ -38,15 +36,15 @@ def starting(
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
-    ("moment", "workers"),
+    ("moment", "workers", "number"),
     [
         # It reads how many workers to start only after the imports.
-        ("it imports", 2),
-        ("it has printed its address", 1),
-        ("it has printed its address", 2),
-        ("its workers import", 2),
+        ("it imports", 2, signal.SIGTERM),
+        ("it has printed its address", 1, signal.SIGTERM),
+        ("it has printed its address", 2, signal.SIGINT),
+        ("its workers import", 2, signal.SIGTERM),
+        ("its workers import", 2, signal.SIGINT),
     ],
 )
 def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_behind(
@@ -54,8 +52,7 @@ def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_
 ) -> None:
     # A short path, since the path of the workers' folder begins with it.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        program: type[subprocess.Popen[str]] = subprocess.Popen if "import" in moment else Popen
-        with starting(artifacts, folder, workers, program=program) as process:
+        with starting(artifacts, folder, workers) as process:
             assert process.stdout is not None
             children: set[int] = set()
             if moment == "it imports":

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -224,13 +225,12 @@ async def test_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Pat
 @pytest.fixture(scope="module")
 def few_files(artifacts: Path) -> Iterator[Service]:
     """A service that is started with a soft limit of 128 open files; it logs no traceback."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with ExitStack() as stack:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
-        try:
-            service = stack.enter_context(running(artifacts))
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    code = (
+        "import resource, runpy; limit = resource.RLIMIT_NOFILE;"
+        "resource.setrlimit(limit, (128, resource.getrlimit(limit)[1]));"
+        "runpy.run_module('service', run_name='__main__', alter_sys=True)"
+    )
+    with running(artifacts, (sys.executable, "-c", code)) as service:
         yield service
     assert not any("Traceback" in line for line in service.log)
 

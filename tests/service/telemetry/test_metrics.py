@@ -29,9 +29,9 @@ from service.settings import Settings
 from service.telemetry.batch_metrics import BatchMetrics, NetworkRun
 from service.telemetry.metrics import Metrics, ModelInfo, loaded_models, shared_by_workers, worker_ended
 from tests.conftest import ROOT
+from tests.forks import Process
 from tests.service.telemetry.metrics_worker import GRU
 from tests.serving import connect, serve
-from tests.zygote import Popen
 
 NEWER = GRU._replace(version="20260202T000000Z")
 
@@ -277,13 +277,13 @@ def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(ar
     ]
 
 
-def start(place: int, requests: int, info: ModelInfo) -> Popen:
+def start(place: int, requests: int, info: ModelInfo) -> Process:
     """Start a worker process; it has counted its requests when :func:`seen_by` returns."""
     command = [sys.executable, "-m", "tests.service.telemetry.metrics_worker", str(place), str(requests)]
-    return Popen([*command, json.dumps(info)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return Process([*command, json.dumps(info)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
 
 
-def seen_by(worker: Popen) -> Samples:
+def seen_by(worker: Process) -> Samples:
     assert worker.stdin is not None
     assert worker.stdout is not None
     print(file=worker.stdin, flush=True)

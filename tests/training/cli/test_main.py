@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ import pytest
 import sst
 from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
+from tests.forks import Process
 from tests.processes import spawned, wait_until
-from tests.zygote import Popen
 
 TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
 
@@ -122,25 +121,16 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path, capsys: pytest.Ca
     assert not versions(tmp_path / "nino12")
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Child processes handle SIGINT even if the tests run in the background, where it is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("begun", [0, 1])
+@pytest.mark.parametrize(("interrupt", "begun"), [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 1)])
 def test_an_interrupted_run_leaves_the_earlier_release_in_place(
-    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, interruptible: None, begun: int
+    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, begun: int
 ) -> None:
     shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
     before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
-    process = Popen(
+    process = Process(
         [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file has been read, and training begins
