@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import NINO12, ROOT
 from tests.forked_commands import Completed, run_forked
-from tests.zygote import run
+from tests.forks import run
 
 FOLDER = ROOT / "research"
 NAMED = sorted(set(re.findall(r"python -m (research[\w.]+)", (FOLDER / "README.md").read_text(encoding="utf-8"))))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NINO12, ROOT
-from tests.zygote import run
+from tests.forks import run
 
 
 @pytest.mark.parametrize(

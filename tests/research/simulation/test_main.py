@@ -2,7 +2,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import NINO12, ROOT
-from tests.zygote import run
+from tests.forks import run
 
 
 def test_the_gallery_compares_simulated_seas_with_a_real_series(tmp_path: Path) -> None:
