@@ -26,7 +26,7 @@ serve: $(VENV)/.page ## install, train if there is no release yet, and serve on 
 train: $(VENV)/.training ## train and publish the default dataset
 	$(BIN)/python -m training --data data/$(DATASET).csv --name $(DATASET)
 
-install: $(VENV)/.dev $(VENV)/.kserve ## install everything that development needs
+install: $(VENV)/.dev ## install everything that development needs
 
 test: code containers ## run all tests
 
@@ -36,7 +36,7 @@ code containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
 
 # Each test file runs in one process, because its tests share checkpoints and servers. tests/conftest.py sets the number
 # of processes.
-code: $(VENV)/.dev $(VENV)/.kserve chromium ## run the tests that need no Docker engine, in parallel
+code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, in parallel
 	$(BIN)/python -m pytest --ignore=tests/containers \
 		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
@@ -124,9 +124,4 @@ $(VENV)/.uv: | $(BIN)/python
 # Each of these files stands for an extra, which is installed again when pyproject.toml changes.
 $(VENV)/.page $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
-	@touch $@
-
-# The tests use the types of KServe's time-series protocol. The whole package would need another version of pandas.
-$(VENV)/.kserve: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/kserve 'kserve>=0.16'
 	@touch $@

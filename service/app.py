@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, manual, models, pages, timeseries
+from service.api import events, health, manual, models, pages
 from service.api import metrics as metrics_route
 from service.api.assets import Assets
 from service.api.compare import routes as compare
@@ -33,7 +33,6 @@ from service.api.inference.schemas import IndexRequest, InferRequest, LoadReques
 from service.api.openapi import install_openapi
 from service.api.outlooks import routes as outlooks
 from service.api.outlooks.reader import OutlookReader
-from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import FileReader
 from service.engine.releases.published_releases import PublishedReleases, open_catalog
@@ -87,7 +86,6 @@ _RESOURCES = (
     outlooks,
     models,
     health,
-    timeseries,
     inference,
     metrics_route,
     pages,
@@ -108,7 +106,6 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     Correction,
     ManyReadingsRequest,
     WebhookTestRequest,
-    TimeSeriesRequest,
     InferRequest,
     IndexRequest,
     LoadRequest,

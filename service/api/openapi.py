@@ -31,7 +31,6 @@ _TAGS: Final = [
     {"name": "stations", "description": "Have the service store a station and its readings."},
     {"name": "outlooks", "description": "Show the forecast of a grid on a map, and of each of its cells."},
     {"name": "models", "description": "See which models are loaded."},
-    {"name": "time-series protocol", "description": "Version 1 of the time-series protocol of KServe."},
     {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
     {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},
     {"name": "metrics", "description": "Metrics for Prometheus. They need no key."},

@@ -136,21 +136,6 @@ class InferenceError(BaseModel):
     error: str = Field(examples=["input sst should have the datatype FP32, not 'FP64'"])
 
 
-class ProtocolError(BaseModel):
-    """What is wrong, in the form of KServe's time-series protocol."""
-
-    code: str = Field(description="The HTTP status.", examples=["422"])
-    message: str
-    param: str | None = Field(default=None, description="The part of the request that is wrong.")
-    type: str = Field(examples=["Unprocessable Entity"])
-
-
-class TimeSeriesError(BaseModel):
-    """An error, in the form of KServe's time-series protocol."""
-
-    error: ProtocolError
-
-
 class ProblemError(Exception):
     """The service refuses a request, with this status and message."""
 
@@ -198,7 +183,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(error: Exception, scope: Scope) -> Response:
-    """Return the response for an error: a problem document, or the form of the protocol that the path belongs to."""
+    """Return the response for an error: a problem document, or the form of the Open Inference Protocol on its paths."""
     match error:
         case ProblemError():
             if error.reason:
@@ -243,10 +228,6 @@ def _refusal(
         malformed = status == HTTPStatus.UNPROCESSABLE_ENTITY
         content = json.dumps({"error": detail})
         return Response(content, HTTPStatus.BAD_REQUEST if malformed else status, dict(headers or {}), _JSON)
-    if is_time_series_protocol(scope["path"]):
-        place = places[0].location.removeprefix("body.") if places else None
-        error = ProtocolError(code=str(int(status)), message=detail, param=place, type=title_of(status))
-        return Response(json.dumps({"error": error.model_dump()}), status, dict(headers or {}), _JSON)
     problem = Problem(
         title=title_of(status),
         status=status,
@@ -264,16 +245,9 @@ def is_inference_protocol(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def is_time_series_protocol(path: str) -> bool:
-    """Whether a path belongs to KServe's time-series protocol, whose errors have a third form."""
-    return path == "/v1/timeseries" or path.startswith("/v1/timeseries/")
-
-
 def error_model(path: str) -> type[BaseModel]:
     """Return the form of errors of a path."""
-    if is_inference_protocol(path):
-        return InferenceError
-    return TimeSeriesError if is_time_series_protocol(path) else Problem
+    return InferenceError if is_inference_protocol(path) else Problem
 
 
 def _source(scope: Scope, field: str) -> str:

@@ -110,15 +110,6 @@ def by_upload(client: httpx.Client, table: pd.DataFrame) -> Shown:
     return of_entry(answered(client.post("/forecast", json=body))["forecasts"][0])
 
 
-def by_kserve(client: httpx.Client, table: pd.DataFrame) -> Shown:
-    given = json_series(table)
-    series = {"type": "univariate_time_series", "name": "pier", "frequency": "D", "series": given["values"]}
-    series |= {"start_timestamp": given["start"], "weather": given["weather"]}
-    body = {"model": "best", "inputs": [series], "options": {"horizon": HORIZON}}
-    (output,) = answered(client.post("/v1/timeseries/forecast", json=body))["outputs"]
-    return of_entry({"sst": output["content"][0]["mean_forecast"], "weather": output["weather"]})
-
-
 def by_client(client: httpx.Client, table: pd.DataFrame) -> Shown:
     weather = table.drop(columns="sst")
     with Client(str(client.base_url)) as caller:
@@ -132,7 +123,7 @@ def assert_same(shown: Shown, expected: Shown) -> None:
     assert shown.ratio == pytest.approx(expected.ratio, abs=1e-3)
 
 
-@pytest.mark.parametrize("way", [by_json, by_ndjson, by_columns, by_upload, by_kserve, by_client])
+@pytest.mark.parametrize("way", [by_json, by_ndjson, by_columns, by_upload, by_client])
 def test_every_way_into_the_service_gives_the_forecast_of_python(
     client: httpx.Client, table: pd.DataFrame, expected: Shown, way: Callable[[httpx.Client, pd.DataFrame], Shown]
 ) -> None:

@@ -58,8 +58,6 @@ IDS = {
     "GET /health/live": "checkLiveness",
     "GET /health/ready": "checkReadiness",
     "GET /metrics": "getMetrics",
-    "POST /v1/timeseries/forecast": "forecastTimeSeries",
-    "GET /v1/timeseries/models": "listTimeSeriesModels",
     "GET /v2": "getServerMetadata",
     "GET /v2/health/live": "checkServerLiveness",
     "GET /v2/health/ready": "checkServerReadiness",
@@ -117,7 +115,7 @@ def test_every_operation_has_a_title_a_description_and_a_group() -> None:
 
 
 def test_errors_are_declared_as_problem_documents_except_in_protocols() -> None:
-    models = {"v2": ("application/json", "InferenceError"), "v1": ("application/json", "TimeSeriesError")}
+    models = {"v2": ("application/json", "InferenceError")}
     declared = {}
     for call, operation in OPERATIONS.items():
         media_type, model = models.get(call.split("/")[1], ("application/problem+json", "Problem"))

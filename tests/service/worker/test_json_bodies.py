@@ -7,7 +7,6 @@ from pydantic import BaseModel, ValidationError
 from forecasting.requests import UnknownFieldsError
 from service.api.events import EventsRequest
 from service.api.forecast.schemas import ForecastRequest
-from service.api.timeseries import TimeSeriesRequest
 from service.http.problems import invalid_body
 from service.worker.json_bodies import LARGE_BYTES, read_json
 
@@ -51,7 +50,6 @@ def in_parts(model: type[BaseModel], content: bytes) -> object:
         (ForecastRequest, b'{"model":"%s"}' % LONG.replace(b'"', b"")),
         (ForecastRequest, b'{"series":[%s,{%s}]}' % (LONG, b",".join(b'"%d":1' % i for i in range(60)))),
         (EventsRequest, b'{"baseline":{"climatology":[1]},"series":[%s,%s]}' % (LONG, SHORT)),
-        (TimeSeriesRequest, b'{"model":"gru","inputs":[%s,%s],"options":{"horizon":1}}' % (SHORT, LONG)),
     ],
 )
 def test_a_large_body_is_read_as_if_at_once(model: type[BaseModel], content: bytes) -> None:
