@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, manual, models, pages
+from service.api import events, health, manual, models, pages, summary
 from service.api import metrics as metrics_route
 from service.api.assets import Assets
 from service.api.compare import routes as compare
@@ -80,6 +80,7 @@ _GC_THRESHOLD = 50_000
 _RESOURCES = (
     forecast,
     events,
+    summary,
     compare,
     uploads,
     stations,

@@ -6,25 +6,13 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from forecasting.qartod import SUSPECT
-from forecasting.series.times import DAY, seconds_of
+from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units
-from forecasting.wording import age_in_words, counted
-from service.stations.durations import shifted
-from service.stations.schemas import StationAnswer, StationEventAnswer
+from forecasting.wording import counted
+from service.api.place_summary import ahead_of, decimals_of, degrees, fixed, steps_ahead
+from service.stations.schemas import StationAnswer
 
 NO_VALUE: Final = "No readings yet"
-
-_EVENTS: Final = {
-    "marine_heatwave": "Marine heatwave",
-    "marine_cold_spell": "Marine cold spell",
-    "degree_heating_weeks": "Coral heat stress",
-}
-"""Kinds of events whose own names say less."""
-
-_SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "K", "fahrenheit": "°F"}
-_NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 _MOST_COLUMNS: Final = 5
 _WIDTH: Final = 328
@@ -33,14 +21,6 @@ _WIDTH: Final = 328
 _CHARACTER: Final = 6.4
 _GAP: Final = 6
 """Pixels of a character of a range in a wide font, and between two ranges."""
-
-_NARROW: Final = 0.25
-"""The width of a range that needs two decimals."""
-
-_OLD_SECONDS: Final = 120
-"""The least age that is given."""
-
-_NEAR_DAYS: Final = ("today", "yesterday")
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -90,85 +70,27 @@ class Column(NamedTuple):
 
 def columns_of(station: StationAnswer, now: int) -> list[Column]:
     """Return the next steps of the newest forecast, without those that have passed at ``now``."""
-    forecast = station.forecast
-    if forecast is None:
-        return []
-    intervals = forecast.intervals
-    bounds = [*zip(intervals[0].lower, intervals[0].upper, strict=True)] if intervals else []
-    narrow = bool(bounds) and min(upper - lower for lower, upper in bounds) < _NARROW
-    columns = []
-    for i, (time, sst) in enumerate(zip(forecast.timestamps, forecast.sst, strict=True)):
-        if shifted(seconds_of(time), 1, TimeStep.parse(station.step)) <= now:
-            continue
-        decimals = 2 if narrow else 1
-        lower, upper = bounds[i] if bounds else (sst, sst)
-        text = f"{fixed(lower, decimals)}–{fixed(upper, decimals)}" if bounds else ""
-        columns.append(Column(_label(time, station.step), fixed(sst, decimals), text, sst, (lower, upper)))
+    forecast, step = station.forecast, TimeStep.parse(station.step)
+    steps = [] if forecast is None else steps_ahead(ahead_of(forecast.model_dump()), step, now)
+    decimals, columns = decimals_of(steps), []
+    for each in steps:
+        lower, upper = (each.sst, each.sst) if each.lower is None or each.upper is None else (each.lower, each.upper)
+        text = "" if each.lower is None else f"{fixed(lower, decimals)}–{fixed(upper, decimals)}"
+        label = _label(each.time, station.step)
+        columns.append(Column(label, fixed(each.sst, decimals), text, each.sst, (lower, upper)))
     longest = max([len(column.range) for column in columns], default=0)
     return columns[: min(_MOST_COLUMNS, int(_WIDTH / (longest * _CHARACTER + _GAP)))]
 
 
-def degrees(value: float, units: Units, decimals: int = 1) -> str:
-    """Return a temperature with its unit."""
-    return f"{fixed(value, decimals)}{_NO_BREAK}{_SYMBOLS[units]}"
-
-
-def fixed(value: float, decimals: int) -> str:
-    """Return a number with so many decimals."""
-    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def anomaly_in_words(station: StationAnswer) -> str:
-    """Return how much warmer or colder than usual the newest observation is, and in which years that was usual.
-
-    Empty if it is unknown.
-    """
-    if station.usual is None or station.anomaly is None:
-        return ""
-    years = "" if station.usual.years is None else f" ({'–'.join(map(str, station.usual.years))})"
-    if abs(station.anomaly) < 0.05:
-        return f"Normal for the time of year{years}"
-    side = "warmer" if station.anomaly > 0 else "colder"
-    return f"{degrees(abs(station.anomaly), station.units)} {side} than usual{years}"
-
-
-def observed_in_words(station: StationAnswer) -> str:
-    """Return when the newest observation was, and how long ago that is."""
-    newest = station.newest
-    assert newest is not None
-    time = datetime.fromisoformat(newest.time)
-    words = f"{time.day} {time:%b %Y}"
-    days = newest.age_seconds // DAY
-    age = f"{age_in_words(newest.age_seconds)} ago" if newest.age_seconds >= _OLD_SECONDS else "just now"
-    if station.step == "month":
-        words = f"{time:%B %Y}"
-    elif TimeStep.parse(station.step).is_under_a_day:
-        words = f"{words}, {time:%H:%M} UTC · {age}"
-    elif 0 <= days < len(_NEAR_DAYS):
-        words = f"{words} · {_NEAR_DAYS[days]}"
-    else:
-        words = f"{words} · {age}"
-    return f"{words} · suspect" if newest.flag >= SUSPECT else words
+def _description(station: StationAnswer, columns: Sequence[Column]) -> str:
+    """Return what the card shows in sentences, for screen readers."""
+    steps = [f"{column.label} {column.value}{f' ({column.range})' if column.range else ''}" for column in columns[1:]]
+    return station.summary.sentence + (f" Then {', '.join(steps)}." if steps else "")
 
 
 def active_events(station: StationAnswer) -> list[str]:
     """Return the events that are active, each with its category and since when."""
-    return [_event_in_words(event) for event in station.events if event.state == "active"]
-
-
-def description_of(station: StationAnswer, columns: list[Column]) -> str:
-    """Return what the card shows in sentences, for screen readers."""
-    if station.newest is None:
-        return f"{NO_VALUE}."
-    units = station.units
-    sentences = [f"Sea-surface temperature {degrees(station.newest.sst, units)}, {observed_in_words(station)}."]
-    if anomaly := anomaly_in_words(station):
-        sentences.append(f"{anomaly}.")
-    steps = [f"{column.label} {column.value}{f' ({column.range})' if column.range else ''}" for column in columns]
-    sentences += [f"{event}." for event in active_events(station)]
-    if steps:
-        sentences.append(f"Forecast, with 80 % ranges: {', '.join(steps)}.")
-    return " ".join(sentences)
+    return [event.sentence for event in station.summary.events if event.state == "active"]
 
 
 def shortened(text: str, most: int) -> str:
@@ -179,15 +101,6 @@ def shortened(text: str, most: int) -> str:
 def xml(text: str) -> str:
     """Return ``text`` as content of an element, without characters that XML does not allow."""
     return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
-
-
-def _event_in_words(event: StationEventAnswer) -> str:
-    name = _EVENTS.get(event.kind, event.name)
-    category = f", {event.category.lower()}" if event.category else ""
-    if event.since is None:
-        return f"{name}{category}"
-    since = datetime.fromisoformat(event.since)
-    return f"{name}{category}, since {since.day} {since:%b %Y}"
 
 
 def _label(time: str, step: str) -> str:
@@ -217,21 +130,22 @@ def card_svg(station: StationAnswer, now: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-labelledby="title desc"><title id="title">{xml(station.name or station.id)}</title>'
-        f'<desc id="desc">{xml(description_of(station, columns))}</desc><style>{_STYLE}</style>'
+        f'<desc id="desc">{xml(_description(station, columns))}</desc><style>{_STYLE}</style>'
         f"{''.join(parts)}</svg>\n"
     )
 
 
 def _last_value(station: StationAnswer) -> list[str]:
-    if station.newest is None:
+    newest, usual = station.summary.newest, station.summary.usual
+    if newest is None:
         return [_text(_MARGIN, 68, NO_VALUE)]
     lines = [
-        _text(_MARGIN, 72, degrees(station.newest.sst, station.units), "value"),
-        _text(_MARGIN, 92, observed_in_words(station), "small"),
+        _text(_MARGIN, 72, degrees(newest.sst, station.units), "value"),
+        _text(_MARGIN, 92, newest.text, "small"),
     ]
-    if words := anomaly_in_words(station):
-        kind = "warmer" if "warmer" in words else "colder" if "colder" in words else "day"
-        lines.append(_text(_MARGIN, 112, words, kind))
+    if usual is not None:
+        kind = "warmer" if "warmer" in usual.text else "colder" if "colder" in usual.text else "day"
+        lines.append(_text(_MARGIN, 112, usual.text, kind))
     return lines
 
 

@@ -20,13 +20,14 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.weather_sources import past_days
+from service.engine.event_state import EventState
 from service.engine.events import EventOptions, events_of_past
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Serving
 from service.stations.alerts import Judgement, baseline_in_celsius, needs_whole_past, options_of, raise_alerts, too_late
 from service.stations.durations import shifted
-from service.stations.event_changes import EventState, History
+from service.stations.event_changes import History
 from service.stations.readings import PAST_STEPS, doubt_in_words, used_times
 from service.stations.recalibration import Draft, Stored, store_forecasts
 from service.stations.store.database import BEFORE_ALL, StationStore, parts

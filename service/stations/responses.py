@@ -22,11 +22,12 @@ from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
+from service.api.place_summary import LEVEL, Event, Newest, Place, Usual, ahead_of, summarize
 from service.api.series_request import SeriesWarning
+from service.engine.event_state import EventState
 from service.stations.addresses import shown_address
 from service.stations.alerts import parse_baseline
 from service.stations.durations import OFF, alert_seconds, shifted, shown_duration, shown_silence
-from service.stations.event_changes import EventState
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.notify import shown_notify
 from service.stations.parameters import Cursor, Period, cut_page
@@ -65,9 +66,6 @@ from service.stations.store.stations import (
 )
 from service.stations.weather_fetching import parse_origin
 from service.stations.webhooks import shown_webhooks
-
-SHORT_LEVEL: Final = 80
-"""Percent, the level of the only interval in a list of stations."""
 
 _DOUBT: Final = "doubtful_position"
 """The warning of a forecast whose climatology may be that of another position."""
@@ -231,6 +229,7 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
     weather_fetches = get_fetches(connection, with_weather, WEATHER_KIND)
     states = get_states(connection, [each.number for each in stations if each.settings.events])
     feeds = get_feeds(connection, [each.number for each in stations])
+    now = int(time.time())
     for station in stations:
         settings, newest = station.settings, station.newest
         units: Units = settings.units
@@ -238,6 +237,17 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
         sst = None if newest is None else _degrees([newest.value], units)[0]
         is_current = newest is not None and forecast is not None and forecast["observed_until"] == iso_of(newest.time)
         usual = forecast["usual"] if forecast is not None and is_current else None
+        events = _events(station, states.get(station.number, {}), feeds.get(station.number))
+        place = Place(
+            step=TimeStep.parse(settings.step),
+            units=units,
+            newest=None if newest is None or sst is None else Newest(newest.time, sst, newest.flag),
+            ahead=None if forecast is None else ahead_of(forecast),
+            usual=None if usual is None else Usual(usual["sst"], {name: usual[name] for name in ("years", "source")}),
+            events=[_watched(event) for event in events],
+            fetch_error=None if fetch is None else fetch.error,
+        )
+        summary = summarize(place, now)
         yield {
             "id": station.id,
             "name": settings.name,
@@ -260,9 +270,9 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
                 "sst": sst,
                 "received": iso_of(newest.received),
                 "flag": newest.flag,
-                "age_seconds": int(time.time()) - newest.time,
+                "age_seconds": now - newest.time,
             },
-            "events": _events(station, states.get(station.number, {}), feeds.get(station.number)),
+            "events": events,
             "webhooks": shown_webhooks(settings.webhooks),
             "alert_within": shown_duration(alert_seconds(settings)),
             "silent_after": shown_silence(settings.silent_after),
@@ -270,10 +280,18 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
             "recent": _recent(connection, station) if recent else None,
             "forecast": forecast,
             "usual": usual,
-            "anomaly": None if usual is None or sst is None else round(sst - usual["sst"], 6),
+            "anomaly": summary.anomaly,
             "fetch": None if fetch is None else _fetch_state(fetch),
             "weather_fetch": _weather_state(weather_fetches.get(station.number)),
+            "summary": summary,
         }
+
+
+def _watched(event: StationEventAnswer) -> Event:
+    """Return what a summary says of an event."""
+    known = Event(event.name, event.kind, event.state, event.since, event.category, event.probability, event.error)
+    likely = (event.settings or {}).get("alert_at")
+    return known if likely is None else known._replace(likely=likely)
 
 
 def _recent(connection: Connection, station: Station) -> Json:
@@ -390,7 +408,7 @@ def _short_fields(issued: IssuedForecast, units: Units) -> Json:
     """
     content = issued.content
     is_doubtful = any(warning["code"] == _DOUBT for warning in content["warnings"])
-    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
+    intervals = [interval for interval in content["intervals"] if interval["level"] == LEVEL]
     return _main_fields(issued, intervals, None if is_doubtful else content.get("usual"), units)
 
 

@@ -13,13 +13,15 @@ from forecasting.scores.events import EventSkill, ReliabilityBin
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.forecast.schemas import EventForecast, WeatherUse
+from service.api.place_summary import Summary
 from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
+from service.engine.event_state import EventCategory
 from service.engine.reading import AnyBaseline
 from service.http.problems import Place
 from service.middleware.keys import NAME, Role
 from service.stations.alerts import EventKind, StationEvents
 from service.stations.durations import AUTO, parse_duration
-from service.stations.event_changes import AlertKind, EventCategory
+from service.stations.event_changes import AlertKind
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.notify import NotifyAddresses
 from service.stations.outbound import MAX_URL
@@ -416,6 +418,7 @@ class StationAnswer(BaseModel):
     )
     fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
     weather_fetch: WeatherState | None = Field(description="The same of weather; null for a station without it.")
+    summary: Summary = Field(description="What is said about the station, in its units.")
 
 
 class StationDetail(StationAnswer):

@@ -30,6 +30,7 @@ IDS = {
     "GET /compare/hindcast": "getHindcast",
     "GET /compare/training": "getTrainingRecord",
     "GET /series": "getRecentValues",
+    "POST /summary": "summarizeSeries",
     "POST /series": "readFile",
     "GET /stations": "listStations",
     "PUT /stations/{id}": "putStation",
@@ -80,7 +81,7 @@ IDS = {
 
 TIME_FIELDS = {"start", "end", "timestamps", "origin"}
 VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload",
-         "Create", "Delete", "Send", "Verify", "Correct", "Take"}  # fmt: skip
+         "Create", "Delete", "Send", "Verify", "Correct", "Take", "Summarize"}  # fmt: skip
 
 
 DOCUMENT = openapi_document()

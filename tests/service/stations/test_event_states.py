@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from forecasting.events.outcomes import AlertLevel
+from service.engine.event_state import EventState
 from service.stations.alerts import Judgement, put_watching_station, raise_alerts
-from service.stations.event_changes import Change, EventState, History, Step, Told, changes_of
+from service.stations.event_changes import Change, History, Step, Told, changes_of
 from service.stations.store.alerts import deliveries_of, get_alerts, get_states
 from service.stations.store.database import Database
 from service.stations.store.stations import StationSettings, get_station, put_station
