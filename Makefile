@@ -75,7 +75,7 @@ chromium:
 apt_install = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing $(1) for the page's tests" && \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null 2>&1; }
 
-check: $(VENV)/.dev docs ## check style, types, imports between packages, size, container files and documentation
+check: $(VENV)/.dev ## check style, types, imports between packages, size, container files and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -83,10 +83,15 @@ check: $(VENV)/.dev docs ## check style, types, imports between packages, size, 
 	$(BIN)/python -m benchmarks.size --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
+	$(BIN)/python docs/generate.py --check
+	$(site)
 
 # ProperDocs continues MkDocs 1.x after its last release in 2024, and reads the same mkdocs.yml.
-docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
-	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
+site = $(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
+
+docs: $(VENV)/.dev ## write the generated reference, and build the documentation into site/; fails on a broken link
+	$(BIN)/python docs/generate.py
+	$(site)
 
 data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
 	$(BIN)/python -m training.data.shipped series

@@ -90,56 +90,118 @@ def _check_schemes(schemes: str) -> str:
 class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, use_attribute_docstrings=True)
 
     artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Field(default_factory=default_artifacts)
+    """Folder of published releases, or its URL, such as `s3://bucket/artifacts`. Default: `artifacts`, or the bundled
+    releases if there is no such folder. Also `--artifacts`."""
     artifacts_cache: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    """Folder for local copies of releases at a URL. Default: `~/.cache/sst-forecasting`."""
     trusted_keys: str = ""
+    """PEM files with public keys, or folders of them, separated by commas. Releases that none of them signed are
+    refused."""
     default_dataset: str = "nino12"
+    """Dataset for GET requests that name none."""
     host: str = "127.0.0.1"
+    """Address to listen on; `::` also accepts IPv4. Also `--host`."""
     port: int = Field(default=8000, ge=0, le=65_535)
+    """Port to listen on. Also `--port`."""
     workers: int = Field(default=1, ge=1, le=256)
+    """Number of worker processes; each loads every model. Also `--workers`."""
     device: str = "auto"
+    """`cpu`, `cuda`, `cuda:N`, or `auto`: the first GPU if there is one. Also `--device`."""
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
     ] = "info"
+    """`critical`, `error`, `warning`, `info` or `debug`."""
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
+    """Largest body, both as sent and after decompression; larger ones get a 413."""
     max_answer_bytes: int = Field(default=48 * 2**20, ge=1_024)
+    """Largest response to `POST /forecast`, estimated before it is computed; the 422 says how many series would fit."""
     max_waiting: int = Field(default=512, ge=1)
+    """Requests that a worker holds at once; further ones get a 503."""
     max_waiting_bytes: int = Field(default=128 * 2**20, ge=1_024)
+    """Total size of what has arrived of their bodies, of the parsed content of small ones, and of large responses (more
+    than about 64 forecasts); further requests get a 503."""
     max_working_bytes: int = Field(default=384 * 2**20, ge=1_024)
+    """Estimated memory for the work on large requests (more than 64 KiB) at once; further ones wait for their turn."""
     caller_share: float = Field(default=0.5, gt=0, le=1)
+    """Part of `SST_MAX_WAITING`, `SST_MAX_WAITING_BYTES` and `SST_MAX_SPOOL_BYTES` that one caller (key, or address
+    without one) can take; 1: no limit."""
     request_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
+    """Time limit for a request, after which it gets a 504. It restarts with each batch of NDJSON, and with every 64
+    stations of `POST /observations`."""
     write_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
+    """Time without progress after which the connection of a client that does not read its response is closed."""
     drain_seconds: int = Field(default=30, ge=1, le=_MAX_SECONDS)
+    """Time that it then has to finish the requests that it has accepted."""
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
+    """Time for which a stopping worker rejects new requests with 503 before it stops listening and closes idle
+    connections."""
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
+    """Time between checks for new releases."""
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
+    """Longest NDJSON line; a longer one gets an error in its place."""
     max_spool_bytes: int = Field(default=256 * 2**20, ge=1_024)
+    """Total size of a worker's temporary files (in `TMPDIR`), for Arrow responses; the share of one caller is also the
+    largest record batch."""
     max_series: int = Field(default=10_000, ge=1)
+    """Series per request; more are a 422."""
     max_values: int = Field(default=100_000, ge=2)
+    """Values per series; more are a 422."""
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
+    """Largest horizon; a release's own limit applies too."""
     store: SecretStr = SecretStr("")
+    """Database of stations: `sqlite:////folder/sst.db` or `postgresql://user:password@host/database`. Default:
+    `state/sst.db` next to the artifacts folder, or in the working directory if the artifacts are bundled or at a
+    URL."""
     store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    """File with the password of the PostgreSQL database; leave the password out of the URL."""
     outlooks: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    """Folder of outlooks that `sst outlook` writes."""
     keep_days: int = Field(default=0, ge=0, le=36_500)
+    """Days after which the forecasts and alerts of stations are deleted; 0 keeps them forever."""
     stations_per_key: int = Field(default=1_000, ge=0)
+    """Most stations of one key with the role `station`; 0: no limit."""
     sources_per_key: int = Field(default=100, ge=0)
+    """Most of them whose readings are fetched from a `source`; 0: no limit."""
     background: bool = True
+    """Whether this process can fetch readings and weather and deliver webhooks; of all processes with the same
+    database, one does it."""
     heartbeat_url: Annotated[SecretStr, AfterValidator(_check_heartbeat)] = SecretStr("")
+    """Address that the background work calls once a minute while all is well. It can be on a private network, and is
+    never logged, since its path may hold a secret."""
     allow_private_addresses: bool = False
+    """Whether webhooks, sources and `notify` addresses of stations can be on private networks, such as `10.0.0.1` or
+    `localhost`."""
     notify_schemes: Annotated[str, AfterValidator(_check_schemes)] = "ntfys,mailtos"
+    """Kinds of addresses that stations can notify, separated by commas, as Apprise names them; empty: none."""
     open_meteo_url: Annotated[str, AfterValidator(_check_url)] = ""
+    """Open-Meteo server of your own, for the weather of stations and `sst fetch --weather`. Default: Open-Meteo's
+    own."""
     open_meteo_key: SecretStr = SecretStr("")
+    """API key of an Open-Meteo subscription, which has servers of its own. Default: the free servers, for
+    non-commercial use."""
     keys: SecretStr = SecretStr("")
+    """API keys in the same form; if both are set, both are used."""
     keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    """File of API keys, one `name:role:sha256` per line."""
     allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None
+    """`true`: forecasts need no key; `false`: they need one even on loopback; unset: open on loopback only."""
     rate_limit: int = Field(default=6_000, ge=0)
+    """Requests per minute, per key and worker; 0: no limit."""
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
+    """Origins, separated by commas, whose pages can call the service; `*`: all."""
     allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] = ""
+    """Hosts, separated by commas, that the service answers to besides local ones; `*`: any; unset: none on loopback,
+    any elsewhere."""
     trusted_proxies: Annotated[str, AfterValidator(_check_networks)] = ""
+    """Addresses and networks of proxies, separated by commas, such as `10.0.0.0/8`; their `X-Forwarded-For` says which
+    address a request comes from."""
     log_format: Literal["auto", "text", "json"] = "auto"
+    """`text`, `json`, or `auto`: text on a terminal, JSON elsewhere."""
     access_log: bool = False
+    """Whether to log a line for each request."""
 
     @property
     def max_stream_bytes(self) -> int:

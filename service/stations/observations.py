@@ -240,6 +240,27 @@ async def post_readings(
     A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
     both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
     service has keys, this call needs the one that created the station, or an admin key.
+
+    Readings are a whole number of steps apart, within a tenth of a step; if most of a request are between steps, it is
+    a 422. Readings are `refused`, and not stored, if the time is invalid, more than one step in the future or between
+    two steps, or the temperature is outside the range of any sea. A forecast uses the last of several readings in one
+    step.
+
+    Each reading is tested as in IOOS QARTOD, and gets a `flag`: 1 good; 2 not evaluated, because it is one of the first
+    ten; 3 suspect: stored and shown, but no forecast starts from it or is verified with it; 4 fail: the next readings
+    contradict it, or a person says so; 9 taken back. Its `tests` are those that it fails:
+
+    - `gross_range`: it is below −2 or above 36 °C, and the one before is not.
+    - `rate_of_change`: it differs from the one before by more than 1 °C and eight times the mean change of the last 60.
+    - `climatology`: it is 8 °C further from the climatology of the position than those before.
+    - `forecast`: it differs by more than 1 °C and 2.5 mean changes, and is outside the central 99.9 % of the forecast
+      issued before.
+    - `flat_line`: it repeats a value at least 12 times, and four times as often as other values repeat.
+    - `spike`: it was suspect, and the next reading is back where those before were.
+    - `person`: a person has set its flag.
+
+    The next readings confirm a suspect one if they agree with it: at least two in a row, over six hours at steps below
+    a day. A forecast without it has the warning `suspect_value`, and an alert that rests on it is held.
     """
     headers = dict(request.scope["headers"])
     if is_json(headers):

@@ -133,6 +133,10 @@ async def put_station(
 ) -> StationDetail:
     """Create a station, or replace the settings of one. Its readings are kept.
 
+    A field that you leave out is reset to its default. Only `step` is required, which cannot change once there are
+    readings (409). An ID has up to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or a
+    digit. A station can have up to 20 `events`, 10 `webhooks` and 10 addresses to `notify`.
+
     Settings take effect at once: where events, position, baseline, model, horizon or `alert_within` change, a forecast
     is issued from the readings that are stored, and an event that they make true raises its alert.
 
@@ -279,7 +283,12 @@ async def get_audit(
     """List what was written, newest first: settings, readings, corrections, deletions, and changes of releases.
 
     An admin key gets all of it, another key what was written about stations while they belonged to it, also after they
-    are deleted. Entries are only ever added.
+    are deleted or given to another key; others get a 403, or a 404 if they may not see the station.
+
+    Entries are only ever added, in the transaction that stores what they tell, and `SST_KEEP_DAYS` does not delete
+    them. A batch that stores nothing has no entry, nor have releases that are loaded when the service starts. Secrets
+    are hidden in `changes`, so that old and new are the same if only a secret changed. A service without a database of
+    stations has no audit: loads and unloads are in its log.
     """
     return await store.read(audit, caller, station, Period.read(begin, to), Cursor.read(after), limit)
 
@@ -481,7 +490,18 @@ async def get_verification(
         Literal["forecasts", "events"], Query(description="Whether CSV has the forecasts or the events; JSON has both.")
     ] = "forecasts",
 ) -> Response:
-    """Compare the issued forecasts and their baselines with the latest revision of the observations."""
+    """Compare the issued forecasts and their baselines with the latest revision of the observations.
+
+    The rules are those of `sst verify`. `to` includes the whole day. `crps` is null if the intervals have too few
+    levels. One response covers up to 200,000 forecasts, each lead counted separately. `events` scores the probabilities
+    that an event is on:
+
+    - `threshold`: SST is beyond the threshold at that lead (`by_lead`).
+    - `marine_heatwave`, `marine_cold_spell`: the day is in one (`probability`). A forecast counts once no later reading
+      can change the outcome, which takes up to six more days.
+    - `degree_heating_weeks`: the alert level is `level` or above, for `Warning` and `Alert Level 1`
+      (`alert_probability`). The readings must begin at least 83 days before the day.
+    """
     selection = Selection(*Period.read(begin, to), lead, replayed, by is not None)
     form: Form = "events_csv" if format == "csv" and table == "events" else format
     content = await store.read_long(verification, id, caller, selection, form)

@@ -273,7 +273,11 @@ class StationRequest(RequestModel):
     weather: WeatherOrigin | None = Field(
         default=None,
         description="Where the service fetches the weather at the position, for networks that use it: `open-meteo`, or "
-        "a grid on an ERDDAP server. Positions are sent there, rounded to 0.01°.",
+        "a grid on an ERDDAP server. Positions are sent there, rounded to 0.01°. The step is exactly an hour or a day, "
+        "and the model a universal network. The weather is fetched every three hours: the past that forecasts are "
+        "tested on (180 days of days, or 60 of hours), 16 days ahead, and at first also earlier forecasts. A server "
+        "that fails is left alone for as long as it asks, or a minute, then twice as long each time, up to three "
+        "hours.",
     )
 
     events: StationEvents = Field(

@@ -126,7 +126,14 @@ class FileSource(ReadingQuery):
 
 
 class Source(RequestModel):
-    """Where readings are fetched: either `erddap` or `file`."""
+    """Where readings are fetched: either `erddap` or `file`.
+
+    A series that is finer than the step of the station is averaged over whole steps. After the first, fetches begin ten
+    steps before the newest reading from the source, so that corrections become revisions. After a failure, the service
+    tries again after a minute, then doubles the delay, up to the interval. At most two stations are fetched from one
+    host at a time, for at most 120 seconds each. Addresses on private networks are refused unless
+    `SST_ALLOW_PRIVATE_ADDRESSES` is true. A URL must not contain a password, because `GET /stations` shows it.
+    """
 
     erddap: ErddapSource | None = Field(default=None, description="A series on an ERDDAP server.")
     file: FileSource | None = Field(default=None, description="A text file on any server.")

@@ -158,10 +158,16 @@ class Metrics:
         self.started: Callable[[float], None] = in_flight.inc
         self.ended: Callable[[float], None] = in_flight.dec
         self._rejected = Counter(
-            "sst_rejected_total", "Requests refused before they were processed.", ("reason",), registry=registry
+            "sst_rejected_total",
+            "Requests refused before they were processed; sst_request_seconds counts them too.",
+            ("reason",),
+            registry=registry,
         )
         self._reloads = Counter(
-            "sst_reloads_total", "Checks for a new release, by outcome.", ("outcome",), registry=registry
+            "sst_reloads_total",
+            "Checks for new releases by all workers: loaded, failed (or an unreadable folder), or unchanged.",
+            ("outcome",),
+            registry=registry,
         )
         for counter, labels in ((self._rejected, get_args(Reason)), (self._reloads, get_args(Outcome))):
             for label in labels:

@@ -72,10 +72,17 @@ class StationMetrics:
             return made
 
         outcomes = ("new", "revised", "unchanged", "refused")
-        self._readings = counter("readings", "Readings received, by outcome.", {"outcome": outcomes})
-        self._issued = Counter("sst_station_forecasts_total", "Forecasts issued.", registry=registry)
+        self._readings = counter(
+            "readings", "Readings received: new, revised, unchanged or refused.", {"outcome": outcomes}
+        )
+        self._issued = Counter("sst_station_forecasts_total", "Forecasts issued for stations.", registry=registry)
         lead = {"lead": [*map(str, COUNTED_LEADS)], "kind": get_args(ModelKind)}
-        self._verified = counter("verified", "Forecasts 1, 3 and 7 steps ahead whose reading has arrived.", lead)
+        self._verified = counter(
+            "verified",
+            "Forecasts 1, 3 and 7 steps ahead whose reading has arrived, by kind of model: the network of a place, a "
+            "universal network, or a reference.",
+            lead,
+        )
         self._error = counter(
             "absolute_error_celsius",
             "Sum of the absolute errors of verified forecasts. Divide its rate by that of sst_station_verified_total "
@@ -92,12 +99,14 @@ class StationMetrics:
         )
         self._events = counter(
             "events",
-            "Issued probabilities that SST is beyond the threshold of an event, by whether the reading is.",
+            "Issued probabilities that SST is beyond the threshold of an event, by range, such as 0.1-0.3, and by "
+            "whether the reading is.",
             lead | {"probability": [*map(_bin, BIN_EDGES[:-1])], "outcome": ("beyond", "not_beyond")},
         )
         self._store = Histogram(
             "sst_store_seconds",
-            "Duration of a call to the database of stations, including the wait for a thread.",
+            "Duration of a call to the database of stations, including the wait for a thread: read, read_long (whole "
+            "archives) or write.",
             ("call",),
             registry=registry,
             buckets=_STORE_SECONDS,
@@ -105,10 +114,14 @@ class StationMetrics:
         for call in get_args(StoreCall):
             self._store.labels(call)
         self._deliveries = counter(
-            "deliveries", "Attempts to deliver an alert to a webhook, by outcome.", {"outcome": get_args(Delivered)}
+            "deliveries",
+            "Attempts to deliver an alert to a webhook or an address: delivered, failed (to be retried) or given_up.",
+            {"outcome": get_args(Delivered)},
         )
         self._fetches = counter(
-            "fetches", "Fetches of readings and of weather, by outcome.", {"outcome": ("succeeded", "failed")}
+            "fetches",
+            "Fetches of readings and of weather, one for each station: succeeded or failed.",
+            {"outcome": ("succeeded", "failed")},
         )
 
     def store_call(self, call: StoreCall, seconds: float) -> None:
@@ -153,7 +166,10 @@ def _bin(probability: float) -> str:
 
 def station_gauges(figures: StationFigures | None, now: int, *, is_up: bool) -> Iterator[Metric]:
     """Yield what the database says as metrics."""
-    up = "1 if the database of stations can be read and takes writes, or can be created, else 0."
+    up = (
+        "1 if the database of stations can be read and has taken a write within the last ten seconds, or can be "
+        "created if there is none; else 0."
+    )
     yield GaugeMetricFamily("sst_store_up", up, int(is_up))
     if figures is None:
         return

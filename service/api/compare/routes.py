@@ -118,7 +118,23 @@ async def post_compare(
     format: FormatQuery = "json",
     strict: Annotated[bool, Query(description="Return 422 if any series cannot be used.")] = False,
 ) -> Response:
-    """Compare every model and baseline on your own series, rolling through each one step at a time."""
+    """Compare every model and baseline on your own series, rolling through each one step at a time.
+
+    All models of a series are scored on the same steps: those that were observed, after a window without a gap that is
+    longer than the model fills. `best` is the network with the lowest validation RMSE in training; `lowest_rmse` is the
+    best one here. The top level pools all series, with the baselines that are available for every series.
+
+    The baselines are refitted as the past grows. They need two years of values, of which a tenth can be missing, so a
+    series is scored from that point on only (`scored_later`), or without them (`no_climatology`).
+
+    Universal networks forecast from every observed step that follows enough values. References with forecasts for fewer
+    than half of these steps are left out. A series whose step has no release is forecast from at most 200 of its steps,
+    and has no `p_value`.
+
+    Up to 5 threshold `events` are verified; their `within` defaults to `horizon`, or to `for` if that is longer. CSV
+    and Markdown leave them out. A request that would take longer than half of the time limit is rejected at once, and
+    the 422 says how many series would fit.
+    """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     merged = {
@@ -182,6 +198,9 @@ async def hindcast(
     ] = 1,
 ) -> Response:
     """Return what a network would have forecast during the test part, and what was observed then.
+
+    `origins` in the response lists all times from which a forecast can start. `observed` is null where nothing was
+    observed, and after the end of the test part.
 
     The forecasts come from the weights that the accuracy was measured on, which have not seen the test part, with the
     intervals that the coverage was measured on.

@@ -55,7 +55,17 @@ async def post_series(
     file_reader: FileReaderDep,
     query: Annotated[FileQuery, Query()],
 ) -> Response:
-    """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
+    """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take.
+
+    If a file is ambiguous (is 01/06/2010 in January or June?), the 422 has `choices`, such as `{"option": "dates",
+    "value": "dmy", "label": "1 June 2010"}`: send it again with `dates=dmy`. A file that cannot be read is a 422 that
+    names the line.
+
+    Forms, JSON, archives, workbooks and PDF are a 415. A file can have up to 500 stations, 1,000 columns in any line,
+    and a million lines or NetCDF values. NetCDF needs the extra `grids` on the server. Files whose values are in other
+    files are refused. NetCDF, and text of more than 5 MiB, is read in a separate process, one at a time, with limits of
+    20 seconds of CPU time and 1 GiB.
+    """
     content, options = await request.body(), query.options()
     reading = await read_upload(dict(request.scope["headers"]), content, options, file_reader, serving, settings)
     response = await serving.worker.run(described, reading, serving.catalog, settings)

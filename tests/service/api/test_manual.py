@@ -10,7 +10,11 @@ import pytest
 from service.api.manual import markdown_html
 from tests.conftest import ROOT
 
-NAMES = sorted(path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").glob("**/*.md"))
+NAMES = sorted(
+    path.relative_to(ROOT / "docs").with_suffix("").as_posix()
+    for path in (ROOT / "docs").glob("**/*")
+    if path.suffix in (".md", ".ipynb")
+)
 
 
 class Anchors(HTMLParser):
@@ -63,6 +67,14 @@ def test_a_page_of_the_manual_has_no_script_and_needs_no_key(client: httpx.Clien
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
+def test_a_notebook_is_a_page_with_its_text_code_output_and_plots(client: httpx.Client) -> None:
+    answer = client.get("/manual/notebooks/own_series")
+    assert "<title>Forecast your own series · SST forecasting</title>" in answer.text
+    assert '<code class="language-python">' in answer.text
+    assert '<img src="data:image/png;base64,' in answer.text
+    assert "img-src 'self' data:" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("name", ["nothing", "guides", "../pyproject", "%2e%2e/README", "guides/stations.md"])
 def test_what_the_manual_does_not_have_is_not_found(client: httpx.Client, name: str) -> None:
     assert client.get(f"/manual/{name}").status_code == 404
@@ -86,7 +98,7 @@ def test_links_lead_to_this_service_or_stay_as_they_are(address: str, link: str)
 
 
 def test_markdown_never_becomes_markup_and_headings_have_one_id_each() -> None:
-    html = markdown_html("# A & b\n\n## A\n\n## A\n\n<b>x</b> [y](javascript:z) [n](lesson.ipynb) ![p](p.png)", lower=1)
+    html = markdown_html("# A & b\n\n## A\n\n## A\n\n<b>x</b> [y](javascript:z) [n](page.png) ![p](p.png)", lower=1)
     assert '<h2 id="a-b">A &amp; b</h2>' in html
     assert ('<h3 id="a">' in html, '<h3 id="a_1">' in html) == (True, True)
     assert "&lt;b&gt;x&lt;/b&gt; [y](javascript:z) <a>n</a> " in html
