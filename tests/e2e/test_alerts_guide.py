@@ -1,4 +1,4 @@
-"""The receiver in docs/guides/alerts.md, as it stands there."""
+"""The receiver in docs/guides/stations.md, as it stands there."""
 
 import re
 import threading
@@ -11,12 +11,12 @@ import httpx
 from service.stations.webhooks import headers_of
 from tests.conftest import ROOT
 
-GUIDE = ROOT / "docs" / "guides" / "alerts.md"
+GUIDE = ROOT / "docs" / "guides" / "stations.md"
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def test_the_receiver_of_the_guide_believes_what_is_signed_with_its_secret() -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (program,) = re.findall(r"```python\n(from http.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     definitions, begin, _ = program.partition("HTTPServer((")
     assert begin
     printed: list[Any] = []

@@ -35,13 +35,13 @@ def blocks(pattern: str, *pages: str) -> list[Block]:
 
 PYTHON_PAGES = (
     "guides/prepare-your-data.md",
-    "guides/weather.md",
     "reference/inference-protocol.md",
     "reference/python-api.md",
     "reference/python-client.md",
     "reference/releases.md",
 )
-PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
+WEATHER = blocks(r"^```python\n(import numpy.*?)^```", "guides/stations.md")
+PYTHON = [*blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES), *WEATHER]
 CURL = blocks(r"^ *```\n( *curl (?!-sSf --data-binary @stations).*?)^ *```", "guides/call-the-service.md")
 TABLE = blocks(r"^```(?:python)?\n([^`]*?stations\.parquet.*?)^```", "guides/call-the-service.md")
 """The table of stations, sent from Python and as it is."""
@@ -66,7 +66,8 @@ def here(block: str, client: httpx.Client) -> str:
 
 
 def test_there_are_examples_to_run() -> None:
-    assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
+    assert list(dict.fromkeys(page for page, _ in PYTHON)) == [*PYTHON_PAGES, "guides/stations.md"]
+    assert len(WEATHER) == 1
     assert len(CURL) == 5
     assert len(STATIONS) == 5
     assert len(TABLE) == 2

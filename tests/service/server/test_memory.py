@@ -15,7 +15,7 @@ from tests.service.server.test_limits import head
 from tests.serving import connect, read_until
 
 MOST = 600 * 2**20
-"""Bytes that all requests take at most at once beside the models, as docs/guides/deploy.md says."""
+"""Bytes that all requests take at most at once beside the models, as docs/guides/run-the-service.md says."""
 
 LARGE = 15 * 2**20 + 2**19
 
