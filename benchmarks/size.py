@@ -30,6 +30,9 @@ LIMITS: Final = Path(__file__).with_name("size.toml")
 _ROOT: Final = Path(__file__).parents[1]
 _PROJECT: Final = tuple(f"{_ROOT / name}{os.sep}" for name in ("forecasting", "service"))
 _SLACK: Final = 0.01
+_GENERATED: Final = "[//]: # (Generated "
+"""Begins the part of a page that `docs/generate.py` writes."""
+
 _COLD, _WARM = 3, 25
 """Requests of each kind that are not counted, and that are."""
 
@@ -64,8 +67,8 @@ def count_lines(folders: str, generated: frozenset[Path]) -> int:
 
 
 def count_words(paths: str, generated: frozenset[Path]) -> int:
-    """Count the words of Markdown in these files and folders, separated by spaces."""
-    return sum(len(text.split()) for text in _texts(paths, ".md", generated))
+    """Count the words of Markdown by hand in these files and folders, separated by spaces."""
+    return sum(len(text.partition(_GENERATED)[0].split()) for text in _texts(paths, ".md", generated))
 
 
 def _texts(paths: str, suffix: str, generated: frozenset[Path]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Write the generated part of the pages in ``docs/reference``: what follows their introductions, which are by hand.
 
-``python docs/generate.py`` writes, ``--check`` fails where a page is not current, and ``--words`` counts the words of
-the documentation that are written by hand.
+``python docs/generate.py`` writes, and with ``--check`` fails where a page is not current.
 """
 
 import ast
@@ -70,18 +69,15 @@ _CLIENT: Final[Mapping[str, Sequence[str]]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write, check or count; return the exit status."""
-    if arguments == ["--words"]:
-        print(sum(_words(path) for path in _handwritten()))
-        return 0
-    stale = [path for path, text in _pages() if path.read_text(encoding="utf-8") != text]
-    if arguments == ["--check"]:
-        for path in stale:
+    """Write or check; return the exit status."""
+    pages = dict(_pages())
+    stale = [path for path, text in pages.items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if arguments == ["--check"]:
             print(f"{path.relative_to(_ROOT)} is not current: run make docs", file=sys.stderr)
-        return int(bool(stale))
-    for path, text in _pages():
-        path.write_text(text, encoding="utf-8")
-    return 0
+        else:
+            path.write_text(pages[path], encoding="utf-8")
+    return int(bool(stale) and arguments == ["--check"])
 
 
 def _pages() -> Iterator[tuple[Path, str]]:
@@ -99,15 +95,6 @@ def _pages() -> Iterator[tuple[Path, str]]:
         introduction, mark, _ = path.read_text(encoding="utf-8").partition(_MARK)
         assert mark, path
         yield path, introduction + mark + "\n" + "\n".join(lines).strip() + "\n"
-
-
-def _handwritten() -> Iterator[Path]:
-    yield from _ROOT.glob("*.md")
-    yield from (_ROOT / "docs").glob("**/*.md")
-
-
-def _words(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").partition(_MARK)[0].split())
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
