@@ -34,7 +34,7 @@ def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(cases: Path) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_alert_has_a_case_that_fires_it_and_advice_in_the_guide(name: str) -> None:
     assert any(f'alertname="{name}"' in cases.read_text(encoding="utf-8") for cases in CASES)
-    guide = (ROOT / "docs" / "guides" / "deploy.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "guides" / "run-the-service.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in guide
 
 

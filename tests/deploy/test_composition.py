@@ -76,7 +76,7 @@ def test_extras_as_in_the_deployment_guide_reach_every_image_that_is_built(servi
     assert {build["target"] for build in builds} == {"service", "training", "scoring"}
     assert all("EXTRAS" in build["args"] for build in builds)
     optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    guide = (ROOT / "docs" / "guides" / "deploy.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "guides" / "run-the-service.md").read_text(encoding="utf-8")
     named = {extra for extras in re.findall(r"EXTRAS=([\w,]+)", guide) for extra in extras.split(",")}
     assert {"columns", "signing", "s3"} <= named <= set(optional)
 
