@@ -131,54 +131,42 @@ def test_the_list_says_first_what_needs_attention_and_why(opened: Opened, places
     expect(rows(page).nth(3)).not_to_contain_text("usual")
 
 
-def event(kind: str, state: str, **fields: object) -> Json:
-    return {"name": "Nets", "kind": kind, "state": state, "since": None, "category": None, "probability": None} | fields
-
-
-HEAT = event("marine_heatwave", "active", category="Severe", since="2019-05-02T00:00:00Z")
-SILENT = event("silent", "active", since="2019-05-02T00:00:00Z")
-STUCK = event("stuck", "active", since="2019-05-02T00:00:00Z")
-UNKNOWN = event("threshold", "unknown", error="no reading since 2019-05-02T00:00:00Z")
-COLD = event("marine_cold_spell", "active", category="Moderate")
+def said(reason: str, sentence: str, kind: str = "threshold", category: str | None = None) -> Json:
+    """Return what a summary says of a place with one event that needs attention."""
+    attention = [{"reason": reason, "event": "Nets", "sentence": sentence}]
+    return {"attention": attention, "events": [{"name": "Nets", "kind": kind, "category": category}]}
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason", "mark", "chip"),
+    ("changes", "mark", "chip"),
     [
-        ({"events": [HEAT]}, "Marine heatwave, severe, since 2 May 2019", "heat-3", "+2.0"),
-        (
-            {"events": [event("marine_cold_spell", "active", category="Moderate")]},
-            "Marine cold spell",
-            "cold-1",
-            "+2.0",
-        ),
-        ({"events": [event("threshold", "inactive", probability=0.5)]}, "Nets: 50% likely", "alert", "+2.0"),
-        ({"events": [event("threshold", "inactive", probability=0.49)]}, "", None, "+2.0"),
-        ({"fetch": {"error": "no", "failures": 3}}, "Readings cannot be fetched", "alert", "+2.0"),
-        ({"fetch": {"error": None, "failures": 0}}, "", None, "+2.0"),
-        ({"events": [SILENT, UNKNOWN], "age": 73}, "No reading for 3 days", "alert", "+2.0"),
-        ({"events": [STUCK]}, "The same value since 2 May 2019: is the sensor stuck?", "alert", "+2.0"),
-        ({"age": 73}, "", None, "+2.0"),
-        ({"units": "fahrenheit"}, "", None, "+1.1"),
-        ({"anomaly": -0.04}, "", None, "0.0"),
-        ({"anomaly": None}, "", None, "–"),
+        (said("active", "Marine heatwave, severe", "marine_heatwave", "Severe"), "heat-3", "+2.0"),
+        (said("active", "Marine cold spell", "marine_cold_spell"), "cold-1", "+2.0"),
+        (said("expected", "Marine heatwave: 50 % likely", "marine_heatwave"), "alert", "+2.0"),
+        (said("silent", "No reading for 3 days", "silent"), "alert", "+2.0"),
+        ({"units": "fahrenheit"}, None, "+1.1"),
+        ({"anomaly": -0.04}, None, "0.0"),
+        ({"anomaly": None}, None, "–"),
     ],
 )
 def test_a_place_says_in_words_and_in_its_mark_what_it_needs(
-    opened: Opened, places: str, changes: Json, reason: str, mark: str | None, chip: str
+    opened: Opened, places: str, changes: Json, mark: str | None, chip: str
 ) -> None:
     visit, page = opened()
-    age = timedelta(hours=changes.pop("age", 1))
-    station = copy.deepcopy(stations_of(places)["plain"]) | {"anomaly": 2.0} | changes
-    station["newest"]["time"] = (datetime.now(UTC) - age).isoformat()
+    station = copy.deepcopy(stations_of(places)["plain"]) | {"anomaly": 2.0}
+    if "attention" in changes:
+        station["summary"] |= changes
+    else:
+        station |= changes
     with_stations(page, [station])
     page = visit.open()
-    assert "".join(page.locator(".reasons").all_inner_texts()).startswith(reason)
-    expect(page.locator(".reasons")).to_have_count(1 if reason else 0)
-    expect(page.get_by_text("none needs attention" if not reason else "1 needs attention")).to_be_visible()
+    reasons = [each["sentence"] for each in station["summary"]["attention"]]
+    expect(page.locator(".reasons")).to_have_count(len(reasons))
+    assert page.locator(".reasons").all_inner_texts() == reasons
+    expect(page.get_by_text("1 needs attention" if reasons else "none needs attention")).to_be_visible()
     (pin,) = pins(page).all()
     assert (pin.get_attribute("data-mark"), pin.inner_text()) == (mark, chip)
-    assert reason in str(pin.get_attribute("aria-label"))
+    assert all(reason in str(pin.get_attribute("aria-label")) for reason in reasons)
 
 
 def test_colours_go_from_cold_to_warm_and_every_one_is_readable(opened: Opened, places: str) -> None:

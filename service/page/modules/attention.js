@@ -4,15 +4,12 @@
 import { stationPath } from "./address.js";
 import { difference, inUnit, placesOf, temperature } from "./degrees.js";
 import { CATEGORIES, KINDS } from "./event-kinds.js";
-import { percent } from "./event-words.js";
 import { fixed } from "./numbers.js";
-import { ageInWords, validPhrase } from "./spoken-times.js";
-import { degreesPerCelsius, eventName, observedInWords, stepsAhead, SUSPECT, titleOf, toCelsius } from "./station-words.js";
-import { columnTime } from "./times.js";
+import { validPhrase } from "./spoken-times.js";
+import { degreesPerCelsius, observedInWords, stepsAhead, SUSPECT, titleOf, toCelsius } from "./station-words.js";
 
 /**
  * @typedef {import("./station-words.js").Station} Station
- * @typedef {import("./station-words.js").StationEvent} StationEvent
  *
  * @typedef {object} Reason why a place needs attention
  * @property {number} rank the most pressing first
@@ -32,10 +29,8 @@ import { columnTime } from "./times.js";
  * @property {string} next value with its range; empty if there is none
  */
 
+/** @type {Record<string, number>} */
 const RANKS = { active: 0, expected: 1, silent: 2, stuck: 3, doubt: 4, fetch: 5, none: 6 };
-
-/** An event that is at least as likely is expected, unless the station says otherwise. */
-const EXPECTED = 0.5;
 
 /** A smaller difference from usual is not said, in °C. */
 const LEAST_DIFFERENCE = 0.05;
@@ -54,7 +49,7 @@ export function listedStation(station, now) {
     title: titleOf(station),
     position: latitude === null || longitude === null ? null : { latitude, longitude },
     anomaly,
-    reasons: reasonsOf(station, now),
+    reasons: reasonsOf(station),
     value: newest ? temperature(celsius(newest.sst), 1) : "",
     when: newest ? observedInWords(station, now) : "No readings yet",
     difference: differenceInWords(anomaly),
@@ -69,46 +64,15 @@ export function byAttention(places) {
   return [...places].sort((a, b) => rank(a) - rank(b) || size(b) - size(a) || a.title.localeCompare(b.title, "en", { numeric: true }));
 }
 
-/** @param {Station} station @param {Date} now @returns {Reason[]} */
-function reasonsOf(station, now) {
-  const { newest, fetch } = station;
-  const reasons = [
-    ...(station.events ?? []).map((event) => healthReason(event, station, now) ?? eventReason(event, now)),
-    newest && newest.flag >= SUSPECT && reason("doubt", "Last reading in doubt"),
-    fetch?.error && reason("fetch", "Readings cannot be fetched"),
-  ];
-  return /** @type {Reason[]} */ (reasons.filter(Boolean)).sort((a, b) => a.rank - b.rank);
-}
-
-/** @param {keyof typeof RANKS} kind @param {string} words @param {string} [mark] @returns {Reason} */
-function reason(kind, words, mark = "alert") {
-  return { rank: RANKS[kind], words, mark };
-}
-
-/** Why a station that is silent or stuck needs attention; undefined for other events. @param {StationEvent} event @param {Station} station @param {Date} now */
-function healthReason({ kind, state, since }, { newest }, now) {
-  if (state !== "active") return undefined;
-  if (kind === "silent") return reason("silent", newest ? `No reading for ${ageInWords(newest.time, now)}` : "No readings");
-  return kind === "stuck" ? reason("stuck", `The same value since ${shortDay(since ?? "", now)}: is the sensor stuck?`) : undefined;
-}
-
-/** A day; without its year, if that is this year. @param {string} time @param {Date} now */
-function shortDay(time, now) {
-  return columnTime(time, "day").replace(` ${now.getUTCFullYear()}`, "");
-}
-
-/** Why an event needs attention; null if it does not. @param {StationEvent} event @param {Date} now */
-function eventReason(event, now) {
-  const { kind, state, category, since, probability, settings } = event;
-  if (state === "active") {
+/** @param {Station} station @returns {Reason[]} */
+function reasonsOf({ summary }) {
+  return summary.attention.map(({ reason, event, sentence }) => {
+    const { kind, category } = summary.events.find(({ name }) => name === event) ?? {};
     const level = Math.max(CATEGORIES.indexOf(category ?? ""), 0);
-    const palette = KINDS.find((other) => other.kind === kind)?.palette;
-    const words = [eventName(event), category?.toLowerCase(), since && `since ${shortDay(since, now)}`];
+    const palette = reason === "active" && KINDS.find((other) => other.kind === kind)?.palette;
     // The strongest first.
-    return { ...reason("active", words.filter(Boolean).join(", "), palette && `${palette}-${level + 1}`), rank: RANKS.active - level / 10 };
-  }
-  if (probability === null || probability < (settings?.alert_at ?? EXPECTED)) return null;
-  return reason("expected", `${eventName(event)}: ${percent(probability)} likely`);
+    return { rank: RANKS[reason] - level / 10, words: sentence, mark: palette ? `${palette}-${level + 1}` : "alert" };
+  });
 }
 
 /** A difference from usual; empty if it is not known. @param {number | null} anomaly °C */

@@ -39,7 +39,12 @@ import { milliseconds } from "./times.js";
  * @property {{sst: number, years: [number, number] | null, source: "position" | "series" | "baseline"} | null} usual
  * @property {number | null} anomaly the newest value minus what is usual
  * @property {StationEvent[]} [events]
+ * @property {Summary} summary
  * @property {{next: string, succeeded: string | null, failures: number, error: string | null} | null} [fetch] of a station whose readings are fetched
+ *
+ * @typedef {object} Summary what the service says about a station
+ * @property {{reason: string, event: string | null, sentence: string}[]} attention
+ * @property {{name: string, kind: string, category: string | null}[]} events
  *
  * @typedef {object} StepAhead
  * @property {string} time
