@@ -105,7 +105,7 @@ bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 
 fuzz: $(VENV)/.dev ## run the tests with generated requests, thirty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/test_sequences.py \
-		tests/service/api/forecast/test_fuzz.py tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
+		tests/service/api/forecast/test_fuzz.py tests/service/api/forecast/test_together.py tests/service/plugins/inference/test_fuzz.py \
 		tests/service/worker/test_batches.py
 
 histories: $(VENV)/.dev ## try ten thousand random histories of a station, and let every write fail once

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import Final
 
 import anyio
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
-from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
@@ -28,8 +28,6 @@ from service.api.events import EventsRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
-from service.api.inference import routes as inference
-from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
 from service.api.outlooks import routes as outlooks
 from service.api.outlooks.reader import OutlookReader
@@ -39,11 +37,14 @@ from service.engine.releases.published_releases import PublishedReleases, open_c
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle, Serving
+from service.http.paths import FILE, Paths
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.middleware.access import Access, RateLimiter
 from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
+from service.plugin import Plugin, load_plugins
+from service.plugins import PLUGINS
 from service.settings import Settings
 from service.stations import routes as stations
 from service.stations.audit import audit_release
@@ -52,7 +53,7 @@ from service.stations.health import SilenceWatcher
 from service.stations.heartbeat import Heartbeat
 from service.stations.notify import Notifier
 from service.stations.outbound import Outbound
-from service.stations.parameters import install_store_errors
+from service.stations.parameters import GUARD, install_store_errors
 from service.stations.schemas import (
     Correction,
     ManyReadingsRequest,
@@ -77,41 +78,39 @@ _SWITCH_SECONDS = 0.0005
 _GC_THRESHOLD = 50_000
 """New objects before the garbage collector runs: with fewer, it would visit the requests of a batch every time."""
 
-_RESOURCES = (
-    forecast,
-    events,
-    summary,
-    compare,
-    uploads,
-    stations,
-    outlooks,
-    models,
-    health,
-    inference,
-    metrics_route,
-    pages,
-    manual,
+_OWN: Final = Plugin(
+    [
+        forecast.router,
+        events.router,
+        summary.router,
+        compare.router,
+        uploads.router,
+        stations.router,
+        outlooks.router,
+        models.router,
+        health.router,
+        metrics_route.router,
+    ],
+    bodies=[
+        ForecastRequest,
+        ForecastLine,
+        FailedLine,
+        AllLine,
+        FailedAllLine,
+        CompareRequest,
+        EventsRequest,
+        StationRequest,
+        ReadingsRequest,
+        Correction,
+        ManyReadingsRequest,
+        WebhookTestRequest,
+    ],
+    open_paths=["/metrics", r"/openapi\.json", f"/health{FILE}", *pages.OPEN],
+    operators=["/health/", "/metrics"],
+    streamed=["/forecast"],
+    guards=[GUARD],
 )
-"""The modules with the routes, in the order in which ``/docs`` lists them."""
-
-_SCHEMAS: Sequence[type[BaseModel]] = (
-    ForecastRequest,
-    ForecastLine,
-    FailedLine,
-    AllLine,
-    FailedAllLine,
-    CompareRequest,
-    EventsRequest,
-    StationRequest,
-    ReadingsRequest,
-    Correction,
-    ManyReadingsRequest,
-    WebhookTestRequest,
-    InferRequest,
-    IndexRequest,
-    LoadRequest,
-)
-"""The schemas of bodies that endpoints read and write themselves, which FastAPI does not know of."""
+"""The service itself, in the form of its plug-ins. ``/docs`` lists the routes in the order of their routers."""
 
 _DESCRIPTION = """Forecasts of sea-surface temperature by recurrent networks, with prediction intervals and with
 baselines to compare them with. Temperatures are in °C unless you ask for another unit. Times are in UTC."""
@@ -156,12 +155,15 @@ def create_app(
     app.state.outlook_reader = OutlookReader(settings.outlooks)
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
-    _add_routes(app)
+    plugins = app.state.plugins = [_OWN, *load_plugins(settings.plugins, PLUGINS)]
+    paths = app.state.paths = _paths_of(plugins)
+    _add_routes(app, plugins, paths)
     pages.install_docs(app, app.state.assets)
     pages.install_missing_page(app, app.state.assets)
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
-    app.state.access = Access(settings, read_keys(settings), partial(has_route, app.routes))
+    guards = [guard for plugin in plugins for guard in plugin.guards]
+    app.state.access = Access(settings, read_keys(settings), paths, guards, partial(has_route, app.routes))
     app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
     app.state.notifier = Notifier(settings.schemes, allow_private=settings.allow_private_addresses)
     app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
@@ -177,22 +179,37 @@ def create_app(
         access=app.state.access,
         metrics=app.state.metrics,
         routes=routes,
-        streamed=frozenset({"/forecast"}),
+        paths=paths,
     )
     return app
 
 
-def _add_routes(app: FastAPI) -> None:
+def _paths_of(plugins: Sequence[Plugin]) -> Paths:
+    return Paths(
+        open_paths=[path for plugin in plugins for path in plugin.open_paths],
+        operators=[path for plugin in plugins for path in plugin.operators],
+        streamed=[path for plugin in plugins for path in plugin.streamed],
+        protocols=[plugin.protocol for plugin in plugins if plugin.protocol],
+    )
+
+
+def _add_routes(app: FastAPI, plugins: Sequence[Plugin], paths: Paths) -> None:
     """Add every resource, the handlers of errors, and the OpenAPI document."""
     install_error_handlers(app)
     install_store_errors(app)
-    install_openapi(app, bodies=_SCHEMAS)
+    install_openapi(
+        app,
+        paths,
+        bodies=[body for plugin in plugins for body in plugin.bodies],
+        tags=[tag for plugin in plugins for tag in plugin.tags],
+    )
     # The first that is tried, since most requests are for it.
     app.router.routes.insert(0, forecast.SERIES_ROUTE)
-    for resource in _RESOURCES:
-        app.include_router(
-            resource.router, dependencies=[] if resource in (pages, manual) else [Depends(refuse_unusable)]
-        )
+    for plugin in plugins:
+        for router in plugin.routers:
+            app.include_router(router, dependencies=[Depends(refuse_unusable)])
+    for resource in (pages, manual):
+        app.include_router(resource.router)
 
 
 @asynccontextmanager

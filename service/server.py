@@ -28,7 +28,10 @@ from service.connections import Connection, holds_any, refuse_new
 from service.engine.releases.published_releases import open_catalog
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle
+from service.http.paths import PATHS, Paths
 from service.http.problems import error_response, shutting_down
+from service.plugin import load_plugins
+from service.plugins import PLUGINS
 from service.settings import Settings
 from service.telemetry.logs import configure_logs, log_config
 from service.telemetry.metrics import begin_worker, shared_by_workers, worker_ended
@@ -63,15 +66,20 @@ def turn_away(settings: Settings, listener: socket.socket) -> None:
     """Close ``listener``; the connections that it still holds get a 503."""
     refuse_new(listener)
     if holds_any(listener):
-        server = DrainingServer(_config(settings, _refuse, "off"), Lifecycle(draining=True), settings)
+        server = DrainingServer(_config(settings, _refusing(settings), "off"), Lifecycle(draining=True), settings)
         server.should_exit = True
         server.run(sockets=[listener])
     listener.close()
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer every request with 503: the application of a process that never serves."""
-    await error_response(shutting_down(), scope)(scope, receive, send)
+def _refusing(settings: Settings) -> ASGIApp:
+    """Return the application of a process that never serves: it answers every request with 503."""
+    paths = Paths(protocols=[each.protocol for each in load_plugins(settings.plugins, PLUGINS) if each.protocol])
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await error_response(shutting_down(), {**scope, PATHS: paths})(scope, receive, send)
+
+    return refuse
 
 
 def _config(settings: Settings, app: ASGIApp, lifespan: Literal["on", "off"]) -> uvicorn.Config:

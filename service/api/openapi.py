@@ -1,7 +1,6 @@
 """The OpenAPI document: FastAPI's, with the bodies that endpoints read themselves and errors as problem documents."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -10,8 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from service.http.bodies import NDJSON_TYPE
-from service.http.problems import PROBLEM_JSON, InferenceError, Problem, error_model, title_of
-from service.middleware.access import is_open
+from service.http.paths import Paths
+from service.http.problems import PROBLEM_JSON, Problem, error_model, title_of
+from service.plugin import Tag
 
 _REF: Final = "#/components/schemas/{model}"
 
@@ -31,11 +31,10 @@ _TAGS: Final = [
     {"name": "stations", "description": "Have the service store a station and its readings."},
     {"name": "outlooks", "description": "Show the forecast of a grid on a map, and of each of its cells."},
     {"name": "models", "description": "See which models are loaded."},
-    {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
     {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},
     {"name": "metrics", "description": "Metrics for Prometheus. They need no key."},
 ]
-"""The groups of operations, in the order in which ``/docs`` shows them."""
+"""The groups of the service's own operations, in the order in which ``/docs`` shows them."""
 
 _SERVERS: Final = [{"url": "/", "description": "This service"}]
 
@@ -65,10 +64,6 @@ _REFUSALS: Final = (
 def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
     """Return the ``responses`` of an endpoint that can answer with these errors, in the form of ``model``."""
     return {status: {"model": model, "description": title_of(status)} for status in statuses}
-
-
-refusals: Final = partial(problems, model=InferenceError)
-"""The same for the inference protocol."""
 
 
 def request_body(
@@ -121,31 +116,31 @@ def path_parameters(**descriptions: str) -> dict[str, Any]:
     }
 
 
-def install_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+def install_openapi(app: FastAPI, paths: Paths, bodies: Sequence[type[BaseModel]], tags: Sequence[Tag]) -> None:
     """Make ``app`` serve this document, with the schemas of ``bodies`` that endpoints read and write themselves."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app, bodies)
+            app.openapi_schema = _describe(app, paths, bodies, tags)
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
 
 
-def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def _describe(app: FastAPI, paths: Paths, bodies: Sequence[type[BaseModel]], tags: Sequence[Tag]) -> dict[str, Any]:
     schema = get_openapi(
         title=app.title,
         version=app.version,
         description=app.description,
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
-        tags=_TAGS,
+        tags=[*_grouped(tags)],
         servers=_SERVERS,
     )
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             _simplify_parameters(operation)
-            _describe_responses(path, method, operation)
+            _describe_responses(path, method, operation, paths)
     schema["components"]["headers"] = _HEADERS
     schema["components"]["securitySchemes"] = {"key": _KEY}
     components = schema["components"]["schemas"]
@@ -158,6 +153,13 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
     for component in components.values():
         _drop_titles(component.get("properties", {}))
     return schema
+
+
+def _grouped(tags: Sequence[Tag]) -> Iterator[dict[str, str]]:
+    """Yield all groups: each of ``tags`` in front of the one that it names."""
+    for own in _TAGS:
+        yield from ({"name": tag.name, "description": tag.description} for tag in tags if tag.before == own["name"])
+        yield own
 
 
 def _write_out_defaults(components: Iterable[dict[str, Any]]) -> None:
@@ -212,30 +214,31 @@ def _drop_titles(node: Any) -> None:
             _drop_titles(value)
 
 
-def _describe_responses(path: str, method: str, operation: dict[str, Any]) -> None:
+def _describe_responses(path: str, method: str, operation: dict[str, Any], paths: Paths) -> None:
     """Add the middleware's responses and the headers of all. Outside protocols, errors are problem documents."""
     responses = operation["responses"]
     statuses = [HTTPStatus.MISDIRECTED_REQUEST]
     if method != "get":
         # From a page of another origin.
         statuses.append(HTTPStatus.FORBIDDEN)
-    if not is_open(path):
+    if not paths.is_open(path):
         operation["security"] = [{}, {"key": []}]
         statuses += _REFUSALS
+    form = error_model(path, paths)
     for status in statuses:
-        responses.setdefault(str(status.value), _refusal(path, status))
+        responses.setdefault(str(status.value), _refusal(form, status))
     operation["responses"] = dict(sorted(responses.items()))
     for code, response in responses.items():
         if response["description"] == "Successful Response":
             response["description"] = "Success."
         content = response.get("content", {})
-        is_problem = int(code) >= HTTPStatus.BAD_REQUEST and error_model(path) is Problem
+        is_problem = int(code) >= HTTPStatus.BAD_REQUEST and form is Problem
         if is_problem and "application/json" in content:
             content[PROBLEM_JSON] = content.pop("application/json")
         names = ["X-Request-ID", *([_HEADER_OF_STATUS[code]] if code in _HEADER_OF_STATUS else [])]
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model=error_model(path).__name__)}
+def _refusal(form: type[BaseModel], status: HTTPStatus) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model=form.__name__)}
     return {"description": title_of(status), "content": {"application/json": {"schema": schema}}}

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from service.api.assets import BUNDLE, Assets, AssetsDep, html_page
 from service.api.dependencies import SettingsDep
 from service.http.caching import REVALIDATE, revalidated
+from service.http.paths import FILE
 from service.http.problems import error_response
 from service.middleware.access import forecasts_are_open
 from service.middleware.browsers import ALWAYS, PAGE_POLICY
@@ -35,6 +36,14 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "/about/models": ("loaded-models",),
 }
 """The modules of each address of the page, as in address.js and place.js. A part of a path may contain slashes."""
+
+OPEN: Final = (
+    *("/", "/add", "/outlook", "/about/models", "/manual/?", "/docs", r"/favicon\.ico"),
+    f"/(?:assets|manual){FILE}",
+    # The page says itself that there is no such place. What a proxy could take for another path still needs a key.
+    r"/(?:place|report)(?:/(?!\.{1,2}(?:/|\Z))[^/\\%\x00-\x1f]*)+",
+)
+"""Paths that need no key."""
 
 _SEA: Final = {
     "Report, with tables": "/models/best/report?dataset=$id",

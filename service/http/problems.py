@@ -19,6 +19,7 @@ from starlette.types import Scope
 from forecasting import requests
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.requests import MAX_UNKNOWN_FIELDS, UnknownFieldsError, location_of, message_of
+from service.http.paths import Paths, paths_of
 from service.telemetry.metrics import Reason
 
 MAX_CHOICES: Final = 100
@@ -105,7 +106,6 @@ REFUSAL: Final = "refusal"
 """Key in the scope of a request that was refused without being processed: the reason, for the metrics."""
 
 PROBLEM_JSON: Final = "application/problem+json"
-_JSON: Final = "application/json"
 
 logger = logging.getLogger("service")
 
@@ -128,12 +128,6 @@ class Problem(BaseModel):
         default=None,
         description="The possible answers to a question that a file leaves open. Send the file again with one of them.",
     )
-
-
-class InferenceError(BaseModel):
-    """An error, in the form of the Open Inference Protocol."""
-
-    error: str = Field(examples=["input sst should have the datatype FP32, not 'FP64'"])
 
 
 class ProblemError(Exception):
@@ -224,10 +218,8 @@ def _refusal(
     choices: Sequence[Choice] = (),
 ) -> Response:
     """Return the response in ASCII, in which any text from a client can be encoded."""
-    if is_inference_protocol(scope["path"]):
-        malformed = status == HTTPStatus.UNPROCESSABLE_ENTITY
-        content = json.dumps({"error": detail})
-        return Response(content, HTTPStatus.BAD_REQUEST if malformed else status, dict(headers or {}), _JSON)
+    if (protocol := paths_of(scope).protocol(scope["path"])) is not None:
+        return protocol.refusal(status, detail, headers or {})
     problem = Problem(
         title=title_of(status),
         status=status,
@@ -240,14 +232,10 @@ def _refusal(
     return Response(content, status, dict(headers or {}), media_type=PROBLEM_JSON)
 
 
-def is_inference_protocol(path: str) -> bool:
-    """Whether a path belongs to the Open Inference Protocol, whose errors have another form."""
-    return path == "/v2" or path.startswith("/v2/")
-
-
-def error_model(path: str) -> type[BaseModel]:
+def error_model(path: str, paths: Paths) -> type[BaseModel]:
     """Return the form of errors of a path."""
-    return InferenceError if is_inference_protocol(path) else Problem
+    protocol = paths.protocol(path)
+    return Problem if protocol is None else protocol.error
 
 
 def _source(scope: Scope, field: str) -> str:

@@ -13,11 +13,9 @@ from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
 from forecasting.readers.options import OPTIONS
 from forecasting.series.units import Units
+from service.http.paths import paths_of
 
 Value = TypeVar("Value", str, int)
-
-OPERATOR_PATHS = ("/health/", "/metrics", "/v2/health/")
-"""Paths that a draining or full process also answers, because its operators rely on them."""
 
 
 def read_query(query_string: bytes, known: Iterable[str], repeatable: Iterable[str] = ()) -> dict[str, list[str]]:
@@ -47,7 +45,7 @@ async def refuse_unusable(request: Request) -> None:
     FastAPI ignores the former, and of the latter takes the last.
     """
     query, route = request.scope["query_string"], request.scope.get("route")
-    if query and isinstance(route, APIRoute) and not request.scope["path"].startswith(OPERATOR_PATHS):
+    if query and isinstance(route, APIRoute) and not paths_of(request.scope).is_operators(request.scope["path"]):
         known = _known(route)
         read_query(query, known, [name for name, is_list in known.items() if is_list])
 

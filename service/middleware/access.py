@@ -2,16 +2,16 @@
 
 import ipaddress
 import math
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
 from forecasting.errors import RequestError
+from service.http.paths import Paths
 from service.http.problems import ProblemError
 from service.middleware.keys import ANONYMOUS, Key, Keys, Role
 from service.settings import Settings
@@ -20,22 +20,6 @@ KEY: Final = "key"
 """Key in the scope of a request with an API key: that :class:`~service.middleware.keys.Key`."""
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-
-_PAGES: Final = ("/", "/add", "/outlook", "/about/models", "/manual", "/manual/", "/docs")
-_OPEN: Final = frozenset({*_PAGES, "/metrics", "/openapi.json", "/favicon.ico"})
-_OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/", "/manual/")
-# Plain characters only, and no segment that is empty or begins with a dot.
-_OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
-# The page says itself that there is no such place. What a proxy could take for another path still needs a key.
-_OPEN_PLACE: Final = re.compile(r"/(?:place|report)(?:/(?!\.{1,2}(?:/|\Z))[^/\\%\x00-\x1f]*)+")
-
-REPOSITORY: Final = "/v2/repository/"
-"""Prefix of the paths that, except for the index, change what all workers load."""
-
-_INDEX: Final = "/v2/repository/index"
-
-_STATIONS: Final = ("/stations", "/observations")
-"""Prefixes of the paths that, except for reading, change what is stored of stations."""
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -46,29 +30,49 @@ _IPV6_PREFIX: Final = 64
 _BURST_SECONDS: Final = 10
 
 _ARTICLES: Final = {Role.STATION: "a", Role.ADMIN: "an"}
-_LOADING: Final = "loading and unloading models need"
-_WRITING: Final = "writing stations and their readings needs"
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+class Guard(NamedTuple):
+    """Paths that need a key of a role: an admin key for every method, a station key only for writing.
+
+    They begin with one of ``prefixes``, except for ``besides``. ``purpose`` is what the caller does there, with a verb:
+    "writing stations needs".
+    """
+
+    prefixes: tuple[str, ...]
+    role: Role
+    purpose: str
+    besides: frozenset[str] = frozenset()
+
+    def has(self, path: str) -> bool:
+        """Whether it guards a path."""
+        return path.startswith(self.prefixes) and path not in self.besides
 
 
 class Access:
     """Which key each path needs.
 
-    - Open paths never need a key, and ignore it: probes, metrics, the page and its files, the documentation.
-    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens.
-    - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys. Whose
-      station it is, only the store knows.
+    - Open paths never need a key, and ignore it.
+    - What a guard keeps for administrators needs an admin key, wherever the service listens.
+    - Writing where a guard asks for a station key needs a station or admin key, except on loopback if there are no
+      keys. Whose station it is, only the store knows.
     - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
       An unknown key is refused even then. Methods that a path of stations does not have follow this rule too.
     """
 
     def __init__(
-        self, settings: Settings, keys: Keys, has_route: Callable[[str, str], bool] = lambda path, method: True
+        self,
+        settings: Settings,
+        keys: Keys,
+        paths: Paths,
+        guards: Sequence[Guard] = (),
+        has_route: Callable[[str, str], bool] = lambda path, method: True,
     ) -> None:
         """Read the policy from ``settings``; ``has_route`` says whether a path has a method."""
         self._keys = keys
-        self._has_route = has_route
+        self._paths, self._guards, self._has_route = paths, guards, has_route
         self._open = forecasts_are_open(settings)
         self.anyone_writes = not keys and is_loopback(settings.host)
         """Whether there are no keys, and only this machine can reach the service."""
@@ -77,16 +81,17 @@ class Access:
 
     def check(self, path: str, authorization: bytes | None, method: str = "POST") -> Key | None:
         """Return the key of a request, for the rate limit; None if it has none and is not limited."""
-        if _loads_models(path):
-            return self._check_admin(authorization)
-        if method not in READING and path.startswith(_STATIONS):
+        guard = self._guard(path)
+        if guard is not None and guard.role is Role.ADMIN:
+            return self._check_admin(guard, authorization)
+        if guard is not None and method not in READING:
             try:
-                return self._check_station(authorization)
+                return self._check_station(guard, authorization)
             except ProblemError:
                 # A call that no key allows is a 404 or 405, which only the routes can answer.
                 if self._has_route(path, method):
                     raise
-        if not self._looks_at_keys or is_open(path):
+        if not self._looks_at_keys or self._paths.is_open(path):
             return None
         presented = _presented(authorization)
         if presented is None and self._open:
@@ -102,29 +107,44 @@ class Access:
         """Whether a station may belong to the key of this name: there is one, or there are no keys yet."""
         return not self._keys or name in self._keys.names
 
-    def refusal(self, key: Key | None) -> ProblemError | None:
-        """Return why a caller with this key may not write stations; None if it may."""
+    def refusal(self, guard: Guard, key: Key | None) -> ProblemError | None:
+        """Return why a caller with this key may not write where ``guard`` asks for a station key; None if it may."""
         if self.anyone_writes:
             return None
         if not self._keys.has_station:
-            return _no_key(_WRITING, Role.STATION)
+            return _no_key(guard)
         if key is None or key is ANONYMOUS:
-            return ProblemError(HTTPStatus.FORBIDDEN, f"{_WRITING} a station key", reason="forbidden")
-        return _wrong_role(_WRITING, Role.STATION, key) if key.role is Role.FORECAST else None
+            return ProblemError(HTTPStatus.FORBIDDEN, f"{guard.purpose} a station key", reason="forbidden")
+        return _wrong_role(guard, key) if key.role is Role.FORECAST else None
 
-    def _check_station(self, authorization: bytes | None) -> Key | None:
+    def is_for_admins(self, path: str) -> bool:
+        """Whether a path is kept for administrators."""
+        guard = self._guard(path)
+        return guard is not None and guard.role is Role.ADMIN
+
+    def is_audited(self, path: str, method: str) -> bool:
+        """Whether a call is always logged: an administrator's, or one that deletes what a guard keeps."""
+        return self.is_for_admins(path) or (method == "DELETE" and self._guard(path) is not None)
+
+    def _guard(self, path: str) -> Guard | None:
+        for guard in self._guards:
+            if guard.has(path):
+                return guard
+        return None
+
+    def _check_station(self, guard: Guard, authorization: bytes | None) -> Key | None:
         known = not self.anyone_writes and self._keys.has_station
         key = self._identify(_presented(authorization)) if known else None
-        if (refused := self.refusal(key)) is not None:
+        if (refused := self.refusal(guard, key)) is not None:
             raise refused
         return key
 
-    def _check_admin(self, authorization: bytes | None) -> Key:
+    def _check_admin(self, guard: Guard, authorization: bytes | None) -> Key:
         if not self._keys.has_admin:
-            raise _no_key(_LOADING, Role.ADMIN)
+            raise _no_key(guard)
         key = self._identify(_presented(authorization))
         if key.role is not Role.ADMIN:
-            raise _wrong_role(_LOADING, Role.ADMIN, key)
+            raise _wrong_role(guard, key)
         return key
 
     def _identify(self, presented: bytes | None) -> Key:
@@ -146,36 +166,22 @@ class Access:
         return key
 
 
-def _no_key(purpose: str, role: Role) -> ProblemError:
+def _no_key(guard: Guard) -> ProblemError:
+    role = guard.role
     return ProblemError(
         HTTPStatus.FORBIDDEN,
-        f"{purpose} {_ARTICLES[role]} {role} key, but none is configured: create one with python -m service key --name "
-        f"NAME --role {role}, and start the service with its line in SST_KEYS_FILE or SST_KEYS",
+        f"{guard.purpose} {_ARTICLES[role]} {role} key, but none is configured: create one with python -m service key "
+        f"--name NAME --role {role}, and start the service with its line in SST_KEYS_FILE or SST_KEYS",
         reason="forbidden",
     )
 
 
-def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
+def _wrong_role(guard: Guard, key: Key) -> ProblemError:
     return ProblemError(
         HTTPStatus.FORBIDDEN,
-        f"{purpose} {_ARTICLES[role]} {role} key, but the key of {key.name} is a {key.role} key",
+        f"{guard.purpose} {_ARTICLES[guard.role]} {guard.role} key, but the key of {key.name} is a {key.role} key",
         reason="forbidden",
     )
-
-
-def is_audited(path: str, method: str) -> bool:
-    """Whether a call is always logged: it loads or unloads a model, or deletes what belongs to a station."""
-    return _loads_models(path) or (method == "DELETE" and path.startswith(_STATIONS))
-
-
-def _loads_models(path: str) -> bool:
-    return path.startswith(REPOSITORY) and path != _INDEX
-
-
-def is_open(path: str) -> bool:
-    """Whether a decoded path never needs a key: it must match the list exactly."""
-    pattern = _OPEN_FILE if path.startswith(_OPEN_FOLDERS) else _OPEN_PLACE
-    return path in _OPEN or pattern.fullmatch(path) is not None
 
 
 def is_address(host: str) -> bool:

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.engine.serving import Lifecycle
 from service.http.problems import ProblemError, error_response, shutting_down
-from service.middleware.access import READING, REPOSITORY
+from service.middleware.access import READING
 
 DEADLINE: Final = "deadline"
 """Key in the scope of every request: its :class:`Deadline`."""
@@ -57,8 +57,8 @@ class Deadline:
         if self.at <= now and not self._is_overdue:
             self._is_overdue = True
             self._task.cancel()
-        # Loading and unloading models goes on without a client.
-        elif self.awaits_client and self._watch is None and not self._scope["path"].startswith(REPOSITORY):
+        # What an administrator asks for goes on without a client.
+        elif self.awaits_client and self._watch is None and not self._deadlines.is_for_admins(self._scope["path"]):
             self._watch = asyncio.create_task(self._watch_client())
 
     async def _watch_client(self) -> None:
@@ -92,9 +92,9 @@ class Deadline:
 class Deadlines:
     """The deadlines of all requests in progress."""
 
-    def __init__(self, seconds: float, lifecycle: Lifecycle) -> None:
+    def __init__(self, seconds: float, lifecycle: Lifecycle, is_for_admins: Callable[[str], bool]) -> None:
         """Give each request ``seconds``; ``lifecycle`` says whether the process is stopping."""
-        self.lifecycle = lifecycle
+        self.lifecycle, self.is_for_admins = lifecycle, is_for_admins
         self._seconds = seconds
         self.running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None

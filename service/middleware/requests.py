@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.engine.serving import Lifecycle
 from service.http.bodies import read_body, replay, stated_length, streamed_type, too_large, weighed
+from service.http.paths import PATHS, Paths
 from service.http.problems import REFUSAL, error_response, shutting_down
-from service.http.query import OPERATOR_PATHS
-from service.middleware.access import KEY, READING, Access, RateLimiter, caller_of, is_audited
+from service.middleware.access import KEY, READING, Access, RateLimiter, caller_of
 from service.middleware.browsers import CorsMiddleware, Origins, security_headers
 from service.middleware.deadlines import DEADLINE, STATUS, STREAMED, Deadline, Deadlines
 from service.middleware.keys import ANONYMOUS
@@ -57,7 +57,7 @@ class RequestMiddleware:
         access: Access,
         metrics: Metrics,
         routes: Iterable[str],
-        streamed: frozenset[str],
+        paths: Paths,
     ) -> None:
         """Wrap ``app``."""
         self._app = app
@@ -66,8 +66,9 @@ class RequestMiddleware:
         self._respond: ASGIApp = CorsMiddleware(self._serve, settings.origins) if settings.origins else self._serve
         self._settings, self._lifecycle, self._metrics = settings, lifecycle, metrics
         self._origins, self._access, self._limiter = Origins(settings), access, RateLimiter(settings.rate_limit)
-        self._accounts, self._deadlines = Accounts(settings), Deadlines(settings.request_seconds, lifecycle)
-        self._streamed = streamed
+        self._accounts = Accounts(settings)
+        self._deadlines = Deadlines(settings.request_seconds, lifecycle, access.is_for_admins)
+        self._paths = paths
         self._routes = [(compile_path(template)[0], template) for template in routes]
         self._headers = security_headers()
         self._own_names = {b"x-request-id", *dict(self._headers)}
@@ -86,7 +87,7 @@ class RequestMiddleware:
         headers = scope[HEADERS] = dict(scope["headers"])
         sent = headers.get(b"x-request-id", b"")
         request_id = sent.decode() if _VALID_ID.fullmatch(sent) else f"{self._prefix}{next(self._ids):08x}"
-        scope["request_id"] = request_id
+        scope["request_id"], scope[PATHS] = request_id, self._paths
         request_scope.set(scope)
         if self._lifecycle.tracer is not None:
             trace_parts(self._lifecycle.tracer)
@@ -116,7 +117,7 @@ class RequestMiddleware:
         try:
             self._admit(scope, account)
             receive = await self._received(scope, deadline.receive, account)
-            await (self._compressing if _may_compress(scope) else self._app)(scope, receive, send)
+            await (self._compressing if self._may_compress(scope) else self._app)(scope, receive, send)
             return
         except asyncio.CancelledError:
             if STATUS in scope or (refused := deadline.take_error()) is None:
@@ -137,11 +138,11 @@ class RequestMiddleware:
         """Raise ProblemError if a request may not pass; otherwise note its key."""
         headers, method, path = scope[HEADERS], scope["method"], scope["path"]
         self._origins.check(method, headers)
-        is_posted = method == "POST" and path in self._streamed
+        is_posted = method == "POST" and path in self._paths.streamed
         scope[STREAMED] = streamed_type(headers) if is_posted else None
         if scope[STREAMED] is None and stated_length(headers) > self._settings.max_body_bytes:
             raise too_large(self._settings.max_body_bytes)
-        is_operators = path.startswith(OPERATOR_PATHS)
+        is_operators = self._paths.is_operators(path)
         if not is_operators:
             if self._lifecycle.draining:
                 raise shutting_down()
@@ -171,6 +172,18 @@ class RequestMiddleware:
             await account.begin_work(working_bytes(body))
         return replay(body, receive)
 
+    def _may_compress(self, scope: Scope) -> bool:
+        """Return whether a large response is compressed: the client accepts gzip, and the event loop need not wait.
+
+        Forecasts for the caller's series may be large.
+        """
+        path, accepted = scope["path"], scope[HEADERS].get(b"accept-encoding")
+        is_forecast = scope["method"] == "POST" and path.endswith("/forecast")
+        if accepted is None or is_forecast or self._paths.protocol(path) is not None:
+            return False
+        offers = map(weighed, accepted.decode("latin-1").lower().split(","))
+        return any(name == "gzip" and weight > 0 for name, weight in offers)
+
     def _record(self, scope: Scope, method: str, seconds: float) -> None:
         """Count a request by route, method and status, and log it if it is audited or all are logged."""
         answered, status, path = scope.get("route"), scope.get(STATUS, 0), scope["path"]
@@ -182,7 +195,7 @@ class RequestMiddleware:
         self._metrics.request(route, method, status, seconds)
         if REFUSAL in scope:
             self._metrics.rejected(scope[REFUSAL])
-        if is_audited(path, method):
+        if self._access.is_audited(path, method):
             log_audit(path, route, method, status, seconds)
         if self._settings.access_log:
             log_access(route, method, status, seconds)
@@ -200,16 +213,3 @@ def _counted(receive: Receive, account: Account, most: int) -> Receive:
         return message
 
     return receive_counted
-
-
-def _may_compress(scope: Scope) -> bool:
-    """Return whether a large response is compressed: the client accepts gzip, and the event loop need not stand still.
-
-    Forecasts for the caller's series may be large. The inference protocol compresses its own responses, because one of
-    its clients asks for gzip everywhere but decompresses inferences only.
-    """
-    path, accepted = scope["path"], scope[HEADERS].get(b"accept-encoding")
-    if accepted is None or path.startswith("/v2") or (scope["method"] == "POST" and path.endswith("/forecast")):
-        return False
-    offers = map(weighed, accepted.decode("latin-1").lower().split(","))
-    return any(name == "gzip" and weight > 0 for name, weight in offers)

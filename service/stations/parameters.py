@@ -16,7 +16,7 @@ from forecasting.series.times import DAY, seconds_of
 from service.api.dependencies import app_state
 from service.api.openapi import links
 from service.http.problems import ProblemError, error_response
-from service.middleware.access import KEY, Access, RateLimiter
+from service.middleware.access import KEY, Access, Guard, RateLimiter
 from service.middleware.keys import ANONYMOUS, Key, Role
 from service.settings import Settings
 from service.stations.background import Background
@@ -25,6 +25,8 @@ from service.stations.outbound import Outbound
 from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
 from service.stations.store.pulse import WriteProof
 from service.stations.store.stations import Caller, Limits
+
+GUARD: Final = Guard(("/stations", "/observations"), Role.STATION, "writing stations and their readings needs")
 
 
 async def _caller(request: Request) -> Caller:
@@ -36,7 +38,7 @@ async def _caller(request: Request) -> Caller:
     is_limited = key.role is Role.STATION
     return Caller(
         key.name,
-        may_write=access.refusal(key) is None,
+        may_write=access.refusal(GUARD, key) is None,
         may_all=key.role is Role.ADMIN,
         limits=Limits(settings.stations_per_key, settings.sources_per_key) if is_limited else None,
     )

@@ -33,6 +33,7 @@ from service.stations.durations import stored_silence
 from service.stations.health import watch
 from service.stations.issue import DEFAULT_HORIZON, check_model, check_uses_weather, issue_forecasts
 from service.stations.parameters import (
+    GUARD,
     PAGE,
     STATION_LINKS,
     AccessDep,
@@ -247,7 +248,7 @@ async def get_access(
     `writable` in `GET /stations/{id}` says the same of changing a station.
     """
     key: Key | None = request.scope.get(KEY)
-    refused = access.refusal(key)
+    refused = access.refusal(GUARD, key)
     broken = await proof.refusal()
     full = None
     if broken is None and refused is None:

@@ -9,8 +9,8 @@ from fastapi.routing import iter_route_contexts
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.inference.requests import request
 from tests.service.api.openapi import openapi_document
+from tests.service.plugins.inference.requests import request
 from tests.service.requests import body
 
 DOCUMENT = openapi_document()

@@ -11,11 +11,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forecasting.errors import RequestError
+from service.app import create_app
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import Access, is_loopback, refuse_open_bind
 from service.middleware.keys import ANONYMOUS, Key, Keys, Role, new_key
 from service.settings import Settings
 from tests.refused_start import refused_start
+
+APP = create_app(Settings()).state
+GUARDS = [guard for plugin in APP.plugins for guard in plugin.guards]
 
 PRESENTED, PIER = new_key("pier", Role.FORECAST)
 STATION_PRESENTED, BOAT = new_key("boat", Role.STATION)
@@ -56,7 +60,7 @@ def verdict(access: Access, path: str, sent: str, method: str = "POST") -> "int 
 
 
 def access(host: str = "127.0.0.1", keys: Keys = KEYS, allow_anonymous: bool | None = None) -> Access:
-    return Access(Settings(host=host, allow_anonymous=allow_anonymous), keys)
+    return Access(Settings(host=host, allow_anonymous=allow_anonymous), keys, APP.paths, GUARDS)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -129,7 +133,7 @@ def test_without_a_station_key_only_loopback_without_keys_may_write_stations(key
 def test_methods_that_a_station_path_has_need_the_role_and_others_only_what_forecasts_need(
     host: str, method: str, has_method: bool, expected: "dict[str, int | Key | None]"
 ) -> None:
-    guarded = Access(Settings(host=host), KEYS, lambda path, method: has_method)
+    guarded = Access(Settings(host=host), KEYS, APP.paths, GUARDS, lambda path, method: has_method)
     assert {sent: verdict(guarded, "/stations/pier", sent, method) for sent in expected} == expected
 
 

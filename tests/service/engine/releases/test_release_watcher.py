@@ -24,7 +24,7 @@ from service.app import create_app
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
-from tests.service.api.inference.requests import address, inputs, refused, windows
+from tests.service.plugins.inference.requests import address, inputs, refused, windows
 from tests.service.requests import NDJSON, body
 from tests.serving import serve, serve_app
 

@@ -22,12 +22,21 @@ from service.api.dependencies import (
     SettingsDep,
     refuse_draining,
 )
-from service.api.inference.models import InferenceModel, all_models, find_model
-from service.api.inference.schemas import (
+from service.api.openapi import BYTES, links, path_parameters, problems, request_body
+from service.engine.forecasting import SMALL
+from service.engine.releases.release_watcher import ReleaseWatcher
+from service.engine.serving import Serving
+from service.http.bodies import Headers, weighed
+from service.http.query import merge_query_and_body
+from service.middleware.access import KEY
+from service.plugins.inference.models import InferenceModel, all_models, find_model
+from service.plugins.inference.schemas import (
     EXAMPLES,
+    PREFIX,
     ConfigParameter,
     IndexEntry,
     IndexRequest,
+    InferenceError,
     InferRequest,
     InferResponse,
     LoadRequest,
@@ -43,7 +52,7 @@ from service.api.inference.schemas import (
     TensorConfig,
     TensorMetadata,
 )
-from service.api.inference.tensors import (
+from service.plugins.inference.tensors import (
     BINARY,
     TensorSpec,
     malformed,
@@ -52,16 +61,11 @@ from service.api.inference.tensors import (
     wanted_outputs,
     write_response,
 )
-from service.api.openapi import BYTES, links, path_parameters, refusals, request_body
-from service.engine.forecasting import SMALL
-from service.engine.releases.release_watcher import ReleaseWatcher
-from service.engine.serving import Serving
-from service.http.bodies import Headers, weighed
-from service.http.query import merge_query_and_body
-from service.middleware.access import KEY
 from service.worker.json_bodies import read_json
 
-router = APIRouter(prefix="/v2", tags=["inference protocol"])
+router = APIRouter(prefix=PREFIX, tags=["inference protocol"])
+
+refusals: Final = partial(problems, model=InferenceError)
 
 PLATFORM: Final = "pytorch_torchscript"
 EXTENSIONS: Final = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]

@@ -13,7 +13,8 @@ from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.releases.loaded import AnyLoaded, LoadedUniversal
 from forecasting.wording import counted
-from service.api.inference.tensors import (
+from service.engine.serving import Serving
+from service.plugins.inference.tensors import (
     FORECAST,
     Array,
     TensorSpec,
@@ -22,7 +23,6 @@ from service.api.inference.tensors import (
     universal_input_specs,
     universal_output_specs,
 )
-from service.engine.serving import Serving
 from service.telemetry.batch_metrics import NetworkStatistics
 
 _CELSIUS: Final = "celsius"

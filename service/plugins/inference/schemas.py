@@ -22,10 +22,19 @@ _ONE_WINDOW: Final[dict[str, Any]] = {
 EXAMPLES: Final = {"oneWindow": {"summary": "One window, as JSON", "value": _ONE_WINDOW}}
 """Examples of a request, for OpenAPI."""
 
+PREFIX: Final = "/v2"
+"""The first part of all paths of the protocol."""
+
 _MAX_TENSORS: Final = 16
 _MAX_DIMENSIONS: Final = 8
 
 Size = Annotated[int, Field(ge=0, strict=True)]
+
+
+class InferenceError(BaseModel):
+    """An error, in the form of the Open Inference Protocol."""
+
+    error: str = Field(examples=["input sst should have the datatype FP32, not 'FP64'"])
 
 
 class TensorParameters(BaseModel):

@@ -11,7 +11,7 @@ import tritonclient.http.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
 from forecasting.series.sst_series import SstSeries
-from tests.service.api.inference.requests import address, inputs, windows
+from tests.service.plugins.inference.requests import address, inputs, windows
 
 pytestmark = pytest.mark.anyio
 

@@ -16,10 +16,10 @@ from orjson import dumps
 
 from forecasting.series.units import SEA_RANGE
 from forecasting.wording import counted
-from service.api.inference.schemas import InferRequest, InputTensor
 from service.engine.serving import Serving
 from service.http.bodies import Headers
 from service.http.problems import ProblemError
+from service.plugins.inference.schemas import InferRequest, InputTensor
 from service.settings import Settings
 
 Array = npt.NDArray[Any]

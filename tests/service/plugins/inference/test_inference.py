@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.worker.threads import Worker
 from tests.conftest import ROOT
-from tests.service.api.inference.requests import (
+from tests.service.plugins.inference.requests import (
     INFER,
     JANUARY_2011,
     WINDOW,

@@ -8,7 +8,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.service.api.inference.requests import INFER, WINDOW, binary_request, request
+from tests.service.plugins.inference.requests import INFER, WINDOW, binary_request, request
 
 _fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -1,0 +1,88 @@
+"""What a plug-in tells the service, and how those that ``SST_PLUGINS`` chooses are found."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from forecasting.errors import MissingExtraError, RequestError
+from forecasting.extras import needs_extra
+from service.http.paths import Protocol
+from service.middleware.access import Guard
+
+logger = logging.getLogger("service")
+
+
+class Tag(NamedTuple):
+    """A group of operations, which ``/docs`` shows in front of the service's own group ``before``."""
+
+    name: str
+    description: str
+    before: str = "models"
+
+
+class Plugin(NamedTuple):
+    """A part of the service that can be left out: what it serves, and what the service has to know about that."""
+
+    routers: Sequence[APIRouter]
+    requires: frozenset[str] = frozenset()
+    """Names of plug-ins that this one cannot do without. It imports no others."""
+    tags: Sequence[Tag] = ()
+    bodies: Sequence[type[BaseModel]] = ()
+    """Schemas of bodies that its routes read and write themselves, which FastAPI does not know of."""
+    open_paths: Sequence[str] = ()
+    """Regular expressions for the paths that need no key: one has to match all of a path."""
+    operators: Sequence[str] = ()
+    """Prefixes of the paths that a draining or full process also answers, because its operators rely on them."""
+    streamed: Sequence[str] = ()
+    """Paths whose route reads a long body piece by piece."""
+    guards: Sequence[Guard] = ()
+    """The roles that its paths need."""
+    protocol: Protocol | None = None
+    """The protocol that its paths belong to, if that is not the service's own."""
+
+
+def load_plugins(chosen: str, known: Mapping[str, str]) -> list[Plugin]:
+    """Import the plug-ins that ``SST_PLUGINS`` chooses, in the order of ``known``, and no others.
+
+    Of all, those whose packages are not installed are left out, and those that require them.
+    """
+    if chosen.lower() in ("", "all"):
+        return [*_all_installed(known).values()]
+    names = [] if chosen.lower() == "none" else [name.strip().lower() for name in chosen.split(",")]
+    for name in names:
+        if name not in known:
+            raise _invalid(chosen, f"there is no plug-in {name!r}; write all, none, or some of {', '.join(known)}")
+    plugins = {name: _load(name, known) for name in known if name in names}
+    for name, plugin in plugins.items():
+        if lacking := sorted(plugin.requires - plugins.keys()):
+            raise _invalid(chosen, f"{name} needs {' and '.join(lacking)}; add what is missing, or leave {name} out")
+    return [*plugins.values()]
+
+
+def _all_installed(known: Mapping[str, str]) -> dict[str, Plugin]:
+    plugins: dict[str, Plugin] = {}
+    for name in known:
+        try:
+            plugin = _load(name, known)
+        except MissingExtraError as error:
+            logger.warning("left out: %s", error)
+            continue
+        if lacking := sorted(plugin.requires - plugins.keys()):
+            logger.warning("left out: the plug-in %s, which needs %s", name, " and ".join(lacking))
+        else:
+            plugins[name] = plugin
+    return plugins
+
+
+def _load(name: str, known: Mapping[str, str]) -> Plugin:
+    with needs_extra(name, f"the plug-in {name}"):
+        plugin: Plugin = import_module(known[name]).PLUGIN
+    return plugin
+
+
+def _invalid(chosen: str, reason: str) -> RequestError:
+    return RequestError(f"invalid setting SST_PLUGINS={chosen}: {reason}", field="plugins")
