@@ -39,6 +39,8 @@ with exit_without_extra("service", "The service"):
     from service.engine.releases.worker_bus import WorkerBus
     from service.middleware.access import refuse_open_bind
     from service.middleware.keys import read_keys
+    from service.plugin import load_plugins
+    from service.plugins import PLUGINS
     from service.server import Supervisor, serve
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
     from service.stations.store.database import store_url
@@ -108,6 +110,7 @@ def _start() -> tuple[Settings, Catalog | None, socket.socket]:
     keys = read_keys(settings)
     refuse_open_bind(settings, keys)
     store_url(settings)
+    load_plugins(settings.plugins, PLUGINS)
     # A worker that replaces another gets the same keys, even if the file has changed.
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
     PublishedReleases.of(settings)

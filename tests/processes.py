@@ -135,7 +135,7 @@ def running(
     reader.start()
     try:
         # The socket is already listening; the answer arrives once the models are loaded.
-        httpx.get(f"{url}/v2/health/ready", timeout=600).raise_for_status()
+        httpx.get(f"{url}/health/live", timeout=600).raise_for_status()
         yield service
     finally:
         process.terminate()

@@ -1,0 +1,104 @@
+"""Which plug-ins a service has, as ``SST_PLUGINS`` says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from forecasting.errors import MissingExtraError, RequestError
+from forecasting.series.sst_series import SstSeries
+from service.app import create_app
+from service.plugin import load_plugins
+from service.settings import Settings
+from tests.processes import running
+from tests.refused_start import refused_start
+from tests.service.requests import answered, body
+
+_NAMES = """
+import sys
+from service.app import create_app
+from service.settings import Settings
+create_app(Settings())
+print(*[name for name in sys.modules if name.startswith("service.plugins.")])
+"""
+
+
+def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are_unknown(
+    artifacts: Path, nino12: SstSeries
+) -> None:
+    with running(artifacts, plugins="none") as service, httpx.Client(base_url=service.url, timeout=600) as client:
+        forecast = answered(client.post("/forecast", json=body(nino12)))
+        assert len(forecast["forecasts"]) == 1
+        assert answered(client.get("/compare?dataset=nino12"))["models"]
+        missing = client.get("/v2/health/live")
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+        document = answered(client.get("/openapi.json"))
+    assert not any(path.startswith("/v2") for path in document["paths"])
+    assert "inference protocol" not in {tag["name"] for tag in document["tags"]}
+
+
+def test_a_plug_in_that_is_left_out_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = {}
+    for chosen in ("all", "none"):
+        monkeypatch.setenv("SST_PLUGINS", chosen)
+        printed = subprocess.run([sys.executable, "-c", _NAMES], check=True, capture_output=True, text=True).stdout
+        imported[chosen] = printed.split()
+    assert "service.plugins.inference.plugin" in imported["all"]
+    assert imported["none"] == []
+
+
+@pytest.mark.parametrize("chosen", ["all", "", "inference", " Inference "])
+def test_plug_ins_are_chosen_by_name_and_all_by_default(chosen: str) -> None:
+    chosen_ones = create_app(Settings(plugins=chosen)).state.plugins
+    assert len(chosen_ones) == len(create_app(Settings()).state.plugins)
+
+
+def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
+    artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), plugins="inference,tide")
+    assert messages == [
+        "sst serve: invalid setting SST_PLUGINS=inference,tide: there is no plug-in 'tide'; write all, none, or some "
+        "of inference"
+    ]
+
+
+TIDE = """
+from fastapi import APIRouter
+from service.plugin import Plugin
+
+router = APIRouter()
+
+@router.get("/tide")
+def tide() -> float:
+    return 1.5
+
+PLUGIN = Plugin([router], requires=frozenset({%s}))
+"""
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Two plug-ins, of which one requires the other."""
+    (tmp_path / "sea_level.py").write_text(TIDE % "")
+    (tmp_path / "surge.py").write_text(TIDE % "'sea'")
+    (tmp_path / "absent.py").write_text("import no_such_package_at_all\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return {"sea": "sea_level", "surge": "surge", "absent": "absent"}
+
+
+def test_a_plug_in_without_one_that_it_requires_is_refused(known: dict[str, str]) -> None:
+    with pytest.raises(RequestError, match=r"^invalid setting SST_PLUGINS=surge: surge needs sea; add what is missing"):
+        load_plugins("surge", known)
+    assert len(load_plugins("surge,sea", known)) == 2
+
+
+def test_of_all_plug_ins_those_without_their_packages_are_left_out_and_a_named_one_is_refused(
+    known: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(load_plugins("all", known)) == 2
+    assert "left out: the plug-in absent needs the extra `absent`" in caplog.text
+    with pytest.raises(MissingExtraError, match="needs the extra `absent`"):
+        load_plugins("absent", known)
