@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from forecasting.console import in_command_line
-from forecasting.errors import FileError, ForecastError, SeriesError
+from forecasting.errors import FileError, ForecastError
 
 
 class ScoringError(ForecastError):
@@ -15,7 +15,7 @@ class NothingToForecastError(FileError):
     """A readable input from which nothing can be forecast; the message says what to do."""
 
 
-def in_one_line(error: SeriesError) -> str:
+def in_one_line(error: ForecastError) -> str:
     """Return the message of an error on one line."""
     return " ".join(error.written(in_command_line).split())
 

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from forecasting.errors import RequestError
 from forecasting.events.baseline import POSITION, Period
+from forecasting.events.columns import columns_of
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import definitions_of, parse_events
 from forecasting.readers import content_digest
 from forecasting.requests import MAX_UNKNOWN_FIELDS, UnknownFieldsError, first_error
 from forecasting.series.units import Units
 from scoring.errors import ScoringError
-from scoring.events import EventRequest, columns_of
+from scoring.events import EventRequest
 
 _PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
@@ -82,7 +83,7 @@ def _safe(name: str, file: Path) -> str:
 def _refuse_clashes(definitions: Sequence[EventDefinition], names: Sequence[str], file: Path) -> None:
     owners: dict[str, str] = {}
     for definition, name in zip(definitions, names, strict=True):
-        for column in columns_of(definition, name):
+        for column in columns_of(definition, name).values():
             other = owners.setdefault(column.name, definition.name)
             if other != definition.name:
                 raise ScoringError(

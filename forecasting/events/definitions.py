@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Literal
 
 from forecasting.errors import RequestError
-from forecasting.events.baseline import Kind
+from forecasting.events.baseline import PERCENTILES, Kind
 
 Side = Literal["above", "below"]
 
@@ -70,8 +70,8 @@ class HeatStress:
 EventDefinition = ThresholdEvent | MarineEvent | HeatStress
 
 
-def needs_baseline(definition: EventDefinition) -> bool:
-    """Return whether an event depends on what is usual on a day of the year."""
+def percentile_of(definition: EventDefinition) -> float | None:
+    """Return the percentile of the day of the year that an event depends on; None if it does not."""
     if isinstance(definition, ThresholdEvent):
-        return isinstance(definition.threshold, Percentile)
-    return isinstance(definition, MarineEvent)
+        return definition.threshold.percent if isinstance(definition.threshold, Percentile) else None
+    return PERCENTILES[definition.kind] if isinstance(definition, MarineEvent) else None

@@ -34,7 +34,7 @@ DAYS_AFTER: Final = LONGEST_GAP_DAYS - 1 + LEAST_DAYS
 DAYS_BEFORE: Final = 2 * LEAST_DAYS - 1 + LONGEST_GAP_DAYS
 """Days before a day that decide whether it is in an event: an event, a gap, and a run that is too short."""
 
-_LEAST_DIFFERENCE: Final = 1e-6
+LEAST_DIFFERENCE: Final = 1e-6
 """°C between threshold and climatology, so that a category is defined."""
 
 
@@ -94,7 +94,7 @@ class Departure(NamedTuple):
 
     def categories(self, days: slice) -> Indices:
         """Return the category of each of ``days``, as its index in :data:`CATEGORIES`: at least the first."""
-        multiples = 1 + self.excess[..., days] / np.maximum(self.unit[..., days], _LEAST_DIFFERENCE)
+        multiples = 1 + self.excess[..., days] / np.maximum(self.unit[..., days], LEAST_DIFFERENCE)
         indices: Indices = np.clip(np.floor(np.nan_to_num(multiples)), 1, len(CATEGORIES)).astype(np.int64) - 1
         return indices
 
@@ -184,7 +184,7 @@ def _rates(intensity: Floats, first: int, peak: int, last: int) -> tuple[float, 
     return float((intensity[peak] - before) / rise), float((intensity[peak] - after) / fall)
 
 
-def run_lengths(beyond: Bools, before: int = 0) -> Indices:
+def run_lengths(beyond: Bools, before: int | Indices = 0) -> Indices:
     """Return how many steps up to each are beyond a threshold without a break, ``(…, n)``.
 
     Args:

@@ -1,10 +1,12 @@
 """Evaluate events by a forecast: how probable they are, when they begin and end, and how far they go."""
 
-from typing import NamedTuple, overload
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
+from forecasting.errors import RequestError, SeriesError
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent, percentile_of
 from forecasting.events.detection import CATEGORIES, Category, States
 from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS, evaluate_heat_stress, levels_of_heat
 from forecasting.events.marine_event import evaluate_marine, states_of_marine
@@ -25,6 +27,10 @@ def evaluate(definition: MarineEvent, outlook: Outlook) -> MarineOutcome: ...
 def evaluate(definition: HeatStress, outlook: Outlook) -> HeatStressOutcome: ...
 
 
+@overload
+def evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome: ...
+
+
 def evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome:
     """Return the forecast of an event."""
     match definition:
@@ -34,6 +40,41 @@ def evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome:
             return evaluate_marine(definition, outlook)
         case HeatStress():
             return evaluate_heat_stress(definition, outlook)
+
+
+Past = TypeVar("Past", bound=EventPast)
+Said = TypeVar("Said")
+AnyError = SeriesError | RequestError
+"""Why an event cannot be evaluated."""
+
+
+def each_or_error(
+    definitions: Sequence[EventDefinition],
+    past: Callable[[], Past],
+    judge: Callable[[EventDefinition, Past], Said],
+    refused: SeriesError | None = None,
+) -> list[Said | AnyError]:
+    """Return what ``judge`` says of each event, or why it cannot.
+
+    Nothing can be said of any event if ``past`` fails, nor of those that need a baseline if that is ``refused``.
+    """
+    known: Past | AnyError
+    try:
+        known = past()
+    except (SeriesError, RequestError) as error:
+        known = error
+
+    def one(definition: EventDefinition) -> Said | AnyError:
+        if refused is not None and percentile_of(definition) is not None:
+            return refused
+        if not isinstance(known, EventPast):
+            return known
+        try:
+            return judge(definition, known)
+        except (SeriesError, RequestError) as error:
+            return error
+
+    return [one(definition) for definition in definitions]
 
 
 class PastState(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Period
+from forecasting.events.columns import DIFFERENCES, TEMPERATURES
 from forecasting.events.detection import Event
 from forecasting.events.outcomes import EventOutcome, HeatStressOutcome, MarineOutcome, ThresholdOutcome
 from forecasting.series.times import iso
@@ -15,10 +16,7 @@ from forecasting.series.units import Units, from_celsius
 
 _DECIMALS: Final = 4
 
-_TEMPERATURES: Final = frozenset({"threshold", "climatology", "peak", "mmm"})
 _INTENSITIES: Final = ("intensity_mean", "intensity_max", "intensity_cumulative", "rate_onset", "rate_decline")
-_DIFFERENCES: Final = frozenset({"now", "median", "lower", "upper", "intensity", *_INTENSITIES})
-"""Fields of temperatures, and of differences of temperatures, which have no offset."""
 
 Json = dict[str, Any]
 
@@ -57,16 +55,16 @@ def event_in_units(event: Json, units: Units) -> Json:
 def _in_units(value: Any, name: str, units: Units) -> Any:
     """Return a field with rounded numbers; one that holds no numbers is unchanged."""
     if isinstance(value, Mapping):
-        is_quantity = name in _TEMPERATURES | _DIFFERENCES
+        is_quantity = name in TEMPERATURES | DIFFERENCES
         return {str(key): _in_units(item, name if is_quantity else str(key), units) for key, item in value.items()}
     if isinstance(value, list):
         return [_in_units(item, name, units) for item in value]
     if not isinstance(value, float | np.ndarray):
         return value
     numbers = np.asarray(value)
-    if name in _TEMPERATURES:
+    if name in TEMPERATURES:
         numbers = from_celsius(numbers, units)
-    elif name in _DIFFERENCES:
+    elif name in DIFFERENCES or name in _INTENSITIES:
         numbers = numbers * float(from_celsius(1.0, units) - from_celsius(0.0, units))
     if not np.isfinite(numbers).all():
         raise SeriesError(

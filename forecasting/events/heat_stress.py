@@ -20,7 +20,7 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import Indices, Period, observed_period, require_days
 from forecasting.events.definitions import HeatStress
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, AlertLevel, HeatStressOutcome
-from forecasting.events.outlook import EventPast, Outlook
+from forecasting.events.outlook import Arrays, EventPast, Futures, Outlook
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import CALENDAR_MONTHS, Floats
@@ -154,37 +154,79 @@ LEVELS: Final[tuple[AlertLevel, ...]] = get_args(AlertLevel)
 FIRST_ACTIVE_LEVEL: Final = LEVELS.index("Warning")
 """The lowest level at which heat adds to degree heating weeks."""
 
+LEVEL_PROBABILITIES: Final[dict[AlertLevel, str]] = {
+    "Warning": "probability_warning",
+    "Alert Level 1": "probability_alert_1",
+}
+"""Columns of the probability of an alert level or a higher one, by the levels that are verified."""
+
+_BOUNDS: Final = ("median", "lower", "upper")
+
 _ALERT_WEEKS: Final = (4.0, 8.0, 12.0, 16.0, 20.0)
 """°C weeks at which each alert level begins, the first being a warning."""
 
 
-def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
-    """Return degree heating weeks and the probability of each alert level at each lead.
+def heat_stress(futures: Futures, warmest: Floats) -> Arrays:
+    """Return degree heating weeks and the probability of each alert level at each lead, of many series.
 
     Days of the past without a value add nothing.
+
+    Args:
+        futures: the series.
+        warmest: maximum monthly mean, °C ``(n,)``.
+
+    Returns:
+        The columns of :mod:`forecasting.events.columns`, and ``by_level``, ``(n, levels, horizon)``.
     """
-    usual, past, ahead = _usual(event, outlook), _last_days(outlook, WINDOW_DAYS), outlook.ahead
-    paths = np.hstack([np.broadcast_to(past, (len(ahead), WINDOW_DAYS)), ahead])
-    hotspots = np.nan_to_num(paths - usual.sst)
-    weeks = degree_heating_weeks(hotspots)
-    levels = alert_levels(hotspots[:, WINDOW_DAYS - 1 :], weeks)
-    leads = slice(1 + outlook.unobserved, None)
-    median, lower, upper = np.quantile(weeks[:, leads], MEDIAN_AND_BOUNDS, axis=0)
-    shares = {name: (levels[:, leads] == i).mean(axis=0) for i, name in enumerate(LEVELS)}
+    n, leads = len(warmest), slice(1 + futures.unobserved, None)
+    past = np.full((n, WINDOW_DAYS), np.nan)
+    recent = futures.past[:, -WINDOW_DAYS:]
+    past[:, WINDOW_DAYS - recent.shape[1] :] = recent
+    hotspots = np.nan_to_num(past - warmest[:, None])
+    without = degree_heating_weeks(np.concatenate([hotspots, np.zeros((n, futures.steps))], axis=1))
+    by_level = np.zeros((n, len(LEVELS), futures.horizon))
+    by_level[:, 0] = 1.0
+    found: Arrays = {
+        "mmm": warmest,
+        "now": without[:, 0],
+        "alert": alert_levels(hotspots[:, -1], without[:, 0]),
+        **{name: without[:, leads].copy() for name in _BOUNDS},
+    }
+    for rows in futures.parts((futures.ends[1] > warmest[:, None]).any(axis=1)):
+        ahead = futures.by_path(futures.values(rows)[:, : futures.steps]).transpose(0, 2, 1)
+        known = np.broadcast_to(hotspots[rows, None], (len(rows), futures.paths, WINDOW_DAYS))
+        all_hotspots = np.concatenate([known, ahead - warmest[rows, None, None]], axis=2)
+        weeks = degree_heating_weeks(all_hotspots)[..., leads]
+        levels = alert_levels(all_hotspots[..., WINDOW_DAYS + futures.unobserved :], weeks)
+        for name, quantile in zip(_BOUNDS, np.quantile(weeks, MEDIAN_AND_BOUNDS, axis=1), strict=True):
+            found[name][rows] = quantile
+        for i in range(len(LEVELS)):
+            by_level[rows, i] = (levels == i).mean(axis=1)
+    found |= {"by_level": by_level, "likely_alert": by_level.argmax(axis=1)}
+    for level, name in LEVEL_PROBABILITIES.items():
+        found[name] = np.minimum(by_level[:, LEVELS.index(level) :].sum(axis=1), 1.0)
+    return found
+
+
+def evaluate_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
+    """Return what :func:`heat_stress` does for one series."""
+    usual = _usual(event, outlook)
+    one = {name: values[0] for name, values in heat_stress(outlook.futures, np.array([usual.sst])).items()}
     return HeatStressOutcome(
         name=event.name,
         maximum_monthly_mean=usual.sst,
         source=usual.source,
         usual=usual.usual,
-        now=float(weeks[0, 0]),
-        level=LEVELS[levels[0, 0]],
-        median=median,
-        lower=lower,
-        upper=upper,
-        level_probability={name: share for name, share in shares.items() if share.any()},
+        now=float(one["now"]),
+        level=LEVELS[one["alert"]],
+        median=one["median"],
+        lower=one["lower"],
+        upper=one["upper"],
+        level_probability={name: share for name, share in zip(LEVELS, one["by_level"], strict=True) if share.any()},
         calibrated=outlook.calibrated,
-        warnings=(*usual.warnings, *_gaps(past)),
+        warnings=(*usual.warnings, *_gaps(outlook.past)),
         period=usual.period,
+        columns=one,
     )
 
 
@@ -235,8 +277,8 @@ def alert_levels(hotspots: Floats, weeks: Floats) -> Indices:
     return levels
 
 
-def _gaps(past: Floats) -> tuple[ForecastWarning, ...]:
-    known = int(np.isfinite(past).sum())
+def _gaps(past: SstSeries) -> tuple[ForecastWarning, ...]:
+    known = int(np.isfinite(past.values[-WINDOW_DAYS:]).sum())
     if known == WINDOW_DAYS:
         return ()
     message = (

@@ -1,7 +1,7 @@
 """Forecasts of events, as probabilities."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class ThresholdOutcome:
         longest_mean: mean over paths of the longest run, in steps.
         peak: the most extreme SST within the leads considered, °C: the highest if above, the lowest if below.
         calibrated: whether the probabilities can be relied on.
+        columns: the values in tables and grids, by the names in :mod:`forecasting.events.columns`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ThresholdOutcome:
     peak: Spread
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
+    columns: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class MarineOutcome:
         baseline: the period that these were computed from; None if they were given.
         usual: what these rest on.
         calibrated: whether the probabilities can be relied on.
+        columns: the values in tables and grids, by the names in :mod:`forecasting.events.columns`.
     """
 
     name: str
@@ -121,6 +124,7 @@ class MarineOutcome:
     usual: Usual
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
+    columns: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 AlertLevel = Literal[
@@ -141,6 +145,7 @@ class HeatStressOutcome:
             central 80 % range.
         level_probability: of each alert level that any path reaches, at each lead, ``(leads,)``.
         calibrated: whether the probabilities can be relied on.
+        columns: the values in tables and grids, by the names in :mod:`forecasting.events.columns`.
         period: the past that the maximum monthly mean was computed from; None if it has another source.
     """
 
@@ -157,6 +162,7 @@ class HeatStressOutcome:
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
     period: Period | None = None
+    columns: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 EventOutcome = ThresholdOutcome | MarineOutcome | HeatStressOutcome

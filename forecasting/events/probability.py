@@ -198,3 +198,11 @@ def paths_at_least(coupling: Coupling, n: int) -> Words:
         packed = np.packbits(at_least, axis=1)
         sets[:, lead, : packed.shape[1]] = packed
     return sets.view(np.uint64)
+
+
+def packed(flags: Bools) -> Words:
+    """Return the flags of paths ``(…, paths)`` as bits in the order of :func:`paths_at_least`."""
+    bits = np.packbits(flags, axis=-1)
+    whole = np.zeros((*bits.shape[:-1], -(-flags.shape[-1] // _WORD_BITS) * _WORD_BITS // 8), dtype=np.uint8)
+    whole[..., : bits.shape[-1]] = bits
+    return whole.view(np.uint64)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
+from forecasting.events.outlook import GivenBaseline, Outlook
 from forecasting.forecast_warning import DOUBTS, ForecastWarning
 from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill, WeatherUse
@@ -158,6 +159,10 @@ class Forecasts:
             thresholds=columns.thresholds,
             weather=self.weather[i] if self.weather else None,
         )
+
+    def outlook(self, i: int, baseline: GivenBaseline = None, paths: int = 1000) -> Outlook:
+        """Return the past and the sample paths of row ``i``, by which events are evaluated."""
+        return self[i].outlook(self.series[i], paths, baseline, self.coefficients[i])
 
     @classmethod
     def none(cls, columns: Columns, horizon: int, errors: Errors) -> "Forecasts":

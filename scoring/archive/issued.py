@@ -13,10 +13,10 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as papq
 
 from forecasting.errors import FileError
+from forecasting.events.heat_stress import LEVEL_PROBABILITIES
 from forecasting.series.times import iso
 from scoring.archive.archive import Archive
 from scoring.errors import ScoringError
-from scoring.events import LEVEL_PROBABILITIES
 from scoring.tables.output import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]

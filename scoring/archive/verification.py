@@ -10,6 +10,8 @@ import pandas as pd
 from pydantic import BaseModel
 
 from forecasting.evaluation.event_states import heat_stress_levels, marine_states
+from forecasting.events.columns import STATES
+from forecasting.events.heat_stress import LEVEL_PROBABILITIES, LEVELS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.events import PERSISTENCE, SIGNS, verify_states, verify_threshold
 from forecasting.scores.verification import (
@@ -27,7 +29,7 @@ from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.others import OtherStations
 from scoring.errors import ScoringError, kind_of
-from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES, EventVerification
+from scoring.events import EventVerification
 from scoring.tables.output import BASELINES, PREFIX
 
 _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
@@ -76,7 +78,7 @@ class StateEvent(NamedTuple):
         """Return whether the event was on, from its states at last observations."""
         if self.level is None:
             return states == _ACTIVE
-        return states.map(ALERT_LEVELS.index) >= ALERT_LEVELS.index(self.level)
+        return states.map(LEVELS.index) >= LEVELS.index(self.level)
 
     def happened(self, rows: pd.DataFrame, observed: Observed) -> Floats:
         """Return whether the days of one station were in the event: 1, 0, or NaN where that is not known."""
@@ -85,7 +87,7 @@ class StateEvent(NamedTuple):
             sign = 1.0 if (limit - _values(rows, "climatology")).mean() > 0 else -1.0
             return marine_states(times, rows["lead"].to_numpy(dtype="int64"), limit, sign, observed)
         levels = heat_stress_levels(times, limit, observed)
-        return np.where(np.isfinite(levels), levels >= ALERT_LEVELS.index(self.level), np.nan)
+        return np.where(np.isfinite(levels), levels >= LEVELS.index(self.level), np.nan)
 
 
 def with_states(forecasts: IssuedForecasts, observations: Observations) -> dict[StateEvent, pd.DataFrame]:
@@ -244,7 +246,7 @@ def _require_common(
 
 
 def _by_event(events: list[EventVerification]) -> tuple[EventVerification, ...]:
-    levels = (None, *ALERT_LEVELS)
+    levels = (None, *LEVELS)
     return tuple(sorted(events, key=lambda event: (event.event, levels.index(event.level), event.lead)))
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from forecasting.console import Program, csv_text, json_text, table_text
-from forecasting.errors import FileError, RequestError, SeriesError
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.events.baseline import PERCENTILES, POSITION, Baseline, Kind, Position
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.detection import find_events
-from forecasting.events.evaluate import evaluate
+from forecasting.events.evaluate import each_or_error, evaluate
 from forecasting.events.event_json import Json, outcome_json, past_event_json
-from forecasting.events.outlook import GivenBaseline, baseline_for
+from forecasting.events.outlook import GivenBaseline, Outlook, baseline_for
 from forecasting.extras import needs_extra
 from forecasting.forecasts.forecast import WeatherUse
 from forecasting.forecasts.forecasts import Forecasts
@@ -264,17 +265,15 @@ def _evaluated(
     forecasts: Forecasts, i: int, definitions: Sequence[EventDefinition], baseline: GivenBaseline
 ) -> list[Json]:
     """Return the JSON of the forecast of each event, or its error."""
+    if not definitions:
+        return []
 
-    def evaluated(definition: EventDefinition) -> Json:
-        coefficients = forecasts.coefficients[i]
-        position = None if np.isnan(coefficients[0]) else coefficients
-        try:
-            outlook = forecasts[i].outlook(forecasts.series[i], baseline=baseline, coefficients=position)
-            return outcome_json(evaluate(definition, outlook), forecasts.units)
-        except (SeriesError, RequestError) as error:
-            return {"name": definition.name, "error": str(error)}
+    def judge(definition: EventDefinition, outlook: Outlook) -> Json:
+        return outcome_json(evaluate(definition, outlook), forecasts.units)
 
-    return [evaluated(definition) for definition in definitions]
+    outlook = partial(forecasts.outlook, i, baseline)
+    said = zip(definitions, each_or_error(definitions, outlook, judge), strict=True)
+    return [{"name": each.name, "error": str(one)} if isinstance(one, ForecastError) else one for each, one in said]
 
 
 def _response(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from forecasting.errors import RangeError, SeriesError
 from forecasting.events.baseline import DAYS, PERCENTILES, days_from
+from forecasting.events.columns import Column
 from forecasting.events.detection import DAYS_AFTER
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
@@ -21,7 +22,7 @@ from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
 from forecasting.series.weather import Weather, WeatherReader
 from scoring.errors import in_one_line, kind_of
-from scoring.events import Column, EventRequest
+from scoring.events import EventRequest
 from scoring.grids.events import Cells
 from scoring.job import WEATHER_IGNORED, Counts, Job, Part, Staged
 from scoring.quality import climatology_of, flags_by_past

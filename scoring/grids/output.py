@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from forecasting.events.columns import Column, Form
 from forecasting.models.universal.mixture import MIXTURE
 from forecasting.models.universal.pooled import PooledMixture
 from forecasting.qartod import NOT_EVALUATED
 from forecasting.readers.grid.cf import STANDARD_NAMES
 from forecasting.readers.grid.fields import Field
 from forecasting.series.times import iso
-from scoring.events import Column, EventRequest, Form
+from scoring.events import EventRequest
 from scoring.grids.hdf5 import written_by_hdf5
 from scoring.grids.job import Arrays, Layout, read_part, stored_type
 from scoring.models import Models

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from forecasting.errors import FileError
 from forecasting.evaluation.event_states import levels_of_days, states_of_days
+from forecasting.events.columns import STATES
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE
-from forecasting.events.heat_stress import WINDOW_DAYS
+from forecasting.events.heat_stress import LEVEL_PROBABILITIES, LEVELS, WINDOW_DAYS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.models.universal.references import REFERENCES
 from forecasting.scores.events import verify_states
@@ -26,7 +27,7 @@ from forecasting.scores.verification import (
 )
 from forecasting.series.times import Bools, Floats, Times
 from scoring.errors import ScoringError
-from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES, EventVerification
+from scoring.events import EventVerification
 from scoring.outlook.aligned import AlignedGrid, Axes, OpenFiles, Values
 from scoring.outlook.grid import COLD_SPELL, HEAT_STRESS, HEATWAVE
 from scoring.outlook.issued import IssuedOutlook, Thresholds
@@ -200,7 +201,7 @@ class OutlookScores:
         )
         alert = issued.values(f"event_{HEAT_STRESS}_alert", None)
         for level, column in LEVEL_PROBABILITIES.items():
-            least = ALERT_LEVELS.index(level)
+            least = LEVELS.index(level)
             before = np.where(np.isfinite(alert) & (alert >= 0), alert >= least, np.nan)
             for lead in leads:
                 came = happened[..., lead - 1]
@@ -301,7 +302,7 @@ class _Event(NamedTuple):
     @property
     def order(self) -> tuple[str, int]:
         """Where it comes among others."""
-        return self.name, 0 if self.level is None else ALERT_LEVELS.index(self.level)
+        return self.name, 0 if self.level is None else LEVELS.index(self.level)
 
 
 def _at(values: npt.NDArray[Any], at: Bools) -> Floats:

@@ -19,7 +19,7 @@ from forecasting.qartod import SUSPECT
 from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
-from scoring.events import EvaluatedEvents, Place, evaluate_events
+from scoring.events import EvaluatedEvents, evaluate_events
 from scoring.job import WEATHER_IGNORED, Counts, Job, Part
 from scoring.quality import Flags, flags_by_backtest, flags_by_past
 from scoring.run import Input
@@ -104,18 +104,9 @@ class TableJob(Job):
 
     def _evaluate(self, forecasts: Forecasts, stations: ReadStations) -> EvaluatedEvents:
         """Evaluate the events of each forecast."""
-        if not self.events:
-            return EvaluatedEvents.none(self.events, len(forecasts), self.horizon)
-        places = (
-            Place(
-                forecasts[i],
-                stations.series[station],
-                self.events.baseline_at(Position(*stations.known.positions.get(station, (np.nan, np.nan)))),
-                forecasts.coefficients[i],
-            )
-            for i, station in enumerate(forecasts.row.tolist())
-        )
-        return evaluate_events(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)
+        places = [stations.known.positions.get(station, (np.nan, np.nan)) for station in forecasts.row.tolist()]
+        paths = self.events.paths or _PATHS
+        return evaluate_events(self.events, forecasts, [Position(*place) for place in places], paths)
 
 
 _ROWS: Final = 250_000

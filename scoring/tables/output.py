@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
+from forecasting.events.columns import Column, Form, Values
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats
-from scoring.events import Column, EvaluatedEvents, EventRequest, Form, Values, columns_of
+from scoring.events import EvaluatedEvents, EventRequest
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
 """All references that a forecast may have; each has a column, so that all files of an archive do."""
@@ -68,8 +69,8 @@ def schema(
     ends = [("quality", pa.int8()), ("error", pa.string()), ("warnings", pa.string())]
     keys = [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64())]
     fields = [*keys, *bounds, *texts, *ends]
-    for definition, name in zip(events.definitions, events.names, strict=True):
-        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns_of(definition, name)]
+    for name, columns in zip(events.names, events.by_event, strict=True):
+        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns.values()]
         fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
     if archived:
         fields += [("lead", pa.int16()), ("step", pa.string())]

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.errors import RangeError, RequestError, SeriesError
+from forecasting.errors import ForecastError, RangeError, RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period, Position
-from forecasting.events.definitions import EventDefinition, ThresholdEvent, needs_baseline
-from forecasting.events.evaluate import evaluate, past_states
+from forecasting.events.definitions import EventDefinition, ThresholdEvent
+from forecasting.events.evaluate import Past, each_or_error, evaluate, past_states
 from forecasting.events.event_json import outcome_json
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.events.outlook import EventPast, GivenBaseline, JointForecast, Outlook
+from forecasting.events.outlook import EventPast, GivenBaseline, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, iso, parse_time
@@ -113,66 +113,39 @@ _MEDIAN: Final = 50
 def with_events(entry: bytes, forecasts: Forecasts, i: int, given: InputSeries | None, options: EventOptions) -> bytes:
     """Add the events and paths that a request asks for to the entry of a forecast."""
     fields: dict[str, Any] = {}
-    forecast, units = forecasts[i], forecasts.units
-    if options.definitions:
-        coefficients = forecasts.coefficients[i]
-        position = None if np.isnan(coefficients[0]) else coefficients
-        asked, place = options.baseline, position_of(None, None)
-        if given is not None:
-            asked, place = given.baseline or asked, position_of(given.latitude, given.longitude)
-        try:
-            baseline: GivenBaseline | SeriesError = read_baseline(asked, units, place)
-        except SeriesError as error:
-            baseline = error
-        fields["events"] = _judged(forecast, forecasts.series[i], baseline, position, options, units)
-    if options.paths:
-        fields["paths"] = from_celsius(forecast.sample_paths(options.paths), units).round(_DECIMALS)
-    return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
-
-
-def _judged(
-    forecast: JointForecast,
-    past: SstSeries,
-    baseline: GivenBaseline | SeriesError,
-    coefficients: npt.NDArray[np.float32] | None,
-    options: EventOptions,
-    units: Units,
-) -> list[dict[str, Any]]:
-    refused = baseline if isinstance(baseline, SeriesError) else None
-    baseline = None if isinstance(baseline, SeriesError) else baseline
-    outlook: Outlook | SeriesError
-    try:
-        outlook = forecast.outlook(past, baseline=baseline, coefficients=coefficients)
-    except SeriesError as error:
-        outlook = error
+    units = forecasts.units
 
     def judge(definition: EventDefinition, outlook: Outlook) -> dict[str, Any]:
         judged = outcome_json(evaluate(definition, outlook), units)
         return judged | recent_json(definition, outlook, options.recent) if options.recent else judged
 
-    return [_judged_one(definition, outlook, refused, judge) for definition in options.definitions]
+    if options.definitions:
+        fields["events"] = _judged(lambda baseline: forecasts.outlook(i, baseline), given, units, options, judge)
+    if options.paths:
+        fields["paths"] = from_celsius(forecasts[i].sample_paths(options.paths), units).round(_DECIMALS)
+    return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
 
 
-Past = TypeVar("Past", bound=EventPast)
-
-
-def _judged_one(
-    definition: EventDefinition,
-    past: Past | SeriesError,
-    refused: SeriesError | None,
+def _judged(
+    past: Callable[[GivenBaseline], Past],
+    given: InputSeries | None,
+    units: Units,
+    options: EventOptions,
     judge: Callable[[EventDefinition, Past], dict[str, Any]],
-) -> dict[str, Any]:
-    """Return what ``judge`` says of an event, or its error: the baseline may be ``refused``, or there is no outlook."""
+) -> list[dict[str, Any]]:
+    """Return what ``judge`` says of each event of a series, or its error."""
+    baseline, refused, asked, place = None, None, options.baseline, position_of(None, None)
+    if given is not None:
+        asked, place = given.baseline or asked, position_of(given.latitude, given.longitude)
     try:
-        if refused is not None and needs_baseline(definition):
-            raise refused
-        if isinstance(past, SeriesError):
-            raise past
-        return judge(definition, past)
+        baseline = read_baseline(asked, units, place)
     except SeriesError as error:
-        return {"name": definition.name, "error": sentence(error)}
-    except RequestError as error:
-        return {"name": definition.name, "error": str(error)}
+        refused = error
+    said = each_or_error(options.definitions, partial(past, baseline), judge, refused)
+    return [
+        {"name": definition.name, "error": sentence(one)} if isinstance(one, ForecastError) else one
+        for definition, one in zip(options.definitions, said, strict=True)
+    ]
 
 
 def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dict[str, Any]:
@@ -193,19 +166,12 @@ def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dic
 def events_of_past(series: SstSeries, given: InputSeries, options: EventOptions) -> list[dict[str, Any]]:
     """Return the states of events that a series without a forecast goes through, or the errors of each event."""
     place = position_of(given.latitude, given.longitude)
-    refused: SeriesError | None = None
-    baseline: GivenBaseline = None
-    try:
-        baseline = read_baseline(given.baseline or options.baseline, "celsius", place)
-    except SeriesError as error:
-        refused = error
     coefficients = None if np.isnan(place.latitude) else GlobalClimatology.load().coefficients(*place)
-    past = EventPast(series, baseline, coefficients)
 
     def judge(definition: EventDefinition, past: EventPast) -> dict[str, Any]:
         return {"name": definition.name} | recent_json(definition, past, options.recent)
 
-    return [_judged_one(definition, past, refused, judge) for definition in options.definitions]
+    return _judged(lambda baseline: EventPast(series, baseline, coefficients), given, "celsius", options, judge)
 
 
 def read_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from forecasting.errors import RequestError, SeriesError
+from forecasting.errors import ForecastError, RequestError, SeriesError
 from forecasting.events.baseline import DAYS
 from forecasting.releases.catalog import Catalog
 from forecasting.requests import Finite, InputTime, RequestModel, tag
@@ -331,10 +331,10 @@ def _place(index: int) -> str:
     return f"values[{index}]"
 
 
-def sentence(error: SeriesError) -> str:
+def sentence(error: ForecastError) -> str:
     """Return the message of an error, with the place of the value that caused it."""
     text = str(error)
-    if error.index is None or text.startswith("values["):
+    if not isinstance(error, SeriesError) or error.index is None or text.startswith("values["):
         return text
     return f"values[{error.index}]: {text}"
 

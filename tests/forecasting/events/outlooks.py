@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.baseline import Baseline, Period
+from forecasting.events.baseline import Baseline, Indices, Kind, Period, days_from
+from forecasting.events.marine_event import continued, memory_of
 from forecasting.events.outlook import Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats
@@ -50,3 +51,16 @@ def outlook(
         calibrated=True,
         unobserved=unobserved,
     )
+
+
+def continued_paths(paths: Floats, past: SstSeries, baseline: Baseline, days: Indices) -> Floats:
+    """Return ``paths`` that go on until the end of ``days``, indices of days of the year from the first after the past.
+
+    They are °C ``(paths, days)``.
+    """
+    known = min(paths.shape[1], len(days))
+    usual, limit = baseline.climatology[days[None]], baseline.threshold[days[None]]
+    kind: Kind = "marine_heatwave" if baseline.percentile > 50 else "marine_cold_spell"
+    memory = memory_of(past.values[None], baseline.climatology[days_from(past.start, len(past))][None])
+    later = continued(paths[None, :, known - 1], memory, usual[:, known - 1 :], limit[:, known - 1 :], kind)
+    return np.hstack([paths[:, :known], later[0].T])

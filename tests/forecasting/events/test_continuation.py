@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from forecasting.events.baseline import DAYS, Baseline
-from forecasting.events.marine_event import continued
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from tests.forecasting.events.outlooks import DAILY
+from tests.forecasting.events.outlooks import DAILY, continued_paths
 
 FLAT = Baseline(np.full(DAYS, 18.0), np.full(DAYS, 18.0 + 1.2816))
 
@@ -15,11 +14,11 @@ def past(persistence: float, n: int = 3000, mean: float = 0.4) -> SstSeries:
     values = np.random.default_rng(2).normal(0, 1, n)
     for day in range(1, n):
         values[day] = persistence * values[day - 1] + np.sqrt(1 - persistence**2) * values[day]
-    return SstSeries(18.0 + mean + values, np.datetime64("2015-01-01", "s"), DAILY)
+    return SstSeries(18.0 + mean + values, np.datetime64("2015-01-03", "s"), DAILY)
 
 
-def go_on(paths: Floats, sea: SstSeries, days: int, climatology: float = 18.0) -> Floats:
-    return continued(paths, sea, FLAT, np.full(days, climatology), np.full(days, climatology + 1.2816))
+def go_on(paths: Floats, sea: SstSeries, days: int, baseline: Baseline = FLAT) -> Floats:
+    return continued_paths(paths, sea, baseline, np.arange(days))
 
 
 def test_known_days_stay_and_those_after_the_last_are_dropped() -> None:
@@ -39,8 +38,10 @@ def test_an_anomaly_returns_to_the_mean_of_the_past_as_it_used_to(persistence: f
 
 def test_paths_go_on_with_the_season_and_are_the_same_each_time() -> None:
     paths = np.full((5, 1), 18.4)
-    warmer = continued(paths, past(0.9), FLAT, np.asarray([18.0, 20.0]), np.asarray([19.2816, 21.2816]))
-    np.testing.assert_allclose(warmer[:, 1], go_on(paths, past(0.9), 2)[:, 1] + 2.0)
+    sea = past(0.9, 300)  # of days after the second of the year
+    usual = np.where(np.arange(DAYS) == 1, 20.0, 18.0)
+    warmer = go_on(paths, sea, 2, Baseline(usual, usual + 1.2816))
+    np.testing.assert_allclose(warmer[:, 1], go_on(paths, sea, 2)[:, 1] + 2.0)
     np.testing.assert_array_equal(go_on(paths, past(0.9), 4), go_on(paths, past(0.9), 4))
 
 

@@ -1,7 +1,5 @@
 """Events of many series at once are those of each series."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,12 +7,12 @@ from forecasting.events.baseline import DAYS, PERCENTILES, Baseline, Kind
 from forecasting.events.definitions import HeatStress, MarineEvent
 from forecasting.events.detection import CATEGORIES
 from forecasting.events.evaluate import evaluate
-from forecasting.events.fields import Futures, heat_stress, marine_events
-from forecasting.events.heat_stress import LEVELS
+from forecasting.events.heat_stress import LEVELS, heat_stress
+from forecasting.events.marine_event import marine_events
 from forecasting.events.outcomes import HeatStressOutcome, MarineOutcome
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import Futures, Outlook
 from forecasting.events.paths import Coupling
-from forecasting.models.universal.distribution import Quantiles, quantiles_at
+from forecasting.models.universal.distribution import quantiles_at
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
@@ -25,7 +23,7 @@ START = np.datetime64("2024-01-20T12:00:00")
 USUAL = 20 + 3 * np.sin(2 * np.pi * np.arange(DAYS) / DAYS)
 
 
-def futures(horizon: int, steps: int, days: int) -> Futures:
+def futures(horizon: int, steps: int, days: int, *, warmer: float = 0.0) -> Futures:
     """Return series about their threshold, with gaps, and forecasts that go on from their last value."""
     random = np.random.default_rng(horizon)
     departure = random.uniform(-4, 4, (N, 1)) + np.cumsum(random.normal(0, 0.5, (N, days)), axis=1)
@@ -33,26 +31,25 @@ def futures(horizon: int, steps: int, days: int) -> Futures:
     past[random.random(past.shape) < 0.05] = np.nan
     past[:, -1] = USUAL[19 + days] + departure[:, -1]
     spread = np.sqrt(np.arange(1, steps + 1))[:, None] * np.asarray([-1.6, -0.7, 0.0, 0.7, 1.6])
-    quantiles = past[:, -1, None, None] + random.normal(0, 0.3, (N, steps, 1)) + 0.4 * spread
+    quantiles = warmer + past[:, -1, None, None] + random.normal(0, 0.3, (N, steps, 1)) + 0.4 * spread
 
     def at(rows: "np.ndarray[tuple[int], np.dtype[np.intp]] | slice", probabilities: tuple[float, ...]) -> np.ndarray:
         return quantiles_at(probabilities, quantiles[rows], LEVELS_OF_QUANTILES)
 
     coupling = Coupling(None, tuple(range(1, steps + 1)))
-    return Futures(past, START, at, steps, coupling, horizon, 70)
+    return Futures.coupled(past, START, TimeStep(DAY), horizon, 0, 70, at, coupling)
 
 
 def outlook_of(fields: Futures, row: int, baseline: Baseline | None = None) -> Outlook:
     past = SstSeries(fields.past[row], fields.start, TimeStep(DAY))
-    known = fields.quantiles(np.asarray([row]), LEVELS_OF_QUANTILES)[0]
-    distribution = Quantiles(fields.coupling, fields.horizon, 0, known, LEVELS_OF_QUANTILES)
+    (paths,) = fields.by_path(fields.values(np.asarray([row])))
     times = past.times[-1] + np.arange(1, fields.horizon + 1) * np.timedelta64(DAY, "s")
     return Outlook(
         past,
         baseline,
         times=times,
-        paths=distribution.all_paths(fields.paths),
-        exceedance=distribution.exceedance,
+        paths=paths.T,
+        exceedance=lambda threshold: (paths[: fields.horizon] > threshold).mean(axis=1),
         calibrated=True,
     )
 
@@ -97,15 +94,13 @@ def test_heat_stress_is_that_of_each_series(days: int) -> None:
         assert found["alert"][row] == LEVELS.index(one.level)
         for name in ("now", "median", "lower", "upper"):
             np.testing.assert_allclose(found[name][row], getattr(one, name), atol=1e-9, err_msg=f"{name} of {row}")
-        for i, level in enumerate(LEVELS):
-            share = one.level_probability.get(level, np.zeros(7))
-            np.testing.assert_allclose(found[f"level_{i}"][row], share, atol=1e-9)
+        shares = [one.level_probability.get(level, np.zeros(7)) for level in LEVELS]
+        np.testing.assert_allclose(found["by_level"][row], shares, atol=1e-9)
     assert (found["median"][:, -1] > found["now"] + 0.3).any()
 
 
 def test_series_far_below_the_threshold_take_no_paths() -> None:
-    fields = futures(7, 13, 60)
-    cold = replace(fields, quantiles=lambda rows, probabilities: fields.quantiles(rows, probabilities) - 20)
+    cold = futures(7, 13, 60, warmer=-20.0)
     found = marine_events(cold, "marine_heatwave", np.tile(USUAL, (N, 1)), np.tile(USUAL + 1, (N, 1)))
     assert not found["probability"].any()
     active = found["state"] == 2

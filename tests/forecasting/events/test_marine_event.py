@@ -10,11 +10,10 @@ from forecasting.events.baseline import DAYS, Baseline, Kind, Period, day_of_yea
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import CATEGORIES, Category, find_events
 from forecasting.events.evaluate import evaluate
-from forecasting.events.marine_event import continued
 from forecasting.events.outlook import Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats
-from tests.forecasting.events.outlooks import DAILY, outlook
+from tests.forecasting.events.outlooks import DAILY, continued_paths, outlook
 
 HEATWAVE = MarineEvent("heatwave")
 FLAT = Baseline(np.full(DAYS, 18.0), np.full(DAYS, 19.0))
@@ -47,7 +46,7 @@ def path_by_path(given: Outlook, baseline: Baseline, kind: Kind) -> Expected:
     last, first_lead = past.times[-1].astype("datetime64[D]"), given.times[0].astype("datetime64[D]")
     active = any(event.end == last for event in find_events(past, baseline, kind))
     day = day_of_year(past.step.shift(past.times[-1], np.arange(1, given.unobserved + leads + 7)))
-    paths = continued(given.paths, past, baseline, baseline.climatology[day], baseline.threshold[day])
+    paths = continued_paths(given.paths, past, baseline, day)
     shape = (len(paths), leads)
     inside, begun, over = (np.zeros(shape, dtype=bool) for _ in range(3))
     category: dict[Category, Bools] = {name: np.zeros(shape, dtype=bool) for name in CATEGORIES}
