@@ -19,7 +19,7 @@ NDJSON_TYPE: Final = "application/x-ndjson"
 ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
 PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 
-STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE})
+STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE})
 """Media types of bodies that may be answered while they come in."""
 
 _SHORTEST_STREAMED: Final = min(map(len, STREAMED_TYPES))

@@ -1,7 +1,7 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
-Parquet in :mod:`service.api.forecast.columns.streams`.
+JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow in
+:mod:`service.api.forecast.columns.streams`.
 """
 
 from typing import Annotated, Final
@@ -52,13 +52,13 @@ class PlainRoute(APIRoute):
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
 _BODY = request_body(ForecastRequest, examples=EXAMPLES)
-_BODY["requestBody"]["content"] |= {name: {"schema": BYTES} for name in (NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE)}
+_BODY["requestBody"]["content"] |= {name: {"schema": BYTES} for name in (NDJSON_TYPE, ARROW_TYPE)}
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
     "options are query parameters. The service responds line by line while it reads. If it has to stop early, the last "
-    "line is a problem document. An Arrow stream or a Parquet file has the columns `id`, `time` and `sst`, and "
-    "optionally `latitude`, `longitude`, `air_temperature` and `wind_speed`, one series after another; "
-    "`Accept` selects the format of the response."
+    "line is a problem document. An Arrow stream has the columns `id`, `time` and `sst`, and optionally "
+    "`latitude`, `longitude`, `air_temperature` and `wind_speed`, one series after another; `Accept` selects the "
+    "format of the response: Arrow or Parquet."
 )
 _QUERY: Final = (
     {
@@ -78,7 +78,7 @@ _QUERY: Final = (
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check", "as_of",
-    note="Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves it out.",
+    note="Use it with NDJSON or Arrow, or with a JSON body that leaves it out.",
 )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ async def post_forecast(request: Request) -> Response:
         return stream_forecast(lifecycle, settings, request)
     if media_type is not None:
         columns: ColumnStreams = state.column_streams
-        return columns.respond(media_type, request)
+        return columns.respond(request)
     serving, body = lifecycle.ready(), await request.body()
     require_json(scope[HEADERS])
     query = LinesQuery.read(scope["query_string"]) if scope["query_string"] else None

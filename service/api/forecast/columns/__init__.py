@@ -1,1 +1,1 @@
-"""``POST /forecast`` with columns: Arrow streams and Parquet files in and out, without JSON."""
+"""``POST /forecast`` with columns: Arrow streams in, Arrow streams or Parquet files out, without JSON."""

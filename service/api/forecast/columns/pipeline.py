@@ -116,13 +116,13 @@ class ColumnResponse:
         self._space = space
         self._readers = readers
 
-    async def pieces(self, media_type: str, receive: Receive, caller: str) -> AsyncGenerator[bytes | WholeContent]:
+    async def pieces(self, receive: Receive, caller: str) -> AsyncGenerator[bytes | WholeContent]:
         """Yield the response to ``caller``; an empty piece says that there is progress.
 
         The response waits for the end of the body: most clients read only then, and an invalid request is refused as a
         whole. If it takes more than the temporary files may, it leaves earlier, and the client has to read meanwhile.
         """
-        reading = self._readers.read(receive, media_type, SLICE_ROWS, self._space.limit, caller)
+        reading = self._readers.read(receive, SLICE_ROWS, self._space.limit, caller)
         with HeldResponse(self._space) as held:
             async with aclosing(reading) as read:
                 async for rows, is_last in read:

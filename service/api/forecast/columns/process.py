@@ -16,11 +16,9 @@ from io import BufferedReader, FileIO
 from typing import BinaryIO, Final
 
 import pyarrow as pa
-import pyarrow.parquet as papq
 
 from forecasting.process_limits import limit_memory, limit_time, take_output
 from service.api.forecast.columns.rows import (
-    INDEX,
     TOO_LARGE,
     RefusedError,
     Rows,
@@ -40,10 +38,6 @@ _PROCESSOR_SECONDS: Final = 120
 
 _MAX_PARTS: Final = 512
 """Record batches whose rows are written together."""
-
-_MAX_FOOTER: Final = 4 * 2**20
-_MAX_ENTRIES: Final = 100_000
-"""Entries of a list in the footer of a Parquet file, such as columns and row groups."""
 
 _MAX_REASON: Final = 200
 _START: Final = 8
@@ -102,17 +96,6 @@ class _Body:
         """Have the next bytes read once more."""
         self._returned = bytes(content)
 
-    def read_all(self) -> bytearray:
-        """Return the rest."""
-        whole = bytearray()
-        while self._left is not None:
-            if len(whole) + self._left > self._limit:
-                raise RefusedError(f"the body is too large: send at most {self._limit} bytes", TOO_LARGE)
-            piece = bytearray(self._left)
-            del piece[self._read_into(memoryview(piece)) :]
-            whole += piece
-        return whole
-
     def skip(self) -> None:
         """Leave out the rest."""
         while self._left is not None:
@@ -123,11 +106,11 @@ class _Body:
         """Do nothing."""
 
 
-def read_body(body: _Body, kind: str, rows: int) -> Iterator[list[Rows]]:
+def read_body(body: _Body, rows: int) -> Iterator[list[Rows]]:
     """Yield the rows of a body in lists of about as many ``rows``; large record batches are divided."""
     waiting: list[Rows] = []
     count = 0
-    for batch in _parquet(body, rows) if kind == "parquet" else _arrow(body):
+    for batch in _batches(body):
         batch.validate(full=True)
         for begin in range(0, batch.num_rows, rows):
             part = batch.slice(begin, rows)
@@ -146,14 +129,14 @@ def _checked(rows: Rows) -> Rows:
     return rows
 
 
-def _arrow(body: _Body) -> Iterator[pa.RecordBatch]:
+def _batches(body: _Body) -> Iterator[pa.RecordBatch]:
     if body.is_over:
         raise RefusedError("it is empty")
     start = body.read(_START)
     if start.startswith(b"ARROW1"):
         raise RefusedError("it is an Arrow file; write it as a stream (pyarrow.ipc.new_stream, write_ipc_stream)")
     if start.startswith(b"PAR1"):
-        raise RefusedError("it is a Parquet file; send it with Content-Type: application/vnd.apache.parquet")
+        raise RefusedError("it is a Parquet file; read it and send an Arrow stream, or forecast it with sst score")
     if not start.startswith(_CONTINUATION):
         raise RefusedError("a message does not begin with the continuation marker 0xFFFFFFFF")
     if not any(start[4:]):
@@ -191,46 +174,10 @@ def _too_large(kind: str, size: int, limit: int) -> RefusedError:
     )
 
 
-def _parquet(body: _Body, rows: int) -> Iterator[pa.RecordBatch]:
-    content = body.read_all()
-    _check_ends(content)
-    file = papq.ParquetFile(
-        pa.BufferReader(content),
-        pre_buffer=False,
-        thrift_string_size_limit=_MAX_FOOTER,
-        thrift_container_size_limit=_MAX_ENTRIES,
-    )
-    schema = file.schema_arrow.remove_metadata()
-    check_columns(schema)
-    names = [name for name in schema.names if not name.startswith(INDEX)]
-    yield from file.iter_batches(rows, columns=names, use_threads=False)
-
-
-def _check_ends(content: bytearray) -> None:
-    """Refuse a file that does not begin and end as a Parquet file does."""
-    if not content:
-        raise RefusedError("it is empty")
-    if content[:4] == b"PARE":
-        raise RefusedError("it is encrypted")
-    if content[:4] != b"PAR1":
-        raise RefusedError("it does not begin with PAR1")
-    if len(content) < 12 or content[-4:] != b"PAR1":
-        raise RefusedError("it does not end with PAR1 and may be truncated")
-    (footer,) = struct.unpack("<I", content[-8:-4])
-    if footer > _MAX_FOOTER:
-        raise RefusedError(
-            f"the Parquet file is too large: its footer has {footer} bytes; the limit is {_MAX_FOOTER}: write larger "
-            "row groups",
-            TOO_LARGE,
-        )
-    if footer > len(content) - 12:
-        raise RefusedError("its footer is larger than the file")
-
-
-def _respond(body: _Body, kind: str, rows: int, out: BinaryIO) -> None:
+def _respond(body: _Body, rows: int, out: BinaryIO) -> None:
     """Write the rows of a body; the arguments are those of :func:`read_body`."""
     waiting: list[Rows] = []
-    for parts in read_body(body, kind, rows):
+    for parts in read_body(body, rows):
         if waiting:
             write_rows(waiting, out, is_last=False)
         waiting = parts
@@ -241,8 +188,8 @@ def _refusal_of(error: Exception) -> RefusedError:
     """Return the refusal of a body that pyarrow could not read."""
     if isinstance(error, MemoryError):
         return RefusedError(
-            f"the body is too large: decoding takes more than {_MEMORY // 2**20} MiB of memory: write smaller pages "
-            "and record batches",
+            f"the body is too large: decoding takes more than {_MEMORY // 2**20} MiB of memory: write smaller "
+            "record batches",
             TOO_LARGE,
         )
     return RefusedError((" ".join(str(error).split()) or type(error).__name__)[:_MAX_REASON])
@@ -264,7 +211,7 @@ def main() -> None:
         arguments = json.loads(request)
         body = _Body(source, arguments["limit"])
         try:
-            _respond(body, arguments["kind"], arguments["rows"], out)
+            _respond(body, arguments["rows"], out)
         except RefusedError as error:
             _refuse(error, out, is_end=False)
             body.skip()

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from starlette.types import Receive
 
 from service.api.forecast.columns.rows import INVALID, TOO_LARGE, Rows, rows_of
-from service.http.bodies import PARQUET_TYPE, part_of
+from service.http.bodies import part_of
 from service.http.problems import Place, ProblemError
 from service.worker.children import Child, Children
 
@@ -55,9 +55,7 @@ class ColumnReaders(Children):
     def __init__(self, caller_share: float) -> None:
         super().__init__(("-m", _MODULE), at_once=_AT_ONCE, max_idle=_MAX_IDLE, caller_share=caller_share)
 
-    async def read(
-        self, receive: Receive, media_type: str, rows: int, limit: int, caller: str
-    ) -> AsyncGenerator[ReadRows]:
+    async def read(self, receive: Receive, rows: int, limit: int, caller: str) -> AsyncGenerator[ReadRows]:
         """Yield the rows of a body as it comes in, about as many ``rows`` at a time; none when there is progress."""
         pieces = _pieces(receive)
         # Not a list of pieces: of tiny ones, it would take hundreds of times their size.
@@ -67,7 +65,7 @@ class ColumnReaders(Children):
             begun += piece
             yield _NOTHING
         async with self.lend(caller) as child:
-            body = _Body(child, media_type, rows, limit)
+            body = _Body(child, rows, limit)
             body.write(begun, is_last=is_whole)
             del begun
             async with aclosing(body.read_whole() if is_whole else body.read_on(pieces)) as read:
@@ -78,15 +76,14 @@ class ColumnReaders(Children):
 class _Body:
     """A body that a process reads."""
 
-    def __init__(self, child: Child, media_type: str, rows: int, limit: int) -> None:
+    def __init__(self, child: Child, rows: int, limit: int) -> None:
         """Begin the body; the arguments are those of :meth:`ColumnReaders.read`."""
         self._child = child
-        self._kind = "parquet" if media_type == PARQUET_TYPE else "arrow"
         self._written = 0
         self._is_whole = False
         """Whether all of the body has been written."""
         child.is_reusable = False
-        child.stdin.write(json.dumps({"kind": self._kind, "rows": rows, "limit": limit}).encode() + b"\n")
+        child.stdin.write(json.dumps({"rows": rows, "limit": limit}).encode() + b"\n")
 
     def write(self, piece: bytes | bytearray, *, is_last: bool = False) -> None:
         """Pass on a piece of the body."""
@@ -148,12 +145,11 @@ class _Body:
         raise self._refusal("it is damaged, and cannot be decoded", INVALID)
 
     def _refusal(self, reason: str, status: int, column: str | None = None) -> ProblemError:
-        name = "Parquet file" if self._kind == "parquet" else "Arrow stream"
         if status == TOO_LARGE:
             headers = {"Connection": "close"}
             return ProblemError(HTTPStatus(status), reason, headers=headers, reason="body_too_large")
         if column is None:
-            return ProblemError(HTTPStatus(status), f"the body is not a valid {name}: {reason}")
+            return ProblemError(HTTPStatus(status), f"the body is not a valid Arrow stream: {reason}")
         places = [Place(location=f"body.{column}", message=reason)]
         return ProblemError(HTTPStatus(status), reason, places)
 

@@ -14,7 +14,7 @@ from forecasting.series.times import DAY, SECONDS, Floats, Times
 from forecasting.series.weather import COVARIATES
 
 NAMES: Final = ("id", "time", "sst", "latitude", "longitude", *COVARIATES)
-INDEX: Final = "__index_level_"
+_INDEX: Final = "__index_level_"
 """Begins the names of columns that pandas adds for the index of a DataFrame; they are ignored."""
 
 INVALID: Final = 400
@@ -55,7 +55,7 @@ def check_columns(schema: pa.Schema) -> None:
     """Raise RefusedError if a column of a body is missing, unknown or repeated, or holds something else."""
     names = [field.name for field in schema]
     for name in names:
-        if name not in NAMES and not name.startswith(INDEX):
+        if name not in NAMES and not name.startswith(_INDEX):
             raise _unusable(
                 f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
                 f"and longitude, {' and '.join(COVARIATES)}",

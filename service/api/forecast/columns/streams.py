@@ -22,7 +22,7 @@ from service.worker.accounts import current
 if TYPE_CHECKING:
     from service.api.forecast.columns.readers import ColumnReaders
 
-_PURPOSE = "a columnar body (Arrow or Parquet)"
+_PURPOSE = "an Arrow body"
 
 
 class ColumnStreams:
@@ -48,8 +48,8 @@ class ColumnStreams:
             space = self._spaces[caller] = SpoolSpace(limit, self._space)
         return space
 
-    def respond(self, media_type: str, request: Request) -> StreamedResponse:
-        """Begin the response to a request with an Arrow stream or a Parquet file."""
+    def respond(self, request: Request) -> StreamedResponse:
+        """Begin the response to a request with an Arrow stream."""
         try:
             with needs_extra("columns", _PURPOSE):
                 from service.api.forecast.columns.pipeline import ColumnResponse, Pipeline
@@ -57,9 +57,8 @@ class ColumnStreams:
         except MissingExtraError as error:
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
         headers = dict(request.scope["headers"])
-        refuse_compression(headers, "Parquet" if media_type == PARQUET_TYPE else "Arrow")
-        others = [kind for kind in (ARROW_TYPE, PARQUET_TYPE) if kind != media_type]
-        accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [media_type, *others])
+        refuse_compression(headers, "Arrow")
+        accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [ARROW_TYPE, PARQUET_TYPE])
         if accepted is None:
             detail = f"a columnar request gets a columnar response: accept {ARROW_TYPE} or {PARQUET_TYPE}"
             raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
@@ -72,7 +71,7 @@ class ColumnStreams:
         account = current.get()
         caller = "" if account is None else account.caller
         response = ColumnResponse(serving, pipeline, self._space_of(caller), self._readers)
-        return StreamedResponse(response.pieces(media_type, request.receive, caller), accepted, response.abort)
+        return StreamedResponse(response.pieces(request.receive, caller), accepted, response.abort)
 
 
 def _plan(serving: Serving, settings: Settings, query: LinesQuery) -> Job:

@@ -1,7 +1,6 @@
 """POST /forecast with weather over the series."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, arrow_bytes, parquet_bytes, post, read
+from tests.service.api.forecast.columns.bodies import arrow_bytes, post, read
 from tests.service.api.forecast.daily import VALUES, days, forecast, held, messages
 from tests.service.api.generated_requests import Anything, Moments, to_json
 from tests.service.requests import CSV, JSON, NDJSON, REFUSALS, Json, answered, body, loaded
@@ -164,17 +163,13 @@ def columns_of_days(rows_ahead: int, **columns: float) -> pa.Table:
     return pa.table({"time": times, "sst": sst, **{name: [value] * count for name, value in columns.items()}})
 
 
-@pytest.mark.parametrize("write", [arrow_bytes, parquet_bytes])
-def test_rows_of_weather_ahead_do_not_shift_the_forecast(
-    seas_client: httpx.Client, write: Callable[[pa.Table], bytes]
-) -> None:
-    media_type = ARROW if write is arrow_bytes else PARQUET
-    without = read(post(seas_client, write(columns_of_days(0)), media_type))
-    answer = read(post(seas_client, write(columns_of_days(5, air_temperature=15.0, wind_speed=5.0)), media_type))
+def test_rows_of_weather_ahead_do_not_shift_the_forecast(seas_client: httpx.Client) -> None:
+    without = read(post(seas_client, arrow_bytes(columns_of_days(0))))
+    answer = read(post(seas_client, arrow_bytes(columns_of_days(5, air_temperature=15.0, wind_speed=5.0))))
     assert answer["warnings"].tolist() == ["weather_ignored"]
     others = [name for name in answer.columns if name not in ("warnings", "messages")]
     pd.testing.assert_frame_equal(answer[others], without[others])
-    refused = read(post(seas_client, write(columns_of_days(5, wind_speed=80.0)), media_type))
+    refused = read(post(seas_client, arrow_bytes(columns_of_days(5, wind_speed=80.0))))
     assert refused["error"][0].startswith("weather: wind_speed is 80 m/s at 2024-01-01")
 
 

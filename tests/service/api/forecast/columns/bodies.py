@@ -31,16 +31,8 @@ def arrow_bytes(table: pa.Table, chunk: int | None = None, compression: str | No
     return sink.getvalue()
 
 
-def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
-    sink = io.BytesIO()
-    papq.write_table(table, sink, **options)
-    return sink.getvalue()
-
-
-def post(
-    client: httpx.Client, content: bytes, media_type: str = ARROW, accept: str = "*/*", **query: Any
-) -> httpx.Response:
-    headers = {"Content-Type": media_type, "Accept": accept}
+def post(client: httpx.Client, content: bytes, accept: str = "*/*", **query: Any) -> httpx.Response:
+    headers = {"Content-Type": ARROW, "Accept": accept}
     return client.post("/forecast", params=query, content=content, headers=headers)
 
 
