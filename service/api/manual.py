@@ -21,9 +21,6 @@ from service.api.assets import PAGE, STATIC_POLICY, AssetsDep, html_page
 FOLDER: Final = PAGE / "manual"
 """A link to ``docs``."""
 
-_MOST: Final = 6
-"""The lowest level of headings."""
-
 _SCROLL: Final = 'class="scroll" tabindex="0" role="group"'
 _POLICY: Final = STATIC_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 """Notebooks contain their plots."""
@@ -92,7 +89,7 @@ def _fenced(text: str, language: str = "text") -> str:
     return f"```{language}\n{text.rstrip()}\n```"
 
 
-def markdown_html(text: str, lower: int = 0) -> str:
+def markdown_html(text: str) -> str:
     """Return Markdown as HTML.
 
     HTML in the text stays text, and the only images are the plots of notebooks. Links to other pages lead there, links
@@ -104,8 +101,6 @@ def markdown_html(text: str, lower: int = 0) -> str:
     for i, token in enumerate(tokens):
         # Cells have their alignment as an inline style, which the policy forbids.
         token.attrs.pop("style", None)
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + lower, _MOST)}"
         if token.type == "heading_open":
             token.attrs["id"] = _anchor(tokens[i + 1].content, slugs)
         token.children = [_linked(child) for child in token.children or () if child.type != "image" or _is_plot(child)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
@@ -12,10 +12,8 @@ from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded import AnyLoaded
-from service.api.assets import AssetsDep, html_page
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import links, problems
-from service.api.release_report import report_of
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -82,7 +80,7 @@ router = APIRouter(prefix="/models", tags=["models"])
     summary="List models",
     responses={
         200: {
-            "links": links("getModel", "getModelCard", "getModelReport", model="$response.body#/models/0/model")
+            "links": links("getModel", "getModelCard", model="$response.body#/models/0/model")
             | links("forecastDataset", "compareDataset", "getRecentValues", dataset="$response.body#/models/0/dataset")
         },
         **problems(422, 503),
@@ -104,7 +102,7 @@ def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     summary="Get a model",
     responses={
         200: {
-            "links": links("getModelCard", "getModelReport", "getModelMetadata", model="$response.body#/model")
+            "links": links("getModelCard", "getModelMetadata", model="$response.body#/model")
             | links("forecastDataset", dataset="$response.body#/dataset", model="$response.body#/model")
         },
         **problems(404, 422, 503),
@@ -138,26 +136,6 @@ def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None
     if loaded.card is None:
         raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
     return Response(loaded.card, media_type="text/markdown; charset=utf-8")
-
-
-# Not async: it is drawn in a thread.
-@router.get(
-    "/{model}/report",
-    operation_id="getModelReport",
-    summary="Get the report of a release",
-    response_class=Response,
-    responses={
-        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
-        304: {"description": "The report is the one that `If-None-Match` names."},
-        **problems(404, 422, 503),
-    },
-)
-def get_report(
-    request: Request, catalog: CatalogDep, assets: AssetsDep, model: ModelPath, dataset: DatasetQuery = None
-) -> Response:
-    """Return a page without script on the release: what was evaluated, its training, and its model card."""
-    loaded, _ = catalog.find(model, dataset)
-    return html_page(request, "report.html", assets, **report_of(loaded))
 
 
 def _summary(loaded: AnyLoaded, cell: str, settings: Settings) -> dict[str, Any]:

@@ -46,7 +46,7 @@ OPEN: Final = (
 """Paths that need no key."""
 
 _SEA: Final = {
-    "Report, with tables": "/models/best/report?dataset=$id",
+    "Model card": "/models/best/card?dataset=$id",
     "Errors, as text": "/compare?dataset=$id&format=markdown",
     "Forecast, as JSON": "/forecast?dataset=$id",
     "Readings, as JSON": "/series?dataset=$id",
@@ -64,7 +64,7 @@ _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "/add": {"How to add a place": "/manual/guides/stations", **_FILES},
     "/place/file": _FILES,
-    "/about/models": {"Report, with tables": "/models/best/report", "Models, as JSON": "/models"},
+    "/about/models": {"Model card": "/models/best/card", "Models, as JSON": "/models"},
     "/outlook": {"Newest outlook, as JSON": "/outlooks/latest", "Its first day": "/outlooks/latest/anomaly/1.png"},
     "/": {"Your places, as JSON": "/stations", **_EXAMPLE},
 }

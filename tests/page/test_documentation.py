@@ -1,4 +1,4 @@
-"""The documentation of the API, whose page takes the browser seconds to draw, so that tests share it."""
+"""The guides, and the documentation of the API, which the browser takes seconds to draw, so that tests share it."""
 
 import re
 
@@ -45,3 +45,14 @@ def test_a_linked_call_is_accessible_and_fits_and_its_example_is_answered(visito
     answer = page.locator(".live-responses-table")
     expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
     expect(answer).to_contain_text('"kind": "one"')
+
+
+def test_a_guide_is_accessible_and_fits(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("manual/guides/stations")
+    for width, scheme in LOOKS:
+        visit.resize(width, scheme)
+        assert visit.accessibility_violations() == []
+        assert visit.content_width() <= width
+    page.get_by_role("link", name="All guides").click()
+    expect(page.get_by_role("heading", name="Glossary")).to_be_visible()

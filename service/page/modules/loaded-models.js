@@ -1,14 +1,14 @@
 // @ts-check
-/** The loaded models: what they forecast, and their reports. */
+/** The loaded models: what they forecast, and their model cards. */
 
 import { ADD, reportPath, seaPath } from "./address.js";
 import { ApiError, getJson } from "./api.js";
 import { loadReleases } from "./datasets.js";
 import { difference } from "./degrees.js";
 import { fill, h } from "./dom.js";
+import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
 import { modelLabel, modelTitle } from "./models.js";
-import { releaseReport } from "./release-report.js";
 import { capitalised } from "./sentence.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
@@ -28,8 +28,8 @@ export async function show(root, signal) {
   await runTask(models, "Loading models", signal, loadReleases, ({ universal, places }) =>
     fill(
       models,
-      part("Any sea", ["These networks forecast series from places that they have never seen. To try them, ", h("a", { href: ADD }, "add a place"), "."], universal, signal),
-      part("One place", ["These networks were trained on the series of one place."], places, signal),
+      part("Any sea", ["These networks forecast series from places that they have never seen. To try them, ", h("a", { href: ADD }, "add a place"), "."], universal),
+      part("One place", ["These networks were trained on the series of one place."], places),
     ),
   );
 }
@@ -45,13 +45,13 @@ async function readiness(signal) {
   }
 }
 
-/** A part of the list of releases; nothing if there are none. @param {string} name @param {import("./dom.js").Child[]} text @param {import("./datasets.js").Dataset[]} releases @param {AbortSignal} signal */
-function part(name, text, releases, signal) {
-  return releases.length > 0 && h("section", { class: "part" }, h("h2", {}, name), h("p", {}, text), h("div", { class: "grid" }, releases.map((release) => releaseCard(release, signal))));
+/** A part of the list of releases; nothing if there are none. @param {string} name @param {import("./dom.js").Child[]} text @param {import("./datasets.js").Dataset[]} releases */
+function part(name, text, releases) {
+  return releases.length > 0 && h("section", { class: "part" }, h("h2", {}, name), h("p", {}, text), h("div", { class: "grid" }, releases.map((release) => releaseCard(release))));
 }
 
-/** @param {import("./datasets.js").Dataset} release @param {AbortSignal} signal */
-function releaseCard({ name, title, models, best }, signal) {
+/** @param {import("./datasets.js").Dataset} release */
+function releaseCard({ name, title, models, best }) {
   const isPlace = best.kind === "place";
   const typical = isPlace && best.accuracy.rmse !== null ? ` One step ahead, its typical error is ${difference(best.accuracy.rmse, best.accuracy.rmse < 0.1 ? 3 : 2)}.` : "";
   const choice = isPlace ? `${modelTitle(best.cell)} was chosen before the test period.${typical}` : `${modelTitle(best.cell)} was chosen on seas that it had not seen. It forecasts where a series is too short for the mixture.`;
@@ -65,7 +65,7 @@ function releaseCard({ name, title, models, best }, signal) {
     h(
       "div",
       { class: "row more" },
-      releaseReport(best.model, "Report and model card", signal),
+      downloadButton("Model card", `${name}.md`, () => `/models/${encodeURIComponent(best.model)}/card`),
       isPlace && [h("a", { href: reportPath(name) }, "Comparison of the networks"), h("a", { href: seaPath(name) }, "The forecast")],
     ),
     h("details", {}, h("summary", {}, `Technical details of ${name}`), facts({ best, models }), digests(name, models)),

@@ -14,7 +14,6 @@ import { hindcastCard } from "./hindcast.js";
 import { leadErrorsCard } from "./leads.js";
 import { kindOf, modelTitle } from "./models.js";
 import { formatCount } from "./numbers.js";
-import { releaseReport } from "./release-report.js";
 import { latestOnly, runTask } from "./task.js";
 import { formatPeriod, formatSteps } from "./times.js";
 
@@ -41,7 +40,7 @@ function reportOf(dataset, [comparison, leads, predictions], { places }, signal)
   const { name, title, best } = dataset;
   return [
     h("div", { class: "intro" }, h("h1", {}, `Report on ${title}`), h("p", {}, introduction(comparison)), glossary()),
-    h("div", { class: "row more" }, h("a", { href: seaPath(name) }, "The forecast"), releaseReport(best.model, "How the networks were trained", signal)),
+    h("div", { class: "row more" }, h("a", { href: seaPath(name) }, "The forecast"), downloadButton("Model card", `${name}.md`, () => `/models/${encodeURIComponent(best.model)}/card`)),
     predictions.hindcast && hindcastCard(predictions, leads, signal),
     h("div", { class: "grid" }, leadErrorsCard(leads, signal), errorsCard(dataset, signal)),
     figureCard(dataset, signal),

@@ -98,8 +98,8 @@ def test_links_lead_to_this_service_or_stay_as_they_are(address: str, link: str)
 
 
 def test_markdown_never_becomes_markup_and_headings_have_one_id_each() -> None:
-    html = markdown_html("# A & b\n\n## A\n\n## A\n\n<b>x</b> [y](javascript:z) [n](page.png) ![p](p.png)", lower=1)
-    assert '<h2 id="a-b">A &amp; b</h2>' in html
-    assert ('<h3 id="a">' in html, '<h3 id="a_1">' in html) == (True, True)
+    html = markdown_html("# A & b\n\n## A\n\n## A\n\n<b>x</b> [y](javascript:z) [n](page.png) ![p](p.png)")
+    assert '<h1 id="a-b">A &amp; b</h1>' in html
+    assert ('<h2 id="a">' in html, '<h2 id="a_1">' in html) == (True, True)
     assert "&lt;b&gt;x&lt;/b&gt; [y](javascript:z) <a>n</a> " in html
     assert "<img" not in html

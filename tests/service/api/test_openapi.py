@@ -55,7 +55,6 @@ IDS = {
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
-    "GET /models/{model}/report": "getModelReport",
     "GET /health/live": "checkLiveness",
     "GET /health/ready": "checkReadiness",
     "GET /metrics": "getMetrics",

@@ -228,7 +228,7 @@ async def test_the_documentation_loads_files_of_the_service_alone(installed: boo
 FRAME = re.compile("<(header|footer)[ >].*?</(?:header|footer)>", re.DOTALL)
 
 
-@pytest.mark.parametrize("path", [DOCS_PATH, "/manual/index", "/models/nino12-gru/report", "/nowhere"])
+@pytest.mark.parametrize("path", [DOCS_PATH, "/manual/index", "/nowhere"])
 def test_every_page_has_the_header_and_the_footer_of_the_views(client: httpx.Client, path: str) -> None:
     def links(path: str) -> list[str]:
         html = client.get(path, headers=BROWSER).text
@@ -239,9 +239,7 @@ def test_every_page_has_the_header_and_the_footer_of_the_views(client: httpx.Cli
     assert [link.replace(' aria-current="page"', "") for link in links(path)] == links("/")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/place/sea/nino12", DOCS_PATH, "/manual/index", "/models/nino12-gru/report", "/favicon.ico"]
-)
+@pytest.mark.parametrize("path", ["/", "/place/sea/nino12", DOCS_PATH, "/manual/index", "/favicon.ico"])
 def test_a_browser_loads_a_page_again_only_if_it_has_changed(client: httpx.Client, path: str) -> None:
     first = client.get(path).raise_for_status()
     assert first.headers["cache-control"] == "no-cache"
