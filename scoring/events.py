@@ -7,30 +7,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from pydantic import BaseModel
-
 from forecasting.errors import ForecastError
 from forecasting.events.baseline import POSITION, Period, Position
 from forecasting.events.columns import Column, Values, columns_of
 from forecasting.events.definitions import EventDefinition, HeatStress, ThresholdEvent, percentile_of
 from forecasting.events.evaluate import each_or_error, evaluate
-from forecasting.events.outcomes import AlertLevel, EventOutcome
+from forecasting.events.outcomes import EventOutcome
 from forecasting.events.outlook import Outlook
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.scores.events import EventScore
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from scoring.errors import ScoringError, in_one_line, kind_of
-
-
-class EventVerification(BaseModel, frozen=True):
-    """How good the probabilities of an event were at one lead."""
-
-    event: str
-    level: AlertLevel | None = None
-    lead: int
-    score: EventScore
-
 
 _HEAT_STRESS_DAYS: Final = 84 + 14
 """Days that degree heating weeks are summed over, and some more in which the last values may be missing."""

@@ -1,26 +1,92 @@
-"""Whether a marine heatwave, cold spell or heat stress came, on the days that forecasts were about.
+"""Whether an event came at the times that forecasts were about, and how good their probabilities were.
 
 A state that takes several days is known only once readings of the days around it have arrived. Until then, and where
 the readings begin too late, it is NaN: such a forecast is not scored yet.
 """
 
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from forecasting.events.baseline import Indices
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
-from forecasting.events.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
+from forecasting.events.heat_stress import LEVELS, WINDOW_DAYS, alert_levels, degree_heating_weeks
 from forecasting.events.outcomes import AlertLevel
+from forecasting.scores.events import PERSISTENCE, EventScore, score_event
 from forecasting.scores.verification import Observed
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
 
-SCORED_LEVELS: Final[tuple[AlertLevel, ...]] = ("Warning", "Alert Level 1")
-"""Alert levels at and above which heat stress is scored: heat adds up, and corals may bleach."""
-
 Temperatures = npt.NDArray[np.floating[Any]]
+
+
+class ScoredEvent(NamedTuple):
+    """What is scored together: an event of one name, and of heat stress one alert level and those above."""
+
+    name: str
+    level: AlertLevel | None = None
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """Where it comes among others."""
+        return self.name, 0 if self.level is None else LEVELS.index(self.level)
+
+
+class EventVerification(BaseModel, frozen=True):
+    """How good the probabilities of an event were at one lead."""
+
+    event: str
+    level: AlertLevel | None = None
+    lead: int
+    score: EventScore
+
+
+@dataclass(frozen=True, eq=False)
+class EventPairs:
+    """Probabilities that an event is on, and whether it was: 1, 0, or NaN where that is not known; all ``(n,)``.
+
+    Attributes:
+        until: the time of the last observation. Forecasts from the same time depend on each other.
+        before: whether it was on then.
+        weights: how many cases each counts for; None if each is one.
+    """
+
+    lead: Indices
+    until: Times
+    probability: Floats
+    before: Floats
+    happened: Floats
+    weights: Floats | None = None
+
+    def verify(
+        self, event: ScoredEvent, leads: Iterable[int], rows: Indices | None = None
+    ) -> Iterator[EventVerification]:
+        """Yield the scores at each of ``leads`` at which anything is known, of some rows or of all."""
+        known = np.isfinite(self.happened) & np.isfinite(self.probability) & np.isfinite(self.before)
+        rows = np.flatnonzero(known) if rows is None else rows[known[rows]]
+        for lead in leads:
+            at = rows[self.lead[rows] == lead]
+            if len(at):
+                _, groups = np.unique(self.until[at], return_inverse=True)
+                weights = None if self.weights is None else self.weights[at]
+                references = {PERSISTENCE: self.before[at]}
+                score = score_event(self.probability[at], self.happened[at], references, groups, lead, weights)
+                yield EventVerification(event=event.name, level=event.level, lead=lead, score=score)
+
+
+def beyond(sst: Floats, threshold: Floats, sign: Floats) -> Floats:
+    """Return whether temperatures are beyond the threshold of an event, whose sign is one of ``SIGNS``."""
+    return np.where(np.isfinite(sst) & np.isfinite(threshold), sign * (sst - threshold) > 0, np.nan)
+
+
+def at_least(levels: Floats, level: AlertLevel) -> Floats:
+    """Return whether alert levels, as indices in ``LEVELS``, are ``level`` or higher."""
+    return np.where(np.isfinite(levels), levels >= LEVELS.index(level), np.nan)
+
 
 MARGIN_DAYS: Final = (WINDOW_DAYS, DAYS_AFTER + 1)
 """Days before the first and after the last valid time whose readings may decide the state."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.scores.accuracy import rounded_one
 from forecasting.scores.probabilistic import BlockBootstrap, Groups, long_run_error
-from forecasting.series.times import Floats, Times
+from forecasting.series.times import Floats
 
 BIN_EDGES: Final = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """Bounds of the bins of a reliability table. Few cases have high probabilities, so that ten bins would be noisy."""
@@ -180,56 +180,3 @@ PERSISTENCE: Final = "persistence"
 
 SIGNS: Final = {"above": 1.0, "below": -1.0}
 """By the side of its threshold on which an event is."""
-
-
-def verify_threshold(
-    lead: int,
-    observed: Floats,
-    probability: Floats,
-    threshold: Floats,
-    sign: Floats,
-    persistence: Floats,
-    observed_until: Times,
-) -> EventScore | None:
-    """Score the probabilities that SST is beyond the threshold of an event at one lead; None without any pair.
-
-    Args:
-        lead: Lead of the forecasts, in steps.
-        observed: °C ``(n,)``, NaN where nothing was observed.
-        probability: Probability of SST beyond the threshold, ``(n,)``.
-        threshold: °C ``(n,)``.
-        sign: ``(n,)``, from :data:`SIGNS`.
-        persistence: the last observation, °C ``(n,)``.
-        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
-    """
-    happened, before = (
-        np.where(np.isfinite(sst) & np.isfinite(threshold), sign * (sst - threshold) > 0, np.nan)
-        for sst in (observed, persistence)
-    )
-    return verify_states(lead, happened, probability, before, observed_until)
-
-
-def verify_states(
-    lead: int,
-    happened: Floats,
-    probability: Floats,
-    before: Floats,
-    observed_until: Times,
-    weights: Floats | None = None,
-) -> EventScore | None:
-    """Score the probabilities that an event is on at one lead; None without any state that is known.
-
-    Args:
-        lead: Lead of the forecasts, in steps.
-        happened: whether it was, ``(n,)``, NaN where that is not known.
-        probability: as it was issued, ``(n,)``.
-        before: whether it was on at the last observation, ``(n,)``.
-        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
-        weights: how many cases each counts for, ``(n,)``; None if each is one.
-    """
-    known = np.isfinite(happened) & np.isfinite(probability) & np.isfinite(before)
-    if not known.any():
-        return None
-    _, groups = np.unique(observed_until[known], return_inverse=True)
-    weights = None if weights is None else weights[known]
-    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead, weights)

@@ -1,8 +1,10 @@
 """Scores of forecasts that were issued, against what was observed later; one lead at a time."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +72,13 @@ The median and the intervals at 50, 80 and 95 % just do. For a normal distributi
 LEAST_SHARE: Final = 0.9
 """Share of the verified forecasts that a baseline must have been issued with to be compared with them."""
 
-Intervals = Mapping[int, tuple[Floats, Floats]]
+Temperatures = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
+
+Intervals = Mapping[int, tuple[Temperatures, Temperatures]]
 """Lower and upper bounds, °C ``(n,)`` each, by level in percent; NaN where a forecast has none."""
 
+K = TypeVar("K", bound=Hashable)
 
 VerifiedKind = Literal["issued", "without_weather", "baseline"]
 
@@ -112,114 +118,134 @@ class LeadVerification(BaseModel, frozen=True):
     models: tuple[ModelVerification, ...]
 
 
-class CommonPairs(NamedTuple):
-    """The pairs of forecast and observation on which all models are compared.
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Forecasts at one lead and what was observed at their valid times, °C, all of one shape; NaN where there is none.
 
     Attributes:
-        counts: which pairs have an observation, a forecast, and every baseline of :attr:`baselines` ``(n,)``.
-        baselines: names of the references that nearly all forecasts with an observation were issued with.
+        references: those that were issued with the forecasts, by name.
+        others: forecasts of others, by name: they are compared where they have one, and leave out no pair.
+        intervals: as they were issued.
+        plain: as they were before recalibration.
+        without_weather: the forecasts that were made without weather; None if there are none.
+        weights: of the pairs, such as the areas of cells; None if all count the same.
     """
 
-    counts: Bools
-    baselines: tuple[str, ...]
+    observed: Temperatures
+    forecast: Temperatures
+    references: Mapping[str, Temperatures] = field(default_factory=dict)
+    others: Mapping[str, Temperatures] = field(default_factory=dict)
+    intervals: Intervals = field(default_factory=dict)
+    plain: Intervals = field(default_factory=dict)
+    without_weather: Temperatures | None = None
+    weights: Floats | None = None
+
+    @cached_property
+    def verified(self) -> Bools:
+        """Which forecasts have an observation."""
+        known: Bools = np.isfinite(self.observed) & np.isfinite(self.forecast)
+        return known
+
+    def shown_references(self) -> tuple[str, ...]:
+        """Return the references that nearly all forecasts with an observation were issued with."""
+        if not self.verified.any():
+            return ()
+        shares = {name: np.isfinite(values[self.verified]).mean() for name, values in self.references.items()}
+        return tuple(name for name, share in shares.items() if share >= LEAST_SHARE)
+
+    def part(self, rows: Indices, references: Iterable[str]) -> "Pairs":
+        """Return some pairs, with some of the references, as 64-bit numbers ``(n,)``."""
+
+        def chosen(values: Temperatures) -> Floats:
+            return values.take(rows).astype(np.float64)
+
+        def of(intervals: Intervals) -> Intervals:
+            return {level: (chosen(lower), chosen(upper)) for level, (lower, upper) in intervals.items()}
+
+        return Pairs(
+            chosen(self.observed),
+            chosen(self.forecast),
+            {name: chosen(self.references[name]) for name in references},
+            {name: chosen(values) for name, values in self.others.items()},
+            of(self.intervals),
+            of(self.plain),
+            None if self.without_weather is None else chosen(self.without_weather),
+            None if self.weights is None else chosen(self.weights),
+        )
 
 
-def common_pairs(observed: Floats, predicted: Floats, baselines: Mapping[str, Floats]) -> CommonPairs:
-    """Return the pairs on which forecasts and baselines are compared, so that no score is of easier days.
+class Verification(Generic[K]):
+    """Scores by group and lead; pairs can be added in parts.
 
-    Args:
-        observed: °C ``(n,)``, NaN where nothing was observed.
-        predicted: the forecasts, °C ``(n,)``.
-        baselines: °C ``(n,)``, by name; NaN where a forecast was issued without it.
+    All models of a lead but those of others are scored on the same pairs, so that no score is of easier days: those
+    with an observation, a forecast, and every reference that is shown. Pairs that are added in parts need the same
+    ``references`` for all of them; else they are those of :meth:`Pairs.shown_references`.
     """
-    verified: Bools = np.isfinite(observed) & np.isfinite(predicted)
-    shown = {
-        name: np.isfinite(values)
-        for name, values in baselines.items()
-        if verified.any() and np.isfinite(values[verified]).mean() >= LEAST_SHARE
-    }
-    return CommonPairs(np.logical_and.reduce([verified, *shown.values()]), tuple(shown))
+
+    def __init__(self, references: Sequence[str] | None = None) -> None:
+        self.issued = self.verified = 0
+        self._references = references
+        self._sums: dict[tuple[K, int], _Sums] = {}
+
+    def add(self, lead: int, pairs: Pairs, groups: Mapping[K, Indices]) -> Bools:
+        """Add the pairs of each group, by their flat indices; returns which pairs all models are compared on."""
+        self.issued += int(np.isfinite(pairs.forecast).sum())
+        self.verified += int(pairs.verified.sum())
+        shown = pairs.shown_references() if self._references is None else self._references
+        references = [name for name in shown if name in pairs.references]
+        common: Bools = np.logical_and.reduce(
+            [pairs.verified, *(np.isfinite(pairs.references[name]) for name in references)]
+        )
+        for group, rows in groups.items():
+            counted = rows[common.take(rows)]
+            if len(counted):
+                sums = self._sums.setdefault((group, lead), _Sums([*shown, *pairs.others]))
+                sums.add(pairs.part(counted, references))
+        return common
+
+    def groups(self) -> list[K]:
+        """Return the groups that have scores, in the order in which they were added."""
+        return [*dict.fromkeys(group for group, _ in self._sums)]
+
+    def leads(self, group: K, model: str = "best") -> tuple[LeadVerification, ...]:
+        """Return the scores of a group at each lead that has any; ``model`` names the issued forecasts."""
+        return tuple(self.at(group, lead, model) for lead in sorted(lead for of, lead in self._sums if of == group))
+
+    def at(self, group: K, lead: int, model: str) -> LeadVerification:
+        """Return the scores of a group at one lead; without models if it has no pair."""
+        sums = self._sums.get((group, lead))
+        models = () if sums is None else sums.scores(model)
+        return LeadVerification(lead=lead, n=models[0].n if models else 0, models=models)
 
 
-def verify_lead(
-    lead: int,
-    observed: Floats,
-    predicted: Floats,
-    baselines: Mapping[str, Floats],
-    *,
-    model: str = "best",
-    intervals: Mapping[str, Intervals] | None = None,
-    quantiles: tuple[Floats, Floats] | None = None,
-    without_weather: Floats | None = None,
-) -> LeadVerification:
-    """Score forecasts of one lead. Pairs without an observation or without a forecast do not count.
+class _Sums:
+    """Sums over pairs of one lead, from which the scores follow."""
 
-    Call it with the pairs that :func:`common_pairs` returns.
+    def __init__(self, baselines: Sequence[str]) -> None:
+        self._sums: dict[tuple[str, ...], Floats] = {}
+        self._baselines = baselines
 
-    Args:
-        lead: Lead of the forecasts, in steps.
-        observed: °C ``(n,)``, NaN where nothing was observed.
-        predicted: the forecasts, °C ``(n,)``.
-        baselines: forecasts of references issued at the same times, °C ``(n,)``, by name; NaN where there is none.
-        model: name of the issued forecasts.
-        intervals: Intervals by their kind, such as ``plain`` and ``recalibrated``.
-        quantiles: °C ``(n, probabilities)``, NaN where a forecast has none, and their probabilities, ascending. See
-            :func:`quantiles_of`.
-        without_weather: the forecasts that were made without weather, °C ``(n,)``; None if there are none.
-    """
-    sums = LeadSums()
-    sums.add(observed, predicted, baselines, intervals=intervals, quantiles=quantiles, without_weather=without_weather)
-    return sums.scores(lead, model)
-
-
-class LeadSums:
-    """Sums over pairs of one lead, from which the scores follow: pairs can be added in parts, and with weights."""
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
-        self._baselines: dict[str, None] = {}
-
-    def add(
-        self,
-        observed: Floats,
-        predicted: Floats,
-        baselines: Mapping[str, Floats],
-        *,
-        intervals: Mapping[str, Intervals] | None = None,
-        quantiles: tuple[Floats, Floats] | None = None,
-        without_weather: Floats | None = None,
-        weights: Floats | None = None,
-    ) -> None:
-        """Add pairs.
-
-        Args:
-            observed: see :func:`verify_lead`, as for all others but ``weights``.
-            predicted: the forecasts.
-            baselines: by name.
-            intervals: by kind.
-            quantiles: of the forecasts.
-            without_weather: the forecasts that were made without weather.
-            weights: of the pairs, such as the areas of cells, ``(n,)``; None if all count the same.
-        """
-        weights = np.ones(len(observed)) if weights is None else weights
-        error = predicted - observed
+    def add(self, pairs: Pairs) -> None:
+        """Add pairs that have an observation and a forecast."""
+        observed = np.asarray(pairs.observed, dtype=np.float64)
+        error = pairs.forecast - observed
+        weights = np.ones(len(observed)) if pairs.weights is None else pairs.weights
         self._add_errors(_ISSUED, error, weights)
-        if without_weather is not None:
-            self._add_errors(_DRY, without_weather - observed, weights)
-        self._baselines |= dict.fromkeys(baselines)
-        for name, values in baselines.items():
+        if pairs.without_weather is not None:
+            self._add_errors(_DRY, pairs.without_weather - observed, weights)
+        for name, values in {**pairs.references, **pairs.others}.items():
             other = values - observed
-            both = np.isfinite(error) & np.isfinite(other)
             self._add_errors(("baseline", name), other, weights)
-            self._add(("skill", name), both, weights, error**2, other**2)
-        if quantiles is not None and _are_enough(quantiles[1]):
-            known = np.isfinite(observed) & np.isfinite(quantiles[0]).all(axis=-1)
+            self._add(("skill", name), np.isfinite(other), weights, error**2, other**2)
+        quantiles, probabilities = _quantiles_of(pairs.forecast, pairs.intervals)
+        if _are_enough(probabilities):
+            known = np.logical_and.reduce(np.isfinite(quantiles), axis=-1)
             each = np.full(len(observed), np.nan)
-            each[known] = crps(observed[None, known], quantiles[0][None, known], quantiles[1])
+            each[known] = crps(observed[None, known], quantiles[None, known], probabilities)
             self._add(("crps",), known, weights, each)
-        for kind, by_level in (intervals or {}).items():
+        for kind, by_level in (("plain", pairs.plain), ("issued", pairs.intervals)):
             for level, (lower, upper) in by_level.items():
-                known = np.isfinite(observed) & np.isfinite(lower) & np.isfinite(upper)
+                known = np.isfinite(lower) & np.isfinite(upper)
                 self._add(("coverage", str(level), kind), known, weights, (observed >= lower) & (observed <= upper))
 
     def _add_errors(self, key: tuple[str, ...], error: Floats, weights: Floats) -> None:
@@ -247,10 +273,8 @@ class LeadSums:
             bias=rounded_one(bias),
         )
 
-    def scores(self, lead: int, model: str = "best") -> LeadVerification:
-        """Return the scores of all pairs; without models if there is none. ``model`` names the issued forecasts."""
-        if _ISSUED not in self._sums:
-            return LeadVerification(lead=lead, n=0, models=())
+    def scores(self, model: str) -> tuple[ModelVerification, ...]:
+        """Return the scores of all models."""
         coverage: dict[str, dict[str, float]] = {}
         for _, level, kind in sorted((key for key in self._sums if key[0] == "coverage"), key=lambda key: int(key[1])):
             coverage.setdefault(level, {})[kind] = rounded_one(self._means(("coverage", level, kind))[0])
@@ -264,7 +288,7 @@ class LeadSums:
         dry = [self._errors(model, "without_weather", _DRY)] if _DRY in self._sums else []
         known = [name for name in self._baselines if ("baseline", name) in self._sums]
         others = [self._errors(name, "baseline", ("baseline", name)) for name in known]
-        return LeadVerification(lead=lead, n=issued.n, models=(issued, *dry, *others))
+        return (issued, *dry, *others)
 
     def _skill(self, key: tuple[str, ...]) -> float | None:
         if key not in self._sums:
@@ -282,16 +306,13 @@ def _are_enough(probabilities: Floats) -> bool:
     return bool(gaps.max() <= WIDEST_GAP + 10**-DECIMALS)
 
 
-def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Floats]:
-    """Return central intervals as quantiles, °C ``(n, probabilities)``, and their probabilities.
-
-    Args:
-        predicted: taken as the median, °C ``(n,)``.
-        intervals: Intervals by level in percent.
-    """
+def _quantiles_of(predicted: Temperatures, intervals: Intervals) -> tuple[Floats, Floats]:
+    """Return forecasts as the median, and the intervals that any has, as quantiles and their probabilities."""
     known = {0.5: predicted}
     for level, (lower, upper) in intervals.items():
-        known[round(0.5 - level / 200, DECIMALS)] = lower
-        known[round(0.5 + level / 200, DECIMALS)] = upper
+        if np.isfinite(lower).any():
+            known[round(0.5 - level / 200, DECIMALS)] = lower
+            known[round(0.5 + level / 200, DECIMALS)] = upper
     probabilities = sorted(known)
-    return np.stack([known[probability] for probability in probabilities], axis=-1), np.asarray(probabilities)
+    quantiles = np.stack([known[probability] for probability in probabilities], axis=-1, dtype=np.float64)
+    return quantiles, np.asarray(probabilities)

@@ -13,6 +13,7 @@ import pandas as pd
 from forecasting.console import aligned, csv_text
 from forecasting.disk import write_whole
 from forecasting.errors import FileError, SeriesError
+from forecasting.evaluation.event_states import EventVerification
 from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.options import ReadingOptions
 from forecasting.scores.events import BIN_EDGES, PERSISTENCE
@@ -23,10 +24,9 @@ from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.others import OtherStations
-from scoring.archive.verification import AS_ISSUED, Group, Verification, verify_archive
+from scoring.archive.verification import ArchiveVerification, Group, verify_archive
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
-from scoring.events import EventVerification
 from scoring.outlook.aligned import Axes, aligned_grid
 from scoring.outlook.folder import DESCRIPTION, OutlookFolder
 from scoring.outlook.issued import issued_outlooks
@@ -102,7 +102,7 @@ def _verify_outlooks(options: argparse.Namespace) -> OutlookVerification:
     for other in others:
         absent = f", has no values for {counted(other.missed, 'cell')} of the outlooks" if other.missed else ""
         coarse = "" if other.is_same else ", has other cells: each of the outlooks' takes the one that it is in"
-        VERIFY.say(f"{other.name}: {scores.compared[other.name]:,} forecasts of cells in common{absent}{coarse}")
+        VERIFY.say(f"{other.name}: {scores.compared_with(other.name):,} forecasts of cells in common{absent}{coarse}")
     if options.maps is not None:
         write_whole(options.maps, bytes(scores.maps().to_netcdf(engine="h5netcdf")))
     return verification
@@ -128,7 +128,7 @@ def _others(options: argparse.Namespace) -> list[tuple[str, Path]]:
     return others
 
 
-def _verify(options: argparse.Namespace) -> Verification:
+def _verify(options: argparse.Namespace) -> ArchiveVerification:
     begin, end = _time(options.begin, "--from"), _time(options.end, "--to", last=True)
     forecasts = IssuedForecasts(Archive(options.archive), begin, end)
     leads = _leads(forecasts, options)
@@ -180,7 +180,7 @@ def _leads(forecasts: IssuedForecasts, options: argparse.Namespace) -> list[int]
     return wanted
 
 
-def _tell(verification: Verification) -> None:
+def _tell(verification: ArchiveVerification) -> None:
     waiting = verification.issued - verification.verified
     parts = [
         f"{verification.verified:,} of {verification.issued:,} forecasts verified, from "
@@ -199,7 +199,7 @@ def _tell(verification: Verification) -> None:
     VERIFY.say("; ".join(parts))
 
 
-def _why(verification: Verification, observations: Observations) -> str:
+def _why(verification: ArchiveVerification, observations: Observations) -> str:
     if verification.missing:
         return max(verification.missing, key=verification.missing.__getitem__)
     if verification.absent:
@@ -211,15 +211,16 @@ def _why(verification: Verification, observations: Observations) -> str:
     return "the observations have no value at the valid time of any forecast"
 
 
-def _written(verification: Verification | OutlookVerification, form: str) -> str:
+def _written(verification: ArchiveVerification | OutlookVerification, form: str) -> str:
     """Return the scores in a form: ``table``, ``csv`` or ``json``; temperatures are in °C."""
     if form == "json":
         return verification.model_dump_json(indent=1) + "\n"
-    is_archive = isinstance(verification, Verification)
-    parts: Sequence[Part] = verification.groups if isinstance(verification, Verification) else verification.regions
+    parts: Sequence[Part] = (
+        verification.regions if isinstance(verification, OutlookVerification) else verification.groups
+    )
     if form == "table":
         return "\n".join(map(_part, parts))
-    keys = ("asked", "step", "month") if is_archive else ("region",)
+    keys = ("region",) if isinstance(verification, OutlookVerification) else ("asked", "step", "month")
     rows = pd.DataFrame([{key: getattr(part, key) for key in keys} | row for part in parts for row in _rows(part)])
     return csv_text(rows[_in_order([*rows.columns])])
 
@@ -250,7 +251,7 @@ def _rows(group: Part) -> Iterator[Row]:
             row: Row = {"lead": scores.lead, "model": model.model, "kind": model.kind, "n": model.n}
             row |= {name: getattr(model, name) for name in _ERRORS}
             row |= {f"skill_{name}": value for name, value in model.skill.items()}
-            row |= {f"coverage_{level}": kinds[AS_ISSUED] for level, kinds in model.coverage.items()}
+            row |= {f"coverage_{level}": kinds["issued"] for level, kinds in model.coverage.items()}
             yield row
 
 

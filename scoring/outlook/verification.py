@@ -1,33 +1,31 @@
 """Verification of outlooks: what they said of each cell, against the grid that came; one outlook at a time."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from pydantic import BaseModel
 
 from forecasting.errors import FileError
-from forecasting.evaluation.event_states import levels_of_days, states_of_days
+from forecasting.evaluation.event_states import (
+    EventPairs,
+    EventVerification,
+    ScoredEvent,
+    at_least,
+    levels_of_days,
+    states_of_days,
+)
 from forecasting.events.columns import STATES
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE
-from forecasting.events.heat_stress import LEVEL_PROBABILITIES, LEVELS, WINDOW_DAYS
-from forecasting.events.outcomes import AlertLevel
+from forecasting.events.heat_stress import LEVEL_PROBABILITIES, WINDOW_DAYS
 from forecasting.models.universal.references import REFERENCES
-from forecasting.scores.events import verify_states
-from forecasting.scores.verification import (
-    Intervals,
-    LeadSums,
-    LeadVerification,
-    common_pairs,
-    quantiles_of,
-)
+from forecasting.scores.verification import LeadVerification, Pairs, Verification
 from forecasting.series.times import Bools, Floats, Times
 from scoring.errors import ScoringError
-from scoring.events import EventVerification
 from scoring.outlook.aligned import AlignedGrid, Axes, OpenFiles, Values
 from scoring.outlook.grid import COLD_SPELL, HEAT_STRESS, HEATWAVE
 from scoring.outlook.issued import IssuedOutlook, Thresholds
@@ -100,23 +98,24 @@ class OutlookScores:
         *,
         mapped: bool,
     ) -> None:
-        self.cells, self.references, self.others, self.mapped = cells, tuple(references), tuple(others), mapped
-        self._inside = {OCEAN: np.full(cells.size, True)} | {region.name: region.holds(cells) for region in regions}
+        self.cells, self.references, self.others, self.mapped = cells, references, others, mapped
+        self._inside = {OCEAN: np.arange(cells.size[0] * cells.size[1])} | {
+            region.name: np.flatnonzero(region.holds(cells)) for region in regions
+        }
         self._area = np.broadcast_to(np.cos(np.deg2rad(cells.lat))[:, None], cells.size).astype(np.float64)
-        self._sums: dict[tuple[str, int], LeadSums] = {}
-        self._cases: dict[tuple[str, _Event, int], list[npt.NDArray[np.float64]]] = {}
-        self._squares: dict[int, npt.NDArray[np.float32]] = {}
-        self.issued = self.verified = self.outlooks = self.verified_outlooks = 0
-        self.compared = dict.fromkeys((other.name for other in others), 0)
+        self._scores = Verification[str](references)
+        self._cases = defaultdict[tuple[str, ScoredEvent, int], list[Floats]](list)
+        self._squares: dict[int, Values] = {}
+        self.outlooks = self.verified_outlooks = 0
 
     def add(self, issued: IssuedOutlook, observed: AlignedGrid, thresholds: Thresholds, leads: Sequence[int]) -> None:
         """Add an outlook at some leads."""
-        before = self.verified
+        before = self._scores.verified
         present = [lead for lead in leads if lead <= len(issued.days)]
         for lead in present:
             self._add_lead(issued, lead, observed.on(issued.days[lead - 1]))
         self.outlooks += 1
-        self.verified_outlooks += self.verified > before
+        self.verified_outlooks += self._scores.verified > before
         for event, sign in _SIGNS.items():
             if {f"event_{event}_{name}" for name in ("probability", "threshold", "state")} <= {*issued.names}:
                 self._add_marine(issued, event, sign, observed, thresholds, present)
@@ -124,43 +123,29 @@ class OutlookScores:
             self._add_heat_stress(issued, observed, present)
 
     def _add_lead(self, issued: IssuedOutlook, lead: int, observed: Values) -> None:
-        sst = issued.values("sst", lead)
-        references = {name: issued.values(name, lead) for name in self.references if name in issued.names}
-        pairs = np.logical_and.reduce([np.isfinite(each) for each in (observed, sst, *references.values())])
-        self.issued, self.verified = self.issued + int(np.isfinite(sst).sum()), self.verified + int(pairs.sum())
-        if not pairs.any():
-            return
         # An older outlook may lack a reference.
-        missing = np.full(self.cells.size, np.nan)
-        baselines = {name: references.get(name, missing) for name in self.references}
-        for other in self.others:
-            baselines[other.name] = other.on(issued.reference, lead)
-            self.compared[other.name] += int((pairs & np.isfinite(baselines[other.name])).sum())
-        bounds = {
-            level: (issued.values(f"lower_{level}", lead), issued.values(f"upper_{level}", lead))
-            for level in issued.levels
-        }
-        for region, inside in self._inside.items():
-            at = pairs & inside
-            intervals: Intervals = {level: (_at(low, at), _at(high, at)) for level, (low, high) in bounds.items()}
-            predicted = _at(sst, at)
-            self._sums.setdefault((region, lead), LeadSums()).add(
-                _at(observed, at),
-                predicted,
-                {name: _at(values, at) for name, values in baselines.items()},
-                intervals={"issued": intervals},
-                quantiles=quantiles_of(predicted, intervals),
-                weights=self._area[at],
-            )
-        if self.mapped:
-            self._map(lead, pairs, (sst - observed) ** 2, [(each - observed) ** 2 for each in baselines.values()])
+        pairs = Pairs(
+            observed=observed,
+            forecast=issued.values("sst", lead),
+            references={name: issued.values(name, lead) for name in self.references if name in issued.names},
+            others={other.name: other.on(issued.reference, lead) for other in self.others},
+            intervals={
+                level: (issued.values(f"lower_{level}", lead), issued.values(f"upper_{level}", lead))
+                for level in issued.levels
+            },
+            weights=self._area,
+        )
+        common = self._scores.add(lead, pairs, self._inside)
+        if self.mapped and common.any():
+            self._map(lead, common, pairs)
 
-    def _map(self, lead: int, pairs: Bools, ours: Values, baselines: Sequence[npt.NDArray[Any]]) -> None:
+    def _map(self, lead: int, common: Bools, pairs: Pairs) -> None:
         """Add squared errors of cells: all of ours, then for each baseline those where both have one, and its own."""
-        sums = [pairs, np.where(pairs, ours, 0)]
-        for theirs in baselines:
-            both = pairs & np.isfinite(theirs)
-            sums += [np.where(both, ours, 0), np.where(both, theirs, 0)]
+        ours, missing = (pairs.forecast - pairs.observed) ** 2, np.full(self.cells.size, np.nan)
+        sums = [common, np.where(common, ours, 0)]
+        for theirs in [*(pairs.references.get(name, missing) for name in self.references), *pairs.others.values()]:
+            both = common & np.isfinite(theirs)
+            sums += [np.where(both, ours, 0), np.where(both, (theirs - pairs.observed) ** 2, 0)]
         stacked = np.stack(sums).astype(np.float32)
         self._squares[lead] = self._squares.get(lead, np.zeros_like(stacked)) + stacked
 
@@ -189,9 +174,8 @@ class OutlookScores:
             probability = issued.values(f"event_{event}_probability", lead)
             came = happened[..., lead - 1]
             known = np.isfinite(state) & (state >= 0)
-            self._add_cases(
-                _Event(event), lead, issued.days[0], probability, came, np.where(known, state == _ACTIVE, np.nan)
-            )
+            before = np.where(known, state == _ACTIVE, np.nan)
+            self._add_cases(ScoredEvent(event), lead, issued.days[0], probability, came, before)
 
     def _add_heat_stress(self, issued: IssuedOutlook, observed: AlignedGrid, leads: Sequence[int]) -> None:
         days = np.arange(issued.days[0] - (WINDOW_DAYS - 1), issued.days[-1] + 1)
@@ -201,23 +185,21 @@ class OutlookScores:
         )
         alert = issued.values(f"event_{HEAT_STRESS}_alert", None)
         for level, column in LEVEL_PROBABILITIES.items():
-            least = LEVELS.index(level)
-            before = np.where(np.isfinite(alert) & (alert >= 0), alert >= least, np.nan)
+            event, before = ScoredEvent(HEAT_STRESS, level), at_least(np.where(alert >= 0, alert, np.nan), level)
             for lead in leads:
-                came = happened[..., lead - 1]
-                came = np.where(np.isfinite(came), came >= least, np.nan)
+                came = at_least(happened[..., lead - 1], level)
                 probability = issued.values(f"event_{HEAT_STRESS}_{column}", lead)
-                self._add_cases(_Event(HEAT_STRESS, level), lead, issued.days[0], probability, came, before)
+                self._add_cases(event, lead, issued.days[0], probability, came, before)
 
     def _blocks(self) -> Iterator[slice]:
         return (slice(i, i + _ROWS_AT_ONCE) for i in range(0, self.cells.size[0], _ROWS_AT_ONCE))
 
     def _add_cases(
         self,
-        event: "_Event",
+        event: ScoredEvent,
         lead: int,
         first: np.datetime64,
-        probability: npt.NDArray[Any],
+        probability: Values,
         came: Floats,
         before: Floats,
     ) -> None:
@@ -226,39 +208,40 @@ class OutlookScores:
         hundredths = np.round(100 * np.where(known, probability, 0)).astype(np.int64)
         codes = 4 * hundredths + 2 * (np.where(known, came, 0) == 1) + (before == 1)
         for region, inside in self._inside.items():
-            at = known & inside
-            if at.any():
-                area = self._area[at]
-                cases = np.bincount(codes[at], area * (len(area) / area.sum()), 4 * _HUNDREDTHS)
+            at = inside[known.take(inside)]
+            if len(at):
+                area = self._area.take(at)
+                cases = np.bincount(codes.take(at), area * (len(area) / area.sum()), 4 * _HUNDREDTHS)
                 some = np.flatnonzero(cases)
                 number = np.full(len(some), first.astype(np.int64))
                 rows = np.stack([number, some // 4 / 100, some // 2 % 2, some % 2, cases[some]])
-                self._cases.setdefault((region, event, lead), []).append(rows)
+                self._cases[region, event, lead].append(rows)
 
     def verification(self) -> OutlookVerification:
         """Return the scores of all outlooks."""
-        regions = []
-        for region in self._inside:
-            leads = [sums.scores(lead) for (name, lead), sums in sorted(self._sums.items()) if name == region]
-            if any(lead.n for lead in leads):
-                kept = tuple(lead for lead in leads if lead.n)
-                regions.append(RegionVerification(region=region, leads=kept, events=tuple(self._events(region))))
         return OutlookVerification(
             outlooks=self.outlooks,
             verified_outlooks=self.verified_outlooks,
-            issued=self.issued,
-            verified=self.verified,
-            regions=tuple(regions),
+            issued=self._scores.issued,
+            verified=self._scores.verified,
+            regions=tuple(
+                RegionVerification(region=name, leads=leads, events=tuple(self._events(name)))
+                for name in self._inside
+                if (leads := self._scores.leads(name))
+            ),
         )
+
+    def compared_with(self, other: str) -> int:
+        """Return how many forecasts of cells the forecasts of others have in common with ours."""
+        models = (model for lead in self._scores.leads(OCEAN) for model in lead.models)
+        return sum(model.n for model in models if model.kind == "baseline" and model.model == other)
 
     def _events(self, region: str) -> Iterator[EventVerification]:
         for name, event, lead in sorted(self._cases, key=lambda key: (key[0], key[1].order, key[2])):
             if name == region:
                 days, probability, happened, before, weights = np.concatenate(self._cases[name, event, lead], axis=1)
-                until = days.astype(np.int64).astype("datetime64[D]")
-                score = verify_states(lead, happened, probability, before, until, weights)
-                if score is not None:
-                    yield EventVerification(event=event.name, level=event.level, lead=lead, score=score)
+                leads, until = np.full(len(days), lead), days.astype("datetime64[D]")
+                yield from EventPairs(leads, until, probability, before, happened, weights).verify(event, [lead])
 
     def maps(self) -> xr.Dataset:
         """Return the RMSE of each cell, °C, the skill over its best reference and over each of the others, by lead."""
@@ -293,29 +276,12 @@ class OutlookScores:
         )
 
 
-class _Event(NamedTuple):
-    """An event that is scored: a marine event, or heat stress at a level and above."""
-
-    name: str
-    level: AlertLevel | None = None
-
-    @property
-    def order(self) -> tuple[str, int]:
-        """Where it comes among others."""
-        return self.name, 0 if self.level is None else LEVELS.index(self.level)
-
-
-def _at(values: npt.NDArray[Any], at: Bools) -> Floats:
-    return values[at].astype(np.float64)
-
-
 def references_of(issued: IssuedOutlook) -> tuple[str, ...]:
     """Return the references that nearly all forecasts of an outlook have; others are not compared with."""
-    sst = issued.values("sst", 1).ravel().astype(np.float64)
-    known: dict[str, Floats] = {
-        str(name): issued.values(name, 1).ravel().astype(np.float64) for name in REFERENCES if name in issued.names
-    }
-    return common_pairs(sst, sst, known).baselines
+    sst = issued.values("sst", 1)
+    return Pairs(
+        sst, sst, {name: issued.values(name, 1) for name in REFERENCES if name in issued.names}
+    ).shown_references()
 
 
 def verify_outlooks(

@@ -12,16 +12,23 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
-from forecasting.evaluation.event_states import MARGIN_DAYS, SCORED_LEVELS, heat_stress_levels, marine_states
+from forecasting.evaluation.event_states import (
+    MARGIN_DAYS,
+    EventPairs,
+    ScoredEvent,
+    at_least,
+    beyond,
+    heat_stress_levels,
+    marine_states,
+)
 from forecasting.events.baseline import PERCENTILES
 from forecasting.events.detection import sign_of
-from forecasting.events.heat_stress import LEVELS
-from forecasting.events.outcomes import AlertLevel
-from forecasting.scores.events import PERSISTENCE, SIGNS, verify_states, verify_threshold
-from forecasting.scores.verification import Intervals, Observed, common_pairs, quantiles_of, verify_lead
-from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
+from forecasting.events.heat_stress import LEVEL_PROBABILITIES, LEVELS
+from forecasting.scores.events import PERSISTENCE, SIGNS
+from forecasting.scores.verification import Indices, Intervals, LeadVerification, Observed, Pairs, Verification
+from forecasting.series.times import SECONDS, Bools, Floats, Times, calendar_months, seconds_of
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import from_celsius
+from forecasting.series.units import Units, from_celsius
 from service.stations.alerts import EventKind
 from service.stations.schemas import (
     StationVerification,
@@ -53,21 +60,24 @@ _EVENT_COLUMNS: Final = (
     "minimum", "maximum", "forecasts", "happened", "probability", "share", "lower", "upper",
 )  # fmt: skip
 
-_Temperatures = tuple[str, str | float, str]
-"""What a column of temperatures is: its kind, the name or level, and the bound."""
-
-_SST: Final[_Temperatures] = ("sst", "", "")
-_WITHOUT_WEATHER: Final[_Temperatures] = ("without_weather", "", "")
-"""NaN where a forecast used no weather."""
-
-_BOUNDS: Final = ("lower", "upper")
-
 _THRESHOLD: Final = "threshold"
 _HEAT_STRESS: Final = "degree_heating_weeks"
 
-_Columns = Mapping[str | _Temperatures, Floats]
+_Column = str | tuple[str | float, ...]
+"""The name of a column; those of temperatures are tuples: a kind, and perhaps a name or a level and the bound."""
+
+_Columns = Mapping[_Column, Floats]
 """A row for each lead of each forecast: its ``lead``, the first valid ``time`` and ``until``, the last observation of
 the forecast, both Unix seconds, and more. All are ``(n,)``, and NaN where a forecast has none."""
+
+
+_SST: Final = ("sst",)
+_WITHOUT_WEATHER: Final = ("without_weather",)
+"""NaN where a forecast used no weather."""
+_BASELINE, _ISSUED, _PLAIN = "baseline", "issued", "plain"
+_BOUNDS: Final = ("lower", "upper")
+_ALL: Final = ""
+"""The group of all forecasts, beside those of months."""
 
 
 class Selection(NamedTuple):
@@ -94,7 +104,7 @@ def verify(
     """Score the forecasts of a station. The errors are those of :func:`verification`."""
     station = station_for(connection, station_id, caller)
     step, units = TimeStep.parse(station.settings.step), station.settings.units
-    pairs, events = _Rows(), defaultdict[_Scored, _Rows](_Rows)
+    pairs, events = _Rows(), defaultdict[_Judged, _Rows](_Rows)
     period = selection.begin, selection.end
     for forecast in counting_forecasts(iterate_forecasts(connection, {station.number: period})):
         if selection.replayed in (None, forecast.replayed):
@@ -104,16 +114,19 @@ def verify(
     if not pairs.count:
         return result
     columns = pairs.columns()
-    have_states = any(scored.kind != _THRESHOLD for scored in events)
+    have_states = any(kind != _THRESHOLD for kind, _ in events)
     observed = _observed(connection, station.number, columns, step, MARGIN_DAYS if have_states else (1, 1))
     most = int(columns["leads"].max())
+    scores = Verification[str]()
     for lead in range(1, most + 1) if selection.lead is None else [selection.lead]:
         at_lead = _part(columns, columns["lead"] == lead)
-        at_lead = {
-            name: from_celsius(values, units) if isinstance(name, tuple) else values for name, values in at_lead.items()
-        }
-        at_lead["observed"] = from_celsius(observed.at(_valid(at_lead, step)), units)
-        result.leads.append(_verified(lead, at_lead, station.settings.model, by_month=selection.by_month))
+        groups = _groups(at_lead, by_month=selection.by_month)
+        common = scores.add(lead, _pairs(at_lead, observed, units), groups)
+        shown = {group: _shown(scores.at(group, lead, station.settings.model)) for group in groups}
+        whole = shown.pop(_ALL)
+        months = [{"month": month, **part} for month, part in shown.items() if part["n"]]
+        replayed = int(at_lead["replayed"][common].sum())
+        result.leads.append(VerifiedLead.model_validate({"replayed": replayed, "months": months, **whole}))
     result.events.extend(_event_scores(events, selection.lead, observed))
     return result
 
@@ -123,7 +136,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self.count = 0
-        self._columns = defaultdict[str | _Temperatures, "array[float]"](lambda: array("d"))
+        self._columns = defaultdict[_Column, "array[float]"](lambda: array("d"))
 
     def add(self, count: int, columns: Mapping[Any, Iterable[float]]) -> None:
         """Add ``count`` rows."""
@@ -133,7 +146,7 @@ class _Rows:
             column.extend(values)
         self.count += count
 
-    def columns(self) -> dict[str | _Temperatures, Floats]:
+    def columns(self) -> dict[_Column, Floats]:
         """Return the columns, ``(rows,)`` each."""
         return {
             name: np.concatenate([column, np.full(self.count - len(column), np.nan)])
@@ -146,14 +159,16 @@ def _add_forecast(pairs: _Rows, forecast: IssuedForecast, lead: int | None) -> N
     content = forecast.content
     leads = len(content["sst"])
     chosen = slice(None) if lead is None else slice(lead - 1, lead)
-    columns: dict[_Temperatures, list[float]] = {_SST: content["sst"]}
+    columns: dict[_Column, list[float]] = {_SST: content["sst"]}
     without = (forecast.weather or {}).get("without")
     if without is not None:
         columns[_WITHOUT_WEATHER] = without
-    columns |= {("baseline", name, ""): values for name, values in content["baselines"].items()}
-    kinds = {"issued": content["intervals"], "plain": forecast.plain or content["intervals"]}
-    for kind, intervals in kinds.items():
-        columns |= {(kind, each["level"], bound): each[bound] for each in intervals for bound in _BOUNDS}
+    columns |= {(_BASELINE, name): values for name, values in content["baselines"].items()}
+    for each in content["intervals"]:
+        columns |= {(_ISSUED, each["level"], bound): each[bound] for bound in _BOUNDS}
+    for each in forecast.plain or content["intervals"]:
+        if each["level"] in SHOWN_LEVELS:
+            columns |= {(_PLAIN, each["level"], bound): each[bound] for bound in _BOUNDS}
     numbers = [*range(1, leads + 1)][chosen]
     shared = {
         "leads": leads,
@@ -194,70 +209,57 @@ def _seconds(times: Floats) -> Times:
     return times.astype(np.int64).view(SECONDS)
 
 
-def _part(columns: _Columns, selected: Bools) -> dict[str | _Temperatures, Floats]:
+def _part(columns: _Columns, selected: Bools) -> dict[_Column, Floats]:
     return {name: values[selected] for name, values in columns.items()}
 
 
-def _verified(lead: int, pairs: _Columns, model: str, *, by_month: bool) -> VerifiedLead:
-    """Score the pairs at a lead that all models can be compared on; ``observed`` is NaN where nothing was."""
-    common = common_pairs(pairs["observed"], pairs[_SST], _baselines(pairs))
-    pairs = _part(pairs, common.counts)
-    months = []
+def _groups(columns: _Columns, *, by_month: bool) -> dict[str, Indices]:
+    """Return the indices of all rows, and those of each month of the last observation."""
+    groups = {_ALL: np.arange(len(columns["until"]))}
     if by_month:
-        month = _seconds(pairs["until"]).astype("datetime64[M]")
-        for each in np.unique(month):
-            scores = _scores(lead, _part(pairs, month == each), common.baselines, model)
-            months.append(VerifiedMonth.model_validate(scores | {"month": str(each)}))
-    scores = _scores(lead, pairs, common.baselines, model) | {"lead": lead, "replayed": int(pairs["replayed"].sum())}
-    return VerifiedLead.model_validate(scores | {"months": months})
+        months = calendar_months(_seconds(columns["until"]))
+        groups |= {str(month): np.flatnonzero(months == month) for month in np.unique(months)}
+    return groups
 
 
-def _baselines(pairs: _Columns) -> dict[str, Floats]:
-    return {str(name[1]): values for name, values in pairs.items() if name[0] == "baseline"}
+def _pairs(columns: _Columns, observed: Observed, units: Units) -> Pairs:
+    """Return forecasts of one lead and what was observed, in the units of the station."""
+    sst = {name: from_celsius(values, units) for name, values in columns.items() if isinstance(name, tuple)}
 
+    def intervals(kind: str) -> Intervals:
+        levels = {int(name[1]) for name in sst if name[0] == kind}
+        return {level: (sst[kind, level, "lower"], sst[kind, level, "upper"]) for level in levels}
 
-def _scores(lead: int, pairs: _Columns, baselines: Iterable[str], model: str) -> dict[str, Any]:
-    """Return the number of pairs and the scores of each model, as JSON has them."""
-
-    def intervals(kind: str, *, shown: bool) -> Intervals:
-        levels = sorted({int(name[1]) for name in pairs if name[0] == kind})
-        return {
-            level: (pairs[kind, level, "lower"], pairs[kind, level, "upper"])
-            for level in levels
-            if not shown or level in SHOWN_LEVELS
-        }
-
-    known = _baselines(pairs)
-    scores = verify_lead(
-        lead,
-        pairs["observed"],
-        pairs[_SST],
-        {name: known[name] for name in baselines},
-        model=model,
-        intervals={"plain": intervals("plain", shown=True), "recalibrated": intervals("issued", shown=True)},
-        quantiles=quantiles_of(pairs[_SST], intervals("issued", shown=False)),
-        without_weather=_without_weather(pairs),
+    forecast, without = sst[_SST], sst.get(_WITHOUT_WEATHER)
+    if without is not None:
+        # The issued ones used none where there is no other.
+        without = np.where(np.isfinite(without), without, forecast) if np.isfinite(without).any() else None
+    return Pairs(
+        observed=from_celsius(observed.at(_valid(columns, observed.step)), units),
+        forecast=forecast,
+        references={str(name[1]): values for name, values in sst.items() if name[0] == _BASELINE},
+        intervals=intervals(_ISSUED),
+        plain=intervals(_PLAIN),
+        without_weather=without,
     )
-    return {"n": scores.n, "models": [each.model_dump() for each in scores.models]}
 
 
-def _without_weather(pairs: _Columns) -> Floats | None:
-    """Return the forecasts without weather, and the issued ones where they used none; None if none of them did."""
-    without = pairs.get(_WITHOUT_WEATHER)
-    if without is None or not np.isfinite(without).any():
-        return None
-    return np.where(np.isfinite(without), without, pairs[_SST])
+def _shown(scores: LeadVerification) -> dict[str, Any]:
+    """Return scores as JSON has them."""
+    shown = scores.model_dump()
+    for model in shown["models"]:
+        model["coverage"] = {
+            level: {"plain": shares["plain"], "recalibrated": shares["issued"]}
+            for level, shares in model["coverage"].items()
+            if int(level) in SHOWN_LEVELS
+        }
+    return shown
 
 
-class _Scored(NamedTuple):
-    """What is scored together: an event of one name and kind, and for heat stress one alert level."""
-
-    name: str
-    kind: EventKind
-    level: AlertLevel | None = None
+_Judged = tuple[EventKind, ScoredEvent]
 
 
-def _add_events(events: Mapping[_Scored, _Rows], forecast: IssuedForecast) -> None:
+def _add_events(events: Mapping[_Judged, _Rows], forecast: IssuedForecast) -> None:
     """Add a row for each lead of each event of a forecast. Those with an error are left out.
 
     Rows have the ``probability`` that the event is on; ``limit``, the threshold or the maximum monthly mean of heat
@@ -266,9 +268,9 @@ def _add_events(events: Mapping[_Scored, _Rows], forecast: IssuedForecast) -> No
     """
     content = forecast.content
     for event in content.get("events", ()):
-        for scored, probability, limit, before, sign in _cases_of(event, content["baselines"]):
+        for judged, probability, limit, before, sign in _cases_of(event, content["baselines"]):
             count = len(probability)
-            events[scored].add(
+            events[judged].add(
                 count,
                 {
                     "probability": probability,
@@ -282,49 +284,43 @@ def _add_events(events: Mapping[_Scored, _Rows], forecast: IssuedForecast) -> No
             )
 
 
-_Case = tuple[_Scored, list[float], list[float], list[float], float]
+_Case = tuple[_Judged, list[float], list[float], list[float], float]
 
 
 def _cases_of(event: dict[str, Any], baselines: Mapping[str, list[float]]) -> Iterator[_Case]:
     kind, persistence = event.get("kind"), baselines.get(PERSISTENCE)
     if "side" in event and "by_lead" in event and persistence is not None:
-        scored = _Scored(event["name"], _THRESHOLD)
-        yield scored, event["by_lead"], event["threshold"], persistence, SIGNS[event["side"]]
+        sign = SIGNS[event["side"]]
+        yield (_THRESHOLD, ScoredEvent(event["name"])), event["by_lead"], event["threshold"], persistence, sign
     if kind in PERCENTILES:
         active = [event["state"]["active"]] * len(event["probability"])
-        yield _Scored(event["name"], kind), event["probability"], event["threshold"], active, 1.0
+        yield (kind, ScoredEvent(event["name"])), event["probability"], event["threshold"], active, sign_of(kind)
     if kind == _HEAT_STRESS:
         leads = len(event["median"])
-        for name in SCORED_LEVELS:
+        for name in LEVEL_PROBABILITIES:
             level = LEVELS.index(name)
             higher = [event["alert_probability"][each] for each in LEVELS[level:] if each in event["alert_probability"]]
             probability = np.minimum(np.sum([np.zeros(leads), *higher], axis=0), 1.0).tolist()
             active = [LEVELS.index(event["alert"]) >= level] * leads
-            yield _Scored(event["name"], _HEAT_STRESS, name), probability, [event["mmm"]] * leads, active, 1.0
+            yield (_HEAT_STRESS, ScoredEvent(event["name"], name)), probability, [event["mmm"]] * leads, active, 1.0
 
 
-def _event_scores(events: Mapping[_Scored, _Rows], lead: int | None, observed: Observed) -> Iterator[VerifiedEvent]:
+def _event_scores(events: Mapping[_Judged, _Rows], lead: int | None, observed: Observed) -> Iterator[VerifiedEvent]:
     """Yield the scores of each event at each lead of which some outcome is known, threshold events first."""
-    for scored, rows in sorted(events.items(), key=lambda item: item[0].kind != _THRESHOLD):
+    for (kind, event), rows in sorted(events.items(), key=lambda item: item[0][0] != _THRESHOLD):
         columns = rows.columns()
         valid, leads = _valid(columns, observed.step), columns["lead"].astype(np.int64)
-        happened: Floats | None = None
-        if scored.level is not None:
-            levels = heat_stress_levels(valid, columns["limit"], observed)
-            happened = np.where(np.isfinite(levels), levels >= LEVELS.index(scored.level), np.nan)
-        elif scored.kind == "marine_heatwave" or scored.kind == "marine_cold_spell":
-            happened = marine_states(valid, leads, columns["limit"], sign_of(scored.kind), observed)
-        for each in np.unique(leads).tolist() if lead is None else [lead]:
-            at = leads == each
-            part = _part(columns, at)
-            probability, before, until = part["probability"], part["before"], _seconds(part["until"])
-            if happened is None:
-                sst = observed.at(valid[at])
-                score = verify_threshold(each, sst, probability, part["limit"], part["sign"], before, until)
-            else:
-                score = verify_states(each, happened[at], probability, before, until)
-            if score is not None:
-                yield VerifiedEvent.model_validate(scored._asdict() | {"lead": each} | score.model_dump())
+        limit, before, sign = columns["limit"], columns["before"], columns["sign"]
+        if event.level is not None:
+            happened = at_least(heat_stress_levels(valid, limit, observed), event.level)
+        elif kind == _THRESHOLD:
+            happened, before = (beyond(sst, limit, sign) for sst in (observed.at(valid), before))
+        else:
+            happened = marine_states(valid, leads, limit, float(sign[0]), observed)
+        pairs = EventPairs(leads, _seconds(columns["until"]), columns["probability"], before, happened)
+        for each in pairs.verify(event, np.unique(leads).tolist() if lead is None else [lead]):
+            scores = {"name": event.name, "kind": kind, "level": event.level, "lead": each.lead}
+            yield VerifiedEvent.model_validate(scores | each.score.model_dump())
 
 
 def _csv(response: StationVerification) -> str:

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from forecasting.evaluation.event_states import heat_stress_levels, marine_states
+from forecasting.evaluation.event_states import EventPairs, ScoredEvent, heat_stress_levels, marine_states
 from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.detection import find_events, sign_of
-from forecasting.scores.events import verify_states
 from forecasting.scores.verification import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
@@ -89,12 +88,15 @@ def test_heat_stress_is_that_of_the_readings_with_the_maximum_monthly_mean_that_
 def test_states_that_are_not_known_are_not_scored() -> None:
     until = DAY.range(START, 4)
     happened, before = np.array([1, np.nan, 0, np.nan]), np.array([1.0, 1, 1, 0])
-    score = verify_states(2, happened, np.array([0.9, 0.9, 0.2, 0.1]), before, until)
-    assert score is not None
+    leads, probability = np.array([2, 2, 2, 1]), np.array([0.9, 0.9, 0.2, 0.1])
+    (verified,) = EventPairs(leads, until, probability, before, happened).verify(ScoredEvent("warm"), [1, 2])
+    assert (verified.event, verified.lead) == ("warm", 2)
+    score = verified.score
     assert (score.n, score.frequency) == (2, 0.5)
     assert score.brier == pytest.approx((0.1**2 + 0.2**2) / 2)
     assert score.skill["persistence"].brier == 0.5
-    assert verify_states(2, np.full(4, np.nan), before, before, until) is None
+    unknown = EventPairs(leads, until, probability, before, np.full(4, np.nan))
+    assert [*unknown.verify(ScoredEvent("warm"), [1, 2])] == []
 
 
 def test_without_forecasts_there_are_no_states() -> None:
