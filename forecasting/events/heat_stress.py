@@ -167,16 +167,9 @@ _ALERT_WEEKS: Final = (4.0, 8.0, 12.0, 16.0, 20.0)
 
 
 def heat_stress(futures: Futures, warmest: Floats) -> Arrays:
-    """Return degree heating weeks and the probability of each alert level at each lead, of many series.
+    """Return the columns of degree heating weeks above ``warmest``, °C ``(n,)``, and the probabilities ``by_level``.
 
     Days of the past without a value add nothing.
-
-    Args:
-        futures: the series.
-        warmest: maximum monthly mean, °C ``(n,)``.
-
-    Returns:
-        The columns of :mod:`forecasting.events.columns`, and ``by_level``, ``(n, levels, horizon)``.
     """
     n, leads = len(warmest), slice(1 + futures.unobserved, None)
     past = np.full((n, WINDOW_DAYS), np.nan)

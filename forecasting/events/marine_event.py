@@ -39,17 +39,11 @@ _PRIOR_DAYS: Final = 60.0
 def continued(
     last: Floats, memory: tuple[Floats, Floats], climatology: Floats, threshold: Floats, kind: Kind
 ) -> Floats:
-    """Return how paths go on after the last day that is known, °C ``(rows, days, paths)``.
+    """Return how paths go on after the ``last`` day that is known, °C ``(rows, paths)`` to ``(rows, days, paths)``.
 
     The anomaly of each path is an autoregression of order one about the mean anomaly of the past, with the persistence
-    of the past from day to day. Its spread is that which the baseline implies: a percentile of a normal distribution.
-
-    Args:
-        last: value of each path on that day, °C ``(rows, paths)``.
-        memory: mean anomaly of the past and its persistence, ``(rows,)`` each.
-        climatology: on that day and those after it, °C ``(rows, 1 + days)``.
-        threshold: likewise.
-        kind: of event whose threshold it is.
+    of the past from day to day: its ``memory``. Its spread is that which the baseline implies on the last known day and
+    those after it, ``(rows, 1 + days)``: a percentile of a normal distribution.
     """
     mean, persistence = (each[:, None] for each in memory)
     spread = np.abs(threshold - climatology) / abs(NormalDist().inv_cdf(PERCENTILES[kind] / 100))
@@ -98,20 +92,11 @@ def noise(paths: int, days: int) -> Floats:
 
 
 def marine_events(futures: Futures, kind: Kind, climatology: Floats, threshold: Floats) -> Arrays:
-    """Return the state of marine heatwaves or cold spells, and the probabilities at each lead, of many series.
+    """Return the columns of marine heatwaves or cold spells, and the probabilities ``by_category``, of many series.
 
     Each path continues the past, and its events are those that
     :func:`~forecasting.events.detection.find_events` finds. It goes on for six days after the horizon, because they can
-    decide whether the last leads are in an event.
-
-    Args:
-        futures: the series.
-        kind: of event.
-        climatology: usual SST on each day of the year, °C ``(n, 366)``.
-        threshold: likewise.
-
-    Returns:
-        The columns of :mod:`forecasting.events.columns`, and ``by_category``, ``(n, 4, horizon)``.
+    decide whether the last leads are in an event. ``climatology`` and ``threshold`` are °C ``(n, 366)``.
     """
     n, days = futures.past.shape
     day = days_from(futures.start, days + futures.steps + DAYS_AFTER)

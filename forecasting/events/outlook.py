@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -210,19 +210,3 @@ def _checked(baseline: Baseline, percentile: float) -> Baseline:
         f"{baseline.percentile:g}, but this event needs percentile {percentile:g}: send a threshold for that "
         "percentile, or a baseline with a period"
     )
-
-
-class JointForecast(Protocol):
-    """A forecast that knows how its leads depend on each other."""
-
-    def sample_paths(self, n: int) -> Floats:
-        """Return ``n`` sample paths, °C ``(n, horizon)``."""
-
-    def outlook(
-        self,
-        past: SstSeries,
-        paths: int = 1000,
-        baseline: GivenBaseline = None,
-        coefficients: npt.NDArray[np.float32] | None = None,
-    ) -> Outlook:
-        """Return the past and the sample paths by which events are evaluated."""

@@ -14,21 +14,11 @@ from forecasting.wording import counted
 
 
 def threshold_events(event: ThresholdEvent, futures: Futures, limit: Floats, above: Floats) -> Arrays:
-    """Return the probability of a run of steps beyond the threshold that is long enough, for many series.
+    """Return the columns of a run of steps beyond ``limit``, °C ``(n, all steps)``, that is long enough, and spreads.
 
     A run may have begun in the past, or at a step before the first lead that was not observed: its steps there count. A
-    missing value of the past ends it.
-
-    Args:
-        event: the event.
-        futures: the series.
-        limit: threshold at each step of the past and to the last lead, °C ``(n, days + unobserved + horizon)``.
-        above: probability that SST exceeds it at each lead, ``(n, horizon)``.
-
-    Returns:
-        The columns of :mod:`forecasting.events.columns`; ``steps`` beyond the threshold up to the end of the past,
-        ``active`` and ``longest``; and medians with bounds, ``(n, 3)``: ``peak_spread``, and ``onset_spread`` in steps
-        from the first lead, NaN if no path has a run.
+    missing value of the past ends it. ``above`` is the probability that SST exceeds the limit, ``(n, horizon)``.
+    ``peak_spread`` and ``onset_spread`` are medians with bounds; the latter in steps from the first lead.
     """
     leads, (n, days) = _considered(event, futures.horizon), futures.past.shape
     states = threshold_states(_beyond(event, futures.past, limit[:, :days]), event.duration)

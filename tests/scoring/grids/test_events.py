@@ -216,6 +216,23 @@ def test_a_file_of_baselines_replaces_the_years_of_the_input(
             np.testing.assert_allclose(short[name], whole[name], atol=1e-3, err_msg=str(name))
 
 
+def test_a_low_percentile_is_that_of_cold_spells_in_a_file_of_baselines(
+    grid: Path, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    given = baselines()
+    given["cold_threshold"] = given["climatology"] - 1.0
+    given["cold_threshold"].attrs["units"] = "Celsius"
+    save(given, tmp_path / "usual.nc")
+    cool = [{"name": f"below {percent}", "below": {"percentile": percent}} for percent in (10, 25)]
+    events = events_file(tmp_path, {"name": "cold spell", "kind": "marine_cold_spell"}, *cool)
+    options = (*command[:-1], events, "--baseline", tmp_path / "usual.nc")
+    assert score(grid, tmp_path / "out.nc", *options) == 0
+    forecasts = opened(tmp_path / "out.nc")
+    np.testing.assert_array_equal(forecasts["event_below_10_threshold"], forecasts["event_cold_spell_threshold"])
+    assert np.isfinite(forecasts["event_below_10_threshold"]).any()
+    assert np.isnan(forecasts["event_below_25_probability"]).all()  # the file has no such percentile
+
+
 def test_a_grid_that_is_too_short_for_a_baseline_is_forecast_without_the_event(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
