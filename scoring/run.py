@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Self
 
 from tqdm import tqdm
 
-from forecasting.disk import write_whole
+from forecasting.disk import move_whole
 from forecasting.readers.options import ReadingOptions
 from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
@@ -149,7 +149,9 @@ def finish(run: Run, work: WorkFolder, result: Result) -> Path:
     now = time.perf_counter()
     result.parts["write"] = now - scored
     result.seconds = now - run.begun
-    write_whole(summary_path(run.output), (json.dumps(summary_of(run, result), indent=1) + "\n").encode())
+    summary = work.path / "summary.json"
+    summary.write_text(json.dumps(summary_of(run, result), indent=1) + "\n", encoding="utf-8")
+    move_whole(summary, summary_path(run.output))
     work.place(complete, run.output)
     if not result.failed:
         work.remove()

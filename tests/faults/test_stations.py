@@ -88,6 +88,8 @@ def read(client: httpx.Client, station: str, limit: int = 3) -> Json:
     Of forecasts, alerts and the audit, it has the last ``limit``.
     """
     settings = answered(client.get(f"/stations/{station}"))
+    # It is made of the other parts, and of the time.
+    del settings["summary"]
     states = {f"state of {event['name']}": event for event in settings.pop("events")}
     parts: Json = {"settings": settings, "newest": settings.pop("forecast"), **states}
     settings["events"] = [event.pop("settings") for event in states.values()]
