@@ -193,7 +193,7 @@ def test_without_javascript_the_page_says_what_to_do_and_does_not_wait(profiles:
                 assert picture.evaluate("picture => picture.decode()") is None
         page.goto(f"{url}/report/nino12")
         page.get_by_role("table").get_by_role("link").first.click()
-        expect(page.get_by_role("heading", name="Errors by how far ahead")).to_be_visible()
+        expect(page.locator("body")).to_contain_text("## Drift")
     finally:
         context.close()
 
