@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
+from forecasting.events.detection import CATEGORIES
 from forecasting.qartod import SUSPECT
 from forecasting.series.times import DAY, SECONDS, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep
@@ -54,8 +55,6 @@ _VERDICTS: Final[dict[str, Verdict]] = {
     "degree_heating_weeks": "limit",
 }
 """What a place is called while an event is on, the most telling first."""
-
-_CATEGORIES: Final = ("Moderate", "Strong", "Severe", "Extreme")
 
 
 class SummaryNewest(BaseModel):
@@ -197,11 +196,10 @@ def summarize(place: Place, now: int) -> Summary:
     is_doubted = newest is not None and newest.flag >= SUSPECT
     anomaly = None if newest is None or usual is None else round(newest.sst - usual.sst, 6)
     events = [_event(each, place, now) for each in place.events]
-    words: list[str] = []
-    if newest is None:
-        words.append("No readings yet.")
-    else:
-        words.append(f"Sea-surface temperature {degrees(newest.sst, place.units)}, {observed_in_words(place, now)}.")
+    observed = "" if newest is None else observed_in_words(place, now)
+    words = ["No readings yet."]
+    if newest is not None:
+        words = [f"Sea-surface temperature {degrees(newest.sst, place.units)}, {observed}."]
     text = "" if anomaly is None or usual is None else anomaly_in_words(anomaly, usual.basis["years"], place.units)
     words += [f"{text}."] if text else []
     words += [f"{each.sentence}." for each in events if each.state == "active"]
@@ -224,7 +222,7 @@ def summarize(place: Place, now: int) -> Summary:
             sst=newest.sst,
             flag=newest.flag,
             age_seconds=now - newest.time,
-            text=observed_in_words(place, now),
+            text=observed,
         ),
         next=following[0] if following else None,
         usual=None if usual is None or newest is None else SummaryUsual(sst=usual.sst, text=text, **usual.basis),
@@ -242,6 +240,12 @@ def ahead_of(forecast: Mapping[str, Any]) -> Ahead:
     interval = next((each for each in forecast["intervals"] if each["level"] == LEVEL), None)
     lower, upper = ((), ()) if interval is None else (interval["lower"], interval["upper"])
     return Ahead(forecast["timestamps"], forecast["sst"], lower, upper)
+
+
+def known_usual(forecast: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is usual by a forecast in JSON: nothing, if the position is doubtful that it may be of."""
+    is_doubtful = any(warning["code"] == "doubtful_position" for warning in forecast["warnings"])
+    return None if is_doubtful else forecast.get("usual")
 
 
 def steps_ahead(ahead: Ahead, step: TimeStep, now: int) -> list[SummaryNext]:
@@ -347,7 +351,7 @@ def _attention(place: Place, events: Sequence[SummaryEvent], now: int, *, is_dou
     for known, said in zip(place.events, events, strict=True):
         if known.state == "active":
             reason: Any = known.kind if known.kind in ("silent", "stuck") else "active"
-            strength = _CATEGORIES.index(known.category) if known.category in _CATEGORIES else 0
+            strength = CATEGORIES.index(known.category) if known.category in CATEGORIES else 0
             reasons.append((_RANKS[reason] - strength / 10, _attend(reason, said.sentence, known.name)))
         elif known.probability is not None and known.probability >= known.likely:
             words = f"{_KINDS.get(known.kind, known.name)}: {percent(known.probability)} likely"

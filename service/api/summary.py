@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.models.base import ALL
+from forecasting.qartod import NOT_EVALUATED
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, seconds_of
 from forecasting.series.units import Units, from_celsius
 from service.api.dependencies import ServingDep, SettingsDep
+from service.api.forecast.handler import job_of
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import problems, request_body
 from service.api.place_summary import (
@@ -26,17 +28,13 @@ from service.api.place_summary import (
     SummaryAccuracy,
     Usual,
     ahead_of,
+    known_usual,
     summarize,
 )
 from service.api.series_request import DAILY_VALUES, SeriesFailure
 from service.engine.event_state import EventState
-from service.engine.forecasting import Job, RequestOptions
-from service.engine.reading import check_horizon, check_limits, read_each, refuse_missing_steps, sentence, series_ids
+from service.engine.reading import read_each, sentence, series_ids
 from service.http.bodies import require_json
-
-_NOT_EVALUATED: Final = 2
-_DOUBT: Final = "doubtful_position"
-"""The warning of a forecast whose climatology may be that of another position."""
 
 EXAMPLES: Final[dict[str, Any]] = {
     "limit": {
@@ -82,44 +80,38 @@ async def post_summary(request: Request, serving: ServingDep, settings: Settings
     body = await serving.read_json(ForecastRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     if body.model == ALL:
         raise RequestError("a summary has one model: name it, or leave the choice to best", field="model")
-    check_limits(body.series, settings)
-    check_horizon(body.horizon, settings)
-    selection = serving.select(body.model, body.dataset)
-    if selection.release is None:
-        refuse_missing_steps(body.series)
-    with_range = body.model_copy(update={"levels": (LEVEL,)})
-    options = RequestOptions.of(with_range, body.baseline)
-    selection.check(options.forecast)
+    job = job_of(serving, settings, body.model_copy(update={"levels": (LEVEL,)}))
     found: list[bytes | SeriesError] = []
-    await serving.forecast(Job(selection, body.series, options), lambda columns: found.extend(columns[0].entries))
+    await serving.forecast(job, lambda columns: found.extend(columns[0].entries))
     read = await serving.worker.run(read_each, body.series, body.units, None, 0, lambda _: None)
-    now = int(time.time()) if options.as_of is None else options.as_of
+    now = int(time.time()) if job.options.as_of is None else job.options.as_of
     kinds = {event.name: event.kind for event in body.events or ()}
     summaries = list[PlaceSummary | SeriesFailure]()
     for name, entry, series in zip(series_ids(body.series), found, read.each(), strict=True):
-        error = next((each for each in (entry, series) if isinstance(each, SeriesError)), None)
-        if error is not None or isinstance(entry, SeriesError) or isinstance(series, SeriesError):
-            summaries.append(SeriesFailure(id=name, error=sentence(error or SeriesError("unreadable"))))
-            continue
-        place = place_of(loads(b"{" + entry), series, body.units, kinds)
-        summaries.append(PlaceSummary(id=name, **dict(summarize(place, now))))
+        if isinstance(entry, SeriesError):
+            summaries.append(SeriesFailure(id=name, error=sentence(entry)))
+        elif isinstance(series, SeriesError):
+            summaries.append(SeriesFailure(id=name, error=sentence(series)))
+        else:
+            place = place_of(loads(b"{" + entry), series, body.units, kinds)
+            summaries.append(PlaceSummary(id=name, **dict(summarize(place, now))))
     return SummaryAnswer(units=body.units, summaries=summaries)
 
 
 def place_of(entry: dict[str, Any], series: SstSeries, units: Units, kinds: Mapping[str, str]) -> Place:
     """Return what the forecast of a series tells of its place."""
     last = int(np.flatnonzero(np.isfinite(series.values))[-1])
-    usual, is_doubtful = entry.get("usual"), any(each["code"] == _DOUBT for each in entry["warnings"])
+    usual = known_usual(entry)
     return Place(
         step=series.step,
         units=units,
         newest=Newest(
             seconds_of(iso(series.times[last])),
             round(float(from_celsius(series.values[last], units)), 6),
-            _NOT_EVALUATED,
+            NOT_EVALUATED,
         ),
         ahead=ahead_of(entry),
-        usual=None if usual is None or is_doubtful else Usual(usual["sst"], usual),
+        usual=None if usual is None else Usual(usual["sst"], usual),
         events=[_event(event, kinds) for event in entry.get("events", ())],
         accuracy=_accuracy(entry),
     )
@@ -127,9 +119,8 @@ def place_of(entry: dict[str, Any], series: SstSeries, units: Units, kinds: Mapp
 
 def _event(event: dict[str, Any], kinds: Mapping[str, str]) -> Event:
     state = EventState.of(event)
-    shown: Any = "unknown" if state.active is None else "active" if state.active else "inactive"
     kind = kinds[event["name"]]
-    return Event(event["name"], kind, shown, state.since, state.category, state.probability, state.error)
+    return Event(event["name"], kind, state.word, state.since, state.category, state.probability, state.error)
 
 
 def _accuracy(entry: dict[str, Any]) -> SummaryAccuracy | None:

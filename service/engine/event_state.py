@@ -1,6 +1,6 @@
 """The state of an event at the end of a series, in the words of people and of stations."""
 
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from forecasting.events.detection import Category
 from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
@@ -21,6 +21,11 @@ class EventState(NamedTuple):
     category: EventCategory | None = None
     probability: float | None = None
     error: str | None = None
+
+    @property
+    def word(self) -> Literal["active", "inactive", "unknown"]:
+        """The state as responses have it."""
+        return "unknown" if self.active is None else "active" if self.active else "inactive"
 
     @classmethod
     def of(cls, event: Json) -> Self:

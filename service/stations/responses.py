@@ -22,7 +22,7 @@ from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
-from service.api.place_summary import LEVEL, Event, Newest, Place, Usual, ahead_of, summarize
+from service.api.place_summary import LEVEL, Event, Newest, Place, Usual, ahead_of, known_usual, summarize
 from service.api.series_request import SeriesWarning
 from service.engine.event_state import EventState
 from service.stations.addresses import shown_address
@@ -66,9 +66,6 @@ from service.stations.store.stations import (
 )
 from service.stations.weather_fetching import parse_origin
 from service.stations.webhooks import shown_webhooks
-
-_DOUBT: Final = "doubtful_position"
-"""The warning of a forecast whose climatology may be that of another position."""
 
 RECENT: Final = 60
 """Days that are recent; steps if a step is longer than a day."""
@@ -331,7 +328,7 @@ def _event_response(name: str, kind: Any, state: EventState, settings: Json | No
     return StationEventAnswer.model_construct(
         name=name,
         kind=kind,
-        state="unknown" if state.active is None else "active" if state.active else "inactive",
+        state=state.word,
         since=state.since,
         category=state.category,
         probability=state.probability,
@@ -407,9 +404,8 @@ def _short_fields(issued: IssuedForecast, units: Units) -> Json:
     Nothing is usual at a position that the readings contradict.
     """
     content = issued.content
-    is_doubtful = any(warning["code"] == _DOUBT for warning in content["warnings"])
     intervals = [interval for interval in content["intervals"] if interval["level"] == LEVEL]
-    return _main_fields(issued, intervals, None if is_doubtful else content.get("usual"), units)
+    return _main_fields(issued, intervals, known_usual(content), units)
 
 
 def _main_fields(issued: IssuedForecast, intervals: Sequence[Json], usual: Json | None, units: Units) -> Json:

@@ -198,11 +198,8 @@ _BYTES_PER_EVENT: Final = 1_000
 _FIELDS: Final = ("model", "version", "step")
 
 
-async def forecast_series(serving: Serving, settings: Settings, request: ForecastRequest, *, strict: bool) -> bytes:
-    """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
-
-    For a large request, memory for the response is reserved.
-    """
+def job_of(serving: Serving, settings: Settings, request: ForecastRequest) -> Job:
+    """Return the forecasts that a request asks for, or refuse it; for a large one, memory for them is reserved."""
     check_limits(request.series, settings)
     check_horizon(request.horizon, settings)
     options = RequestOptions.of(request, request.baseline)
@@ -215,9 +212,15 @@ async def forecast_series(serving: Serving, settings: Settings, request: Forecas
             if given.weather is not None:
                 raise RequestError(selection.weather_refusal, field=f"series[{i}].weather")
     job = Job(selection, request.series, options)
-    response = ForecastResponse(job, request.model, series_ids(request.series))
     if not job.is_small:
         reserve(_estimate_bytes(job, settings))
+    return job
+
+
+async def forecast_series(serving: Serving, settings: Settings, request: ForecastRequest, *, strict: bool) -> bytes:
+    """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``."""
+    job = job_of(serving, settings, request)
+    response = ForecastResponse(job, request.model, series_ids(request.series))
     await serving.forecast(job, response.add)
     if len(job.series) <= SLOW_PIECE:
         with part(WRITING):
