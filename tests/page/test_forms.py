@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
@@ -123,6 +123,23 @@ def test_a_reading_is_typed_in_and_the_forecast_follows_without_a_reload(
     expect(page.get_by_role("heading", level=1)).to_contain_text(" tomorrow")
 
 
+def test_the_next_reading_can_be_entered_while_the_page_still_loads(opened: Opened, open_service: httpx.Client) -> None:
+    _, page = opened("quick", spring(20), until=2)
+    readings = card(page, "Readings")
+    expect(readings.get_by_role("table")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/observations?*", lambda route: held.append(route), times=1)
+    for typed, ago in (("14.9", 1), ("15.1", 0)):
+        readings.get_by_label("Date").fill((today() - timedelta(days=ago)).isoformat())
+        readings.get_by_label("Temperature, °C").fill(typed)
+        page.keyboard.press("Enter")
+        expect(readings.get_by_role("status")).to_contain_text(f"Added: {typed}")
+    held[0].continue_()
+    for typed, ago in (("14.9", 1), ("15.1", 0)):
+        expect(readings.get_by_role("row", name=day(ago))).to_contain_text(typed)
+    assert stored(open_service, "quick")["values"][-2:] == [14.9, 15.1]
+
+
 def test_a_reading_is_edited_deleted_and_brought_back(opened: Opened, open_service: httpx.Client) -> None:
     visit, page = opened("edited", spring(30))
     readings = card(page, "Readings")
@@ -221,6 +238,7 @@ def test_all_temperatures_of_a_place_are_in_the_unit_of_the_page(opened: Opened,
         expect(readings.get_by_role("status")).to_contain_text(f"Replaced: now {kept * 1.8 + 32:.1f}")
         assert stored(open_service, "american")["values"][-1] == kept
         readings.get_by_label("Date").fill(today().isoformat())
+    expect(readings.get_by_role("row", name=day())).to_contain_text("60.08")
     readings.get_by_role("button", name=f"Edit the reading of {day()}").click()
     expect(readings.get_by_label("Right temperature, °F")).to_have_value("60.08")
     page.keyboard.press("Escape")

@@ -66,6 +66,7 @@ class Readings {
     /** The newest first. @type {Reading[]} */
     this.readings = [];
     this.rows = ROWS;
+    this.reloaded = Promise.resolve();
     this.card = h("section", { class: "card readings" });
     this.doubts = h("div", { class: "stack doubts" });
     this.status = h("div", { class: "row status", role: "status" });
@@ -112,8 +113,11 @@ class Readings {
 
   show() {
     const { station, readings } = this;
+    // A form that is open stays as it is.
+    const isOpen = (/** @type {Element} */ part) => part.querySelector("form") !== null;
     const doubted = station.writable ? readings.filter(({ flag }) => flag === SUSPECT) : [];
-    fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
+    if (!isOpen(this.doubts)) fill(this.doubts, doubted.slice(0, MAX_DOUBTS).map((reading) => this.doubt(reading)), doubted.length > MAX_DOUBTS && h("p", { class: "note" }, `${doubted.length - MAX_DOUBTS} more readings in doubt are marked in the table.`));
+    if (isOpen(this.table)) return;
     if (!readings.length) return fill(this.table, h("p", { class: "note" }, station.writable ? "No readings yet. Add the first one here, or a file with those of the past: the more there are, the better the forecast." : "No readings yet."));
     const head = [hasClock(station.step) ? "When, UTC" : "When", `Temperature, ${unit()}`, ...(station.writable ? [h("th", { scope: "col" }, h("span", { class: "hidden" }, "Change"))] : [])];
     const rows = readings.slice(0, this.rows);
@@ -175,11 +179,13 @@ class Readings {
     const submit = async () => {
       const sst = temperatureFrom("value", value.control.value, EXAMPLE);
       await this.patch({ ...reading, value: sst });
+      form.remove();
       await this.done(`Corrected ${formatTime(reading.time, station.step)}: ${temperature(sst, 1)} instead of ${temperature(reading.value, 1)}.`, () => this.restore(reading));
       this.focus(`Edit ${reading.time}`);
     };
-    const form = dataForm({ value }, submit, value.element, h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: cancel }, "Cancel")));
-    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && cancel());
+    const close = () => (form.remove(), cancel());
+    const form = dataForm({ value }, submit, value.element, h("div", { class: "row" }, h("button", { class: "main" }, "Save"), h("button", { type: "button", click: close }, "Cancel")));
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close());
     return form;
   }
 
@@ -218,7 +224,9 @@ class Readings {
   async done(words, undo) {
     const back = () => this.decide(this.status, /** @type {() => Promise<unknown>} */ (undo), "Undone.");
     fill(this.status, h("p", { tabindex: -1 }, words), undo && h("button", { type: "button", class: "plain", click: back }, "Undo"));
-    await this.reload();
+    // One after the other, so that an answer that comes late does not hide a later change.
+    this.reloaded = this.reloaded.catch(() => {}).then(() => this.reload());
+    await this.reloaded;
   }
 
   /** @param {string} key of a button */
@@ -250,8 +258,8 @@ class Readings {
       time.control.value = typed(nextTime(at, this.station), step);
       fill(replaces);
       value.control.focus();
-      await this.done(addedInWords(answer, `${temperature(sst, 1)} on ${formatTime(at, step)}`));
-      if (value.control.value) note();
+      // The next one can be entered at once. What was shown before stays if the service does not answer.
+      this.done(addedInWords(answer, `${temperature(sst, 1)} on ${formatTime(at, step)}`)).then(() => value.control.value && note(), () => {});
     };
     const fields = { timestamps: time, values: value };
     return dataForm(fields, submit, h("div", { class: "controls" }, time.element, value.element, h("button", { class: "main" }, "Add reading")), replaces);
