@@ -196,11 +196,19 @@ def _settled(answer: Answer) -> Answer:
     """Return an answer without silence, of which each service learns only when it looks after an upgrade."""
     if not isinstance(answer.body, dict):
         return answer
-    body = dict(answer.body)
-    for name, key in (("events", "name"), ("alerts", "event")):
-        if name in body:
-            body[name] = [each for each in body[name] if each[key] not in ("silent", "stuck")]
+    body = _without_health(answer.body)
+    if body.get("summary"):
+        body["summary"] = _without_health(body["summary"])
     return answer._replace(body=body)
+
+
+def _without_health(body: Json) -> Json:
+    lists = {"events": "name", "alerts": "event"}
+    return body | {
+        name: [each for each in body[name] if each[key] not in ("silent", "stuck")]
+        for name, key in lists.items()
+        if name in body
+    }
 
 
 def _answer(client: httpx.Client, call: Call) -> Answer:

@@ -440,12 +440,13 @@ def test_a_disk_that_hangs_holds_up_neither_other_requests_nor_the_end(copied: P
         httpx.Client(base_url=service.url, timeout=600) as client,
         ThreadPoolExecutor() as pool,
     ):
-        client.get(LATEST).raise_for_status()
+        # A process may take longer to start than a request waits.
+        wait_until(lambda: client.get(LATEST).is_success, "no process answers")
         (first,) = readers(service)
         # As one whose disk hangs, it neither answers nor ends.
         os.kill(first, signal.SIGSTOP)
         waiting = pool.submit(client.get, f"{LATEST}/point", params=AT)
-        client.get(LATEST).raise_for_status()  # by another
+        wait_until(lambda: client.get(LATEST).is_success, "no other process answers")
         (second,) = {*readers(service)} - {first}
         os.kill(second, signal.SIGSTOP)
         more = [pool.submit(client.get, path) for path in (LATEST, f"{LATEST}/anomaly/1.png", f"/outlooks/{DAY}")]
