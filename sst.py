@@ -76,7 +76,9 @@ _COMMANDS: Final = {
         interrupted=_AGAIN,
         stopped=_AGAIN,
     ),
-    "station": _Command("send station readings to a service, and see its forecasts", "service.station_cli:main"),
+    "station": _Command(
+        "send station readings to a service, and see its forecasts", "service.plugins.stations.cli:main"
+    ),
 }
 
 

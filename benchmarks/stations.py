@@ -23,9 +23,9 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
-from service.stations.alerts import stored_events
-from service.stations.schemas import StationRequest
-from service.stations.store.database import Database
+from service.plugins.stations.alerts import stored_events
+from service.plugins.stations.schemas import StationRequest
+from service.plugins.stations.store.database import Database
 
 SINGLE: Final = 300
 """Stations that get one reading each."""

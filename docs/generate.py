@@ -21,9 +21,9 @@ from pydantic_core import PydanticUndefined
 
 from forecasting.forecast_warning import MEANINGS
 from service.app import create_app
+from service.plugins.stations.metrics import StationFigures, StationMetrics, station_gauges
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.telemetry.station_metrics import StationFigures, station_gauges
 
 _ROOT: Final = Path(__file__).parents[1]
 _FOLDER: Final = _ROOT / "docs/reference"
@@ -249,7 +249,9 @@ def _of_setting(field: FieldInfo) -> str:
 
 def _metrics() -> list[str]:
     figures = StationFigures(0, None)
-    collectors = list(Metrics()._source._collector_to_names)  # type: ignore[attr-defined]
+    metrics = Metrics()
+    StationMetrics(metrics.registry)
+    collectors = list(metrics.registry._collector_to_names)
     rows = [
         (metric, getattr(collector, "_labelnames", ()))
         for collector in collectors

@@ -7,7 +7,7 @@ from typing import Any
 from properdocs.config.defaults import ProperDocsConfig
 from properdocs.structure.files import File, Files
 
-from service.api.manual import notebook_markdown
+from service.plugins.page.manual import notebook_markdown
 
 
 def on_files(files: Files, config: ProperDocsConfig) -> Files:

@@ -43,7 +43,6 @@ with exit_without_extra("service", "The service"):
     from service.plugins import PLUGINS
     from service.server import Supervisor, serve
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
-    from service.stations.store.database import store_url
     from service.telemetry.logs import configure_logs, is_json, starting_logs
     from service.telemetry.tracing import describe_process
 
@@ -109,8 +108,9 @@ def _start() -> tuple[Settings, Catalog | None, socket.socket]:
     settings = Settings()
     keys = read_keys(settings)
     refuse_open_bind(settings, keys)
-    store_url(settings)
-    load_plugins(settings.plugins, PLUGINS)
+    for plugin in load_plugins(settings.plugins, PLUGINS):
+        if plugin.check:
+            plugin.check(settings)
     # A worker that replaces another gets the same keys, even if the file has changed.
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
     PublishedReleases.of(settings)

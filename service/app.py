@@ -10,17 +10,14 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-import anyio
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from forecasting.weather_sources import OpenMeteo
-from service.api import events, health, manual, models, pages, summary
+from service.api import events, health, models, summary
 from service.api import metrics as metrics_route
-from service.api.assets import Assets
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
@@ -29,43 +26,19 @@ from service.api.forecast import routes as forecast
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
 from service.api.openapi import install_openapi
-from service.api.outlooks import routes as outlooks
-from service.api.outlooks.reader import OutlookReader
-from service.api.uploads import routes as uploads
-from service.api.uploads.reading import FileReader
 from service.engine.releases.published_releases import PublishedReleases, open_catalog
-from service.engine.releases.release_watcher import ReleaseWatcher
+from service.engine.releases.release_watcher import ReleaseChange, ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle, Serving
 from service.http.paths import FILE, Paths
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
-from service.middleware.access import Access, RateLimiter
+from service.middleware.access import Access
 from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
 from service.plugin import Plugin, load_plugins
 from service.plugins import PLUGINS
 from service.settings import Settings
-from service.stations import routes as stations
-from service.stations.audit import audit_release
-from service.stations.background import Background, Retention
-from service.stations.health import SilenceWatcher
-from service.stations.heartbeat import Heartbeat
-from service.stations.notify import Notifier
-from service.stations.outbound import Outbound
-from service.stations.parameters import GUARD, install_store_errors
-from service.stations.schemas import (
-    Correction,
-    ManyReadingsRequest,
-    ReadingsRequest,
-    StationRequest,
-    WebhookTestRequest,
-)
-from service.stations.sources import Fetcher, SourceReader
-from service.stations.store.database import StationStore, store_url
-from service.stations.store.pulse import WriteProof
-from service.stations.weather_fetching import WeatherFetcher
-from service.stations.webhooks import TESTS_A_MINUTE, TESTS_AT_ONCE, WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
 from service.worker.threads import Worker
@@ -84,9 +57,6 @@ _OWN: Final = Plugin(
         events.router,
         summary.router,
         compare.router,
-        uploads.router,
-        stations.router,
-        outlooks.router,
         models.router,
         health.router,
         metrics_route.router,
@@ -99,16 +69,10 @@ _OWN: Final = Plugin(
         FailedAllLine,
         CompareRequest,
         EventsRequest,
-        StationRequest,
-        ReadingsRequest,
-        Correction,
-        ManyReadingsRequest,
-        WebhookTestRequest,
     ],
-    open_paths=["/metrics", r"/openapi\.json", f"/health{FILE}", *pages.OPEN],
+    open_paths=["/metrics", r"/openapi\.json", f"/health{FILE}"],
     operators=["/health/", "/metrics"],
     streamed=["/forecast"],
-    guards=[GUARD],
 )
 """The service itself, in the form of its plug-ins. ``/docs`` lists the routes in the order of their routers."""
 
@@ -130,14 +94,16 @@ def create_app(
         if tracer is not None:
             # What runs in the background is traced too.
             trace_parts(tracer)
-        await app.state.write_proof.begin()
-        async with _serving(app, catalog, bus or WorkerBus()) as watcher, _working(app):
+        async with _serving(app, catalog, bus or WorkerBus()) as watcher, AsyncExitStack() as stack:
             app.state.release_watcher = watcher
+            for plugin in plugins:
+                if plugin.lifespan:
+                    await stack.enter_async_context(plugin.lifespan(app))
+            watching = asyncio.create_task(watcher.watch(settings.reload_seconds))
+            stack.callback(watching.cancel)
+            logger.info("ready: %s", ", ".join(watcher.catalog.model_names))
             yield
         await app.state.column_streams.close()
-        app.state.write_proof.close()
-        await app.state.outlook_reader.close()
-        app.state.station_store.close()
 
     app = FastAPI(
         title="SST forecasting",
@@ -151,27 +117,20 @@ def create_app(
         telemetry=telemetry,
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
-    app.state.assets, app.state.file_reader = Assets.find(has_outlooks=settings.outlooks is not None), FileReader()
-    app.state.outlook_reader = OutlookReader(settings.outlooks)
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
+    # The processes of the service share this folder as long as it runs.
+    app.state.shared_folder = None if bus is None else bus.folder
     plugins = app.state.plugins = [_OWN, *load_plugins(settings.plugins, PLUGINS)]
     paths = app.state.paths = _paths_of(plugins)
     _add_routes(app, plugins, paths)
-    pages.install_docs(app, app.state.assets)
-    pages.install_missing_page(app, app.state.assets)
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     guards = [guard for plugin in plugins for guard in plugin.guards]
     app.state.access = Access(settings, read_keys(settings), paths, guards, partial(has_route, app.routes))
-    app.state.outbound = Outbound(allow_private=settings.allow_private_addresses)
-    app.state.notifier = Notifier(settings.schemes, allow_private=settings.allow_private_addresses)
-    app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE)
-    app.state.webhook_tests_at_once = asyncio.Semaphore(TESTS_AT_ONCE)
-    # The processes of the service share this folder as long as it runs.
-    used = None if bus is None or bus.folder is None else bus.folder / "store.used"
-    app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations, used)
-    app.state.write_proof = WriteProof(app.state.station_store.database)
+    for plugin in plugins:
+        if plugin.install:
+            plugin.install(app)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
@@ -196,7 +155,6 @@ def _paths_of(plugins: Sequence[Plugin]) -> Paths:
 def _add_routes(app: FastAPI, plugins: Sequence[Plugin], paths: Paths) -> None:
     """Add every resource, the handlers of errors, and the OpenAPI document."""
     install_error_handlers(app)
-    install_store_errors(app)
     install_openapi(
         app,
         paths,
@@ -207,9 +165,9 @@ def _add_routes(app: FastAPI, plugins: Sequence[Plugin], paths: Paths) -> None:
     app.router.routes.insert(0, forecast.SERIES_ROUTE)
     for plugin in plugins:
         for router in plugin.routers:
-            app.include_router(router, dependencies=[Depends(refuse_unusable)])
-    for resource in (pages, manual):
-        app.include_router(resource.router)
+            # Of what people open in a browser, an unusable query is no reason to show nothing.
+            checks = [Depends(refuse_unusable)] if plugin.checks_query else []
+            app.include_router(router, dependencies=checks)
 
 
 @asynccontextmanager
@@ -228,34 +186,7 @@ async def _serving(app: FastAPI, catalog: Catalog | None, bus: WorkerBus) -> Asy
         await stack.enter_async_context(bus.listening(watcher.handle))
         # Only now, when this worker hears of models that others unload.
         watcher.refresh()
-        watching = asyncio.create_task(watcher.watch(settings.reload_seconds))
-        stack.callback(watching.cancel)
-        logger.info("ready: %s", ", ".join(watcher.catalog.model_names))
         yield watcher
-
-
-@asynccontextmanager
-async def _working(app: FastAPI) -> AsyncIterator[None]:
-    """Fetch readings and weather and deliver webhooks meanwhile, if this process is to."""
-    settings: Settings = app.state.settings
-    store: StationStore = app.state.station_store
-    outbound: Outbound = app.state.outbound
-    reader = SourceReader(outbound, store, settings.max_body_bytes)
-    fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
-    own = Outbound(allow_private=bool(settings.open_meteo_url) or settings.allow_private_addresses)
-    servers = OpenMeteo(settings.open_meteo_url, settings.open_meteo_key.get_secret_value())
-    weather = WeatherFetcher(store, reader, servers, own, settings.max_body_bytes)
-    sender = WebhookSender(store, outbound, app.state.notifier)
-    silence = SilenceWatcher(store, lambda: app.state.background.wake())
-    heartbeat = Heartbeat(store, settings.heartbeat_url.get_secret_value(), Outbound(allow_private=True))
-    keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
-    tasks = [fetcher.task, weather.task, sender.task, silence.task, heartbeat.task, *keeping]
-    background = app.state.background = Background(store, tasks)
-    async with anyio.create_task_group() as group:
-        if settings.background:
-            group.start_soon(background.work)
-        yield
-        group.cancel_scope.cancel()
 
 
 def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
@@ -265,6 +196,11 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
     worker = stack.enter_context(Worker(2, "large"))
     # Each thread keeps the memory that it allocates, so all loading happens in one.
     loader = stack.enter_context(Worker(1, "load"))
+
+    async def tell(change: ReleaseChange) -> None:
+        for plugin in app.state.plugins:
+            if plugin.released:
+                await plugin.released(app, change)
 
     def serving(loaded: Catalog) -> Serving:
         return Serving(loaded, worker, settings.request_seconds, metrics)
@@ -277,5 +213,5 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
         bus,
         metrics,
         loader,
-        partial(audit_release, app.state.station_store),
+        tell,
     )

@@ -1,17 +1,21 @@
 """What a plug-in tells the service, and how those that ``SST_PLUGINS`` chooses are found."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from typing import NamedTuple
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
+from prometheus_client import Metric
 from pydantic import BaseModel
 
 from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
+from service.engine.releases.release_watcher import ReleaseChange
 from service.http.paths import Protocol
 from service.middleware.access import Guard
+from service.settings import Settings
 
 logger = logging.getLogger("service")
 
@@ -43,6 +47,20 @@ class Plugin(NamedTuple):
     """The roles that its paths need."""
     protocol: Protocol | None = None
     """The protocol that its paths belong to, if that is not the service's own."""
+    checks_query: bool = True
+    """Whether a query that no route of it can use is refused, as it is everywhere but in the addresses of a browser."""
+    check: Callable[[Settings], object] | None = None
+    """Refuses settings that it cannot work with, before the service listens."""
+    install: Callable[[FastAPI], None] | None = None
+    """Gives the application what its routes need, such as state and handlers of errors."""
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+    """What it does from the time when all models are loaded until the service ends."""
+    readiness: Callable[[FastAPI], Awaitable[Mapping[str, str]]] | None = None
+    """Returns fields for ``GET /health/ready``; a problem that it raises is the response."""
+    metrics: Callable[[FastAPI], Awaitable[Iterable[Metric]]] | None = None
+    """Returns metrics that are made when ``GET /metrics`` asks for them."""
+    released: Callable[[FastAPI, ReleaseChange], Awaitable[None]] | None = None
+    """Hears of each release or model that was loaded or unloaded."""
 
 
 def load_plugins(chosen: str, known: Mapping[str, str]) -> list[Plugin]:

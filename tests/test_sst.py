@@ -32,7 +32,7 @@ COMMANDS = {
     "station": "service",
 }
 MODULES = [
-    "service", "service key", "service.station_cli", "training", "training inspect", "training fetch",
+    "service", "service key", "training", "training inspect", "training fetch",
     "training rollback", "training release", "scoring", "scoring verify",
 ]  # fmt: skip
 

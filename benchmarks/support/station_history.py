@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from forecasting.series.times import DAY, YEAR, Floats
-from service.stations.store.database import Database
-from service.stations.store.stations import StationSettings, ends_of, put_station
+from service.plugins.stations.store.database import Database
+from service.plugins.stations.store.stations import StationSettings, ends_of, put_station
 
 _WALKS: Final = 199
 """Different series; each station has one of them at a level of its own."""

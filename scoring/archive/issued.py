@@ -105,7 +105,7 @@ class IssuedForecasts:
         frame: pd.DataFrame = table.to_pandas()
         for name in ("issued", "observed_until", "time"):
             frame[name] = frame[name].dt.tz_localize(None)
-        # As in service.stations.store.forecasts: replayed ones come first, so that the last is the one that counts.
+        # As in the database of stations: replayed ones come first, so that the last is the one that counts.
         frame = frame.sort_values(["replayed", "issued"], ascending=[False, True], kind="stable")
         return frame.drop_duplicates(_SAME, keep="last", ignore_index=True)
 

@@ -1,15 +1,16 @@
 """Metrics for Prometheus."""
 
 import asyncio
-import time
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
 
+from service.plugin import Plugin
 from service.telemetry.metrics import Metrics
-from service.telemetry.station_metrics import StationFigures, StoreState, station_gauges
 
 router = APIRouter(tags=["metrics"])
 
@@ -26,12 +27,8 @@ _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",sta
 async def get_metrics(request: Request) -> Response:
     """Return the metrics of all workers together, in Prometheus's text format."""
     metrics: Metrics = request.app.state.metrics
-    figures: StationFigures | None
-    store: StoreState
-    figures, store = await asyncio.gather(
-        request.app.state.station_store.figures(), request.app.state.write_proof.state()
-    )
-    gauges = station_gauges(figures, int(time.time()), is_up=figures is not None and store.trouble is None)
+    plugins: Sequence[Plugin] = request.app.state.plugins
+    further = await asyncio.gather(*[plugin.metrics(request.app) for plugin in plugins if plugin.metrics])
     # Reading the files that the workers share takes milliseconds, during which other requests are served.
-    text, media_type = await run_in_threadpool(metrics.exposition, [*gauges])
+    text, media_type = await run_in_threadpool(metrics.exposition, [*chain.from_iterable(further)])
     return Response(text, media_type=media_type)

@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's, with the bodies that endpoints read themselves and errors as problem documents."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -27,9 +27,6 @@ _TAGS: Final = [
     {"name": "forecast", "description": "Forecast your own series, or a dataset that the service knows."},
     {"name": "events", "description": "Find marine heatwaves and cold spells in your own series."},
     {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
-    {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
-    {"name": "stations", "description": "Have the service store a station and its readings."},
-    {"name": "outlooks", "description": "Show the forecast of a grid on a map, and of each of its cells."},
     {"name": "models", "description": "See which models are loaded."},
     {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},
     {"name": "metrics", "description": "Metrics for Prometheus. They need no key."},
@@ -137,8 +134,10 @@ def _describe(app: FastAPI, paths: Paths, bodies: Sequence[type[BaseModel]], tag
         tags=[*_grouped(tags)],
         servers=_SERVERS,
     )
+    known = {operation["operationId"] for operations in schema["paths"].values() for operation in operations.values()}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
+            _drop_links(operation, known)
             _simplify_parameters(operation)
             _describe_responses(path, method, operation, paths)
     schema["components"]["headers"] = _HEADERS
@@ -180,6 +179,13 @@ def _described(field: dict[str, Any]) -> str:
     if default in (None, [], False) or "Defaults to" in description:
         return description
     return f"{description} Defaults to `{default}`."
+
+
+def _drop_links(operation: dict[str, Any], known: Set[str]) -> None:
+    """Remove the links to operations of plug-ins that are left out."""
+    for response in operation["responses"].values():
+        if "links" in response:
+            response["links"] = {name: link for name, link in response["links"].items() if name in known}
 
 
 def _simplify_parameters(operation: dict[str, Any]) -> None:

@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 PLUGINS: Final[Mapping[str, str]] = {
+    "uploads": "service.plugins.uploads.plugin",
+    "stations": "service.plugins.stations.plugin",
+    "outlooks": "service.plugins.outlooks.plugin",
     "inference": "service.plugins.inference.plugin",
+    "page": "service.plugins.page.plugin",
 }
-"""The module of each plug-in, whose ``PLUGIN`` is its :class:`~service.plugin.Plugin`. To add one, add a line."""
+"""The module of each plug-in, whose ``PLUGIN`` is its :class:`~service.plugin.Plugin`.
+
+To add one, add a line after those of the plug-ins that it requires.
+"""

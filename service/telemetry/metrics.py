@@ -29,7 +29,6 @@ from prometheus_client.registry import Collector
 from forecasting.errors import RequestError
 from forecasting.releases.catalog import Catalog
 from service.telemetry.batch_metrics import BatchMetrics
-from service.telemetry.station_metrics import StationMetrics
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -129,7 +128,7 @@ class Metrics:
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
         """Create the metrics, with these route templates (such as ``/models/{model}``) as labels."""
-        registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self.shared = values.ValueClass is not values.MutexValue
         self._routes = frozenset(routes)
         build = Gauge(
@@ -181,7 +180,6 @@ class Metrics:
         )
         self._infos: frozenset[ModelInfo] = frozenset()
         self.batches = BatchMetrics(registry)
-        self.stations = StationMetrics(registry)
         self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
         if not self.shared:
             ProcessCollector(registry=registry)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from forecasting.series.sst_series import SstSeries
+from service.plugins.stations.metrics import StationMetrics, VerifiedForecast
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
-from service.telemetry.station_metrics import VerifiedForecast
 from tests.conftest import ROOT
 from tests.deploy.dashboard import DASHBOARDS, labels, metrics, queries, unknown
 from tests.service.requests import body
@@ -40,7 +40,7 @@ def alerts() -> list[str]:
 def test_every_query_of_the_dashboards_and_alerts_uses_existing_metrics_and_labels(exposition: str) -> None:
     # Forecasts of stations have labels once one is verified.
     counted = Metrics()
-    counted.stations.verified([VerifiedForecast(1, "universal", 0.1, 0.2, {80: True}, [(0.5, True)])])
+    StationMetrics(counted.registry).verified([VerifiedForecast(1, "universal", 0.1, 0.2, {80: True}, [(0.5, True)])])
     exposed = exposition + counted.exposition()[0].decode()
     labels_of: dict[str, set[str]] = {}
     for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposed, flags=re.MULTILINE):

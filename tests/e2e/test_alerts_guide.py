@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from service.stations.webhooks import headers_of
+from service.plugins.stations.webhooks import headers_of
 from tests.conftest import ROOT
 
 GUIDE = ROOT / "docs" / "guides" / "stations.md"

@@ -7,7 +7,7 @@ import pytest
 from forecasting.console import in_command_line
 from forecasting.errors import FileError
 from forecasting.remedies import Remedy, Setting, in_python
-from service.api.uploads.reading import in_query
+from service.plugins.uploads.reading import in_query
 
 
 @pytest.mark.parametrize(

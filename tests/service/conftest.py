@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from service.plugins.stations.store.database import Database
 from service.settings import Settings
-from service.stations.store.database import Database
 from tests.servers.postgres import Cluster, running_cluster
 from tests.serving import connect, serve
 

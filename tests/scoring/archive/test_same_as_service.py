@@ -11,12 +11,12 @@ from sqlalchemy import make_url
 import sst
 from forecasting.series.times import iso_of
 from scoring.tables.output import BASELINES
-from service.stations.store.database import Database
-from service.stations.store.forecasts import IssuedForecast, add_forecasts
-from service.stations.store.stations import StationSettings, get_station, put_station
-from service.stations.verification import Selection, verify
+from service.plugins.stations.store.database import Database
+from service.plugins.stations.store.forecasts import IssuedForecast, add_forecasts
+from service.plugins.stations.store.stations import StationSettings, get_station, put_station
+from service.plugins.stations.verification import Selection, verify
 from tests.scoring.archive.tables import append, growing, read, until
-from tests.service.stations.conftest import observe
+from tests.service.plugins.stations.conftest import observe
 
 Json = dict[str, Any]
 

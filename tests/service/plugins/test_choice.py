@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from forecasting.errors import MissingExtraError, RequestError
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.plugin import load_plugins
+from service.plugins import PLUGINS
 from service.settings import Settings
 from tests.processes import running
 from tests.refused_start import refused_start
@@ -21,8 +23,9 @@ import sys
 from service.app import create_app
 from service.settings import Settings
 create_app(Settings())
-print(*[name for name in sys.modules if name.startswith("service.plugins.")])
+print(*sys.modules)
 """
+_NEEDED_BY_PLUG_INS = {"sqlalchemy", "alembic", "jinja2", "markdown_it", "pyarrow"}
 
 
 def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are_unknown(
@@ -32,11 +35,23 @@ def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are
         forecast = answered(client.post("/forecast", json=body(nino12)))
         assert len(forecast["forecasts"]) == 1
         assert answered(client.get("/compare?dataset=nino12"))["models"]
-        missing = client.get("/v2/health/live")
-        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+        assert answered(client.get("/health/ready"))["store"] is None
+        assert "sst_request_seconds" in client.get("/metrics").text
+        for path in ("/v2/health/live", "/stations", "/series", "/outlooks/latest", "/docs", "/"):
+            missing = client.get(path, headers={"Accept": "text/html"})
+            assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json"), path
         document = answered(client.get("/openapi.json"))
-    assert not any(path.startswith("/v2") for path in document["paths"])
-    assert "inference protocol" not in {tag["name"] for tag in document["tags"]}
+    tags = {tag["name"] for tag in document["tags"]}
+    assert tags == {"forecast", "events", "compare", "models", "health", "metrics"}
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert {tag for operation in operations for tag in operation["tags"]} == tags
+    linked = {
+        link["operationId"]
+        for operation in operations
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    }
+    assert linked <= {operation["operationId"] for operation in operations}
 
 
 def test_a_plug_in_that_is_left_out_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,14 +60,34 @@ def test_a_plug_in_that_is_left_out_is_not_imported(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("SST_PLUGINS", chosen)
         printed = subprocess.run([sys.executable, "-c", _NAMES], check=True, capture_output=True, text=True).stdout
         imported[chosen] = printed.split()
-    assert "service.plugins.inference.plugin" in imported["all"]
-    assert imported["none"] == []
+    assert {*imported["all"]} >= {*PLUGINS.values()}
+    assert [name for name in imported["none"] if name.startswith("service.plugins.")] == []
+    assert _NEEDED_BY_PLUG_INS.isdisjoint(imported["none"])
 
 
-@pytest.mark.parametrize("chosen", ["all", "", "inference", " Inference "])
-def test_plug_ins_are_chosen_by_name_and_all_by_default(chosen: str) -> None:
-    chosen_ones = create_app(Settings(plugins=chosen)).state.plugins
-    assert len(chosen_ones) == len(create_app(Settings()).state.plugins)
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ("all", [*PLUGINS]),
+        ("", [*PLUGINS]),
+        ("inference", ["inference"]),
+        ("Stations, uploads", ["uploads", "stations"]),
+    ],
+)
+def test_plug_ins_are_chosen_by_name_and_all_by_default(chosen: str, names: list[str]) -> None:
+    assert load_plugins(chosen, PLUGINS) == [import_module(PLUGINS[name]).PLUGIN for name in names]
+
+
+@pytest.mark.parametrize("left_out", ["uploads", "stations", "outlooks", "inference", "page"])
+def test_a_service_without_one_plug_in_and_those_that_require_it_starts_and_describes_itself(left_out: str) -> None:
+    gone = {left_out}
+    for name, module in PLUGINS.items():
+        gone |= {name} if gone & import_module(module).PLUGIN.requires else set()
+    app = create_app(Settings(plugins=",".join(name for name in PLUGINS if name not in gone)))
+    document = app.openapi()
+    tags = {tag["name"] for tag in document["tags"]}
+    used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
+    assert used == tags
 
 
 def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
@@ -61,7 +96,7 @@ def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
     messages = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), plugins="inference,tide")
     assert messages == [
         "sst serve: invalid setting SST_PLUGINS=inference,tide: there is no plug-in 'tide'; write all, none, or some "
-        "of inference"
+        "of uploads, stations, outlooks, inference, page"
     ]
 
 

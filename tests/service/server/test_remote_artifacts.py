@@ -7,8 +7,8 @@ import pytest
 
 import sst
 from forecasting.releases.release import point_current
+from service.plugins.stations.store.database import store_url
 from service.settings import Settings
-from service.stations.store.database import store_url
 from tests.processes import wait_for
 from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server

@@ -1,0 +1,150 @@
+"""What ``/outlooks`` answers, made from the folder of outlooks."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from forecasting.errors import FileError, UnknownNameError
+from service.plugins.outlooks.folder import LATEST, Description, Outlook, find_outlook, newest_first
+from service.plugins.outlooks.schemas import (
+    OutlookEvent,
+    OutlookHeatStress,
+    OutlookInterval,
+    OutlookLayer,
+    OutlookMaps,
+    OutlookPoint,
+    OutlookRaster,
+    OutlookUsual,
+    OutlookWarning,
+)
+
+logger = logging.getLogger("service")
+
+_SOURCES: Final = {"grid": "series", "period": "series", "position": "position", "file": "baseline"}
+_KINDS: Final = {"heatwave": "marine_heatwave", "cold_spell": "marine_cold_spell"}
+_REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
+_DAMAGED: Final = "are damaged; make it again with sst outlook"
+
+
+def maps(folder: Path, outlook: str) -> bytes:
+    """Return what an outlook shows, as JSON."""
+    return _maps(find_outlook(folder, outlook), outlook).model_dump_json().encode()
+
+
+def point(folder: Path, outlook: str, latitude: float, longitude: float) -> bytes:
+    """Return the forecast of the cell around a position, as JSON."""
+    found = find_outlook(folder, outlook)
+    try:
+        cell = found.grid.cell(latitude, longitude)
+        if cell is None:
+            west, south, east, north = (f"{edge:g}" for edge in found.description.bounds)
+            raise UnknownNameError(
+                f"the outlook does not cover this position: choose one from {south} to {north} °N and from {west} to "
+                f"{east} °E"
+            )
+        return _point(found, cell).model_dump_json().encode()
+    except (FileError, OSError, KeyError, ValidationError) as error:
+        logger.warning("outlook %s: %s", found.name, error)
+        raise UnknownNameError(f"the forecasts of this outlook {_DAMAGED}") from None
+
+
+def raster(folder: Path, outlook: str, layer: str, lead: int) -> bytes:
+    """Return a layer on one day, as PNG."""
+    found = find_outlook(folder, outlook)
+    pictures = found.description.layers.get(layer, [])
+    if lead > len(pictures):
+        layers = ", ".join(found.description.layers)
+        raise UnknownNameError(f"the outlook has the layers {layers}, each for days 1 to {len(found.description.days)}")
+    try:
+        return found.raster(pictures[lead - 1].raster)
+    except (FileError, OSError) as error:
+        logger.warning("outlook %s: %s", found.name, error)
+        raise UnknownNameError(f"the maps of this outlook {_DAMAGED}") from None
+
+
+def _maps(found: Outlook, asked: str) -> OutlookMaps:
+    name, known = found.name, found.description
+    here = f"/outlooks/{name}"
+    layers = [
+        OutlookLayer(
+            name=layer,
+            title=known.titles[layer],
+            scale=known.scales[layer],
+            rasters=[
+                OutlookRaster(lead=picture.lead, day=str(day), text=picture.text, href=f"{here}/{layer}/{lead}.png")
+                for lead, (day, picture) in enumerate(zip(known.days, pictures, strict=True), 1)
+            ],
+        )
+        for layer, pictures in known.layers.items()
+    ]
+    warnings = _warnings(known)
+    newest = next(iter(newest_first(found.folder)), name) if asked == LATEST else name
+    if newest != name:
+        message = f"the outlook {newest} is damaged, so the one before it is shown; make it again with sst outlook"
+        warnings.append(OutlookWarning(code="damaged_outlook", message=message))
+    return OutlookMaps(
+        id=name,
+        bounds=dict(zip(("west", "south", "east", "north"), known.bounds, strict=True)),
+        days=list(map(str, known.days)),
+        layers=layers,
+        point=f"{here}/point",
+        title=known.title,
+        caption=known.caption,
+        warnings=warnings,
+        **_identity(known),
+    )
+
+
+def _identity(known: Description) -> dict[str, Any]:
+    """Return what an outlook and each of its cells say about their origin."""
+    usual = OutlookUsual(years=known.usual.years, source=_SOURCES[known.usual.kind], text=known.usual.text)
+    return {"issued": known.issued, "usual": usual, "model": known.summary.model, "version": known.summary.version}
+
+
+def _warnings(known: Description) -> list[OutlookWarning]:
+    warning = known.usual.warning
+    return [OutlookWarning(code="coarse_baseline", message=warning)] if warning else []
+
+
+def _point(found: Outlook, cell: tuple[int, int]) -> OutlookPoint:
+    """Return the forecast of a cell."""
+    grid, known, values = found.grid, found.description, found.read(cell)
+    latitude, longitude = float(grid.latitudes[cell[0]]), float((grid.longitudes[cell[1]] + 180) % 360 - 180)
+    if values["quality"] == "missing" or None in values["sst"]:
+        raise UnknownNameError(
+            f"the outlook has no forecast at {latitude:g} °N, {longitude:g} °E: it is land, ice, or has too few "
+            "observations; choose a position at sea"
+        )
+    levels = sorted(int(name[6:]) for name in values if re.fullmatch(r"lower_\d+", name))
+    return OutlookPoint(
+        outlook=found.name,
+        latitude=round(latitude, 4),
+        longitude=round(longitude, 4),
+        units="celsius",
+        step="day",
+        timestamps=grid.times,
+        sst=values["sst"],
+        intervals=[
+            OutlookInterval(level=level, lower=values[f"lower_{level}"], upper=values[f"upper_{level}"])
+            for level in levels
+        ],
+        baselines={name: values[name] for name in _REFERENCES if None not in values.get(name, [None])},
+        anomaly=values["anomaly"],
+        quality=values["quality"],
+        events=[
+            OutlookEvent(kind=kind, **_fields(values, f"event_{name}_"))
+            for name, kind in _KINDS.items()
+            if f"event_{name}_state" in values
+        ],
+        heat_stress=OutlookHeatStress(**heat) if (heat := _fields(values, "event_heat_stress_")) else None,
+        warnings=_warnings(known),
+        **_identity(known),
+    )
+
+
+def _fields(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the variables of an event by the names of its fields."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

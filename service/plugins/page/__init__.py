@@ -1,0 +1,1 @@
+"""The page, the guides, and `/docs`: what people see in a browser."""
