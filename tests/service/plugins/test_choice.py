@@ -14,6 +14,7 @@ from service.app import create_app
 from service.plugin import load_plugins
 from service.plugins import PLUGINS
 from service.settings import Settings
+from tests.forecasting.test_extras import run_without
 from tests.processes import running
 from tests.refused_start import refused_start
 from tests.service.requests import answered, body
@@ -24,6 +25,14 @@ from service.app import create_app
 from service.settings import Settings
 create_app(Settings())
 print(*sys.modules)
+"""
+_IN_USE = """
+import sys
+from service.app import create_app
+from service.plugins import PLUGINS
+from service.settings import Settings
+used = create_app(Settings()).state.plugins
+print(*[name for name, module in PLUGINS.items() if module in sys.modules and sys.modules[module].PLUGIN in used])
 """
 _NEEDED_BY_PLUG_INS = {"sqlalchemy", "alembic", "jinja2", "markdown_it", "pyarrow"}
 
@@ -98,6 +107,21 @@ def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
         "sst serve: invalid setting SST_PLUGINS=inference,tide: there is no plug-in 'tide'; write all, none, or some "
         "of uploads, stations, outlooks, inference, page"
     ]
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "kept"),
+    [
+        ("sqlalchemy", "stations", ["uploads", "outlooks", "inference"]),
+        ("jinja2", "page", ["uploads", "stations", "outlooks", "inference"]),
+    ],
+)
+def test_the_small_installation_serves_without_the_plug_ins_whose_packages_it_lacks(
+    package: str, extra: str, kept: list[str]
+) -> None:
+    done = run_without(package, _IN_USE)
+    assert done.stdout.split() == kept
+    assert f"left out: the plug-in {extra} needs the extra `{extra}` (no package {package!r})" in done.stderr
 
 
 TIDE = """

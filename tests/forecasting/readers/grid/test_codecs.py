@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numcodecs
 import numpy as np
 import pytest
+import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
 
 import sst
@@ -32,9 +33,11 @@ def write(folder: Path, version: Any, *, consolidated: bool = False) -> Path:
 
 
 @pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """numcodecs unpickles, as it did by default before 0.16.6."""
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """numcodecs and Zarr unpickle, as they did by default before 0.16.6 and 3.4."""
     monkeypatch.setattr("numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE", True)
+    with zarr.config.set({"array.allow_unsafe_pickle_decode": True}):
+        yield
 
 
 def sentence(path: Path) -> str:

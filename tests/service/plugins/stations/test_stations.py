@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -71,7 +72,8 @@ def test_a_page_says_of_a_station_what_its_own_call_says(
     (listed,) = StationPage.model_validate(page).model_dump(mode="json")["stations"]
     assert page["stations"] == [listed]
     # Time goes on between the two calls.
-    later = {name: alone[name] for name in ("newest", "fetch")}
+    later: dict[str, Any] = {name: alone[name] for name in ("newest", "fetch")}
+    later["summary"] = listed["summary"] | {name: alone["summary"][name] for name in ("newest", "attention")}
     assert {name: alone[name] for name in listed} == listed | later
     assert [interval["level"] for interval in listed["forecast"]["intervals"]] == [80]
 

@@ -3,9 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -13,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from forecasting.errors import RequestError
 from service.plugins.stations.store import migrations
@@ -34,8 +36,24 @@ def ids(database: Database) -> list[str]:
         return [station.id for station in list_stations(connection, 10)]
 
 
+OPENED: list[Database] = []
+
+
+def opened(url: URL, **options: Any) -> Database:
+    OPENED.append(Database(url, **options))
+    return OPENED[-1]
+
+
 def at(path: Path) -> Database:
-    return Database(make_url(f"sqlite:///{path}"))
+    return opened(make_url(f"sqlite:///{path}"))
+
+
+@pytest.fixture(autouse=True)
+def ending() -> Iterator[None]:
+    """Close the databases of a test when it ends."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 def test_the_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
@@ -51,7 +69,6 @@ def test_the_file_is_created_at_the_first_write(tmp_path: Path) -> None:
     put(database)
     assert ids(database) == ["pier"]
     assert path.exists()
-    database.close()
 
 
 @pytest.mark.parametrize("before", [None, 0o644])
@@ -72,7 +89,6 @@ def test_only_the_user_of_the_service_can_read_the_file(tmp_path: Path, before: 
     assert [file.name for file in files] == ["sst.db", "sst.db-shm", "sst.db-wal"]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert path.parent.stat().st_mode & 0o777 == folder_mode
-    database.close()
 
 
 def test_several_read_at_once_before_the_first_write(tmp_path: Path) -> None:
@@ -81,11 +97,10 @@ def test_several_read_at_once_before_the_first_write(tmp_path: Path) -> None:
         assert list(readers.map(lambda _: ids(database), range(100))) == [[]] * 100
         put(database)
         assert list(readers.map(lambda _: ids(database), range(100))) == [["pier"]] * 100
-    database.close()
 
 
 def test_the_database_is_created_once_if_several_begin_together(store_url: str) -> None:
-    databases = {name: Database(make_url(store_url)) for name in "abcd"}
+    databases = {name: opened(make_url(store_url)) for name in "abcd"}
     with ThreadPoolExecutor(len(databases)) as writers:
         list(writers.map(put, databases.values(), databases))
     assert [ids(database) for database in databases.values()] == [[*databases]] * len(databases)
@@ -111,7 +126,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database, store_u
     put(database)
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    later = Database(make_url(store_url))
+    later = opened(make_url(store_url))
     with pytest.raises(StoreUnavailableError, match=r"another version .* \(revision 9999\): start that"):
         put(later)
     later.close()
@@ -123,7 +138,6 @@ def test_a_file_that_is_not_a_database_is_refused_with_a_sentence(tmp_path: Path
     database = at(path)
     with pytest.raises(StoreUnavailableError, match=r"sst\.db: file is not a database"):
         put(database)
-    database.close()
 
 
 def test_a_folder_that_cannot_be_created_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -133,7 +147,6 @@ def test_a_folder_that_cannot_be_created_is_refused_with_a_sentence(tmp_path: Pa
         put(database)
     (tmp_path / "state").unlink()
     put(database)
-    database.close()
 
 
 def test_a_full_disk_refuses_a_write_and_keeps_those_before(tmp_path: Path) -> None:
@@ -150,12 +163,11 @@ def test_a_full_disk_refuses_a_write_and_keeps_those_before(tmp_path: Path) -> N
     with pytest.raises(StoreUnavailableError, match="database or disk is full"):
         fill()
     assert ids(database) == ["pier"]
-    database.close()
 
 
 def test_a_writer_that_holds_the_file_delays_others_until_they_give_up(tmp_path: Path) -> None:
     path = tmp_path / "sst.db"
-    database = Database(make_url(f"sqlite:///{path}"), wait_seconds=0.01)
+    database = opened(make_url(f"sqlite:///{path}"), wait_seconds=0.01)
     put(database)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -164,7 +176,6 @@ def test_a_writer_that_holds_the_file_delays_others_until_they_give_up(tmp_path:
     holder.execute("ROLLBACK")
     put(database, "buoy")
     holder.close()
-    database.close()
 
 
 VANISHED = r"has vanished \(sst\.db\): put it back, or restart the service"
@@ -207,7 +218,6 @@ def test_a_database_that_comes_back_as_a_copy_is_used(tmp_path: Path) -> None:
     assert ids(database) == ["pier"]
     put(database, "reef")
     assert ids(at(path)) == ["pier", "reef"]
-    database.close()
 
 
 def test_a_write_to_a_file_that_is_deleted_meanwhile_is_refused(tmp_path: Path) -> None:
@@ -224,7 +234,6 @@ def test_a_write_to_a_file_that_is_deleted_meanwhile_is_refused(tmp_path: Path) 
         write()
     (tmp_path / "away.db").rename(path)
     assert ids(database) == ["pier"]
-    database.close()
 
 
 @pytest.mark.parametrize(("pages", "reason"), [(0, "replaced by an empty file"), (1, "replaced by one without tables")])
@@ -245,7 +254,6 @@ def test_an_empty_database_in_place_of_one_with_stations_is_refused(tmp_path: Pa
     for file in folder.iterdir():
         file.rename(path.with_name(file.name))
     assert ids(database) == ["pier"]
-    database.close()
 
 
 def test_an_empty_file_does_not_cost_what_is_only_in_the_log_of_the_one_that_was_moved_away(tmp_path: Path) -> None:
@@ -265,13 +273,13 @@ def test_a_process_that_has_not_used_a_vanished_database_creates_none_until_the_
     tmp_path: Path,
 ) -> None:
     path, url = tmp_path / "state" / "sst.db", make_url(f"sqlite:///{tmp_path}/state/sst.db")
-    first, second = (Database(url, used=tmp_path / "used") for _ in range(2))
+    first, second = (opened(url, used=tmp_path / "used") for _ in range(2))
     assert ids(second) == []
     put(first)
     path.parent.rename(tmp_path / "away")
     refused(second, VANISHED)
-    refused(Database(url, used=tmp_path / "used"), VANISHED)
-    anew = Database(url, used=tmp_path / "used of the next start")
+    refused(opened(url, used=tmp_path / "used"), VANISHED)
+    anew = opened(url, used=tmp_path / "used of the next start")
     assert ids(anew) == []
     put(anew, "buoy")
     assert ids(first) == ids(second) == ["buoy"]
@@ -282,7 +290,7 @@ def test_a_process_that_has_not_used_a_vanished_database_creates_none_until_the_
 @pytest.mark.parametrize("loss", ["DROP DATABASE {0} WITH (FORCE)", None])
 def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: Cluster, loss: str | None) -> None:
     url = make_url(postgres.new_database())
-    database = Database(url)
+    database = opened(url)
     put(database)
     if loss:
         postgres.run(loss.format(url.database))
@@ -295,7 +303,7 @@ def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: 
     with pytest.raises(StoreUnavailableError):
         ids(database)
     refused(database, r"replaced by one without tables: put it back")
-    anew = Database(url)
+    anew = opened(url)
     put(anew, "buoy")
     assert ids(database) == ["buoy"]
     for each in (database, anew):
@@ -303,7 +311,7 @@ def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: 
 
 
 def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
-    database = Database(make_url(postgres.new_database()))
+    database = opened(make_url(postgres.new_database()))
     put(database)
     postgres.stop()
     try:
@@ -313,7 +321,6 @@ def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
         postgres.start()
     put(database, "reef")
     assert ids(database) == ["pier", "reef"]
-    database.close()
 
 
 # Opens each database in a process that kills itself before a statement of the migration; prints which were killed.
@@ -352,13 +359,12 @@ def killed(urls: list[str]) -> int:
 
 
 def check(url: str) -> None:
-    database = Database(make_url(url))
+    database = opened(make_url(url))
     with database.writing() as connection:
         put_station(connection, "pier", StationSettings("day"), 1)
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     with database.reading() as connection:
         assert [station.id for station in list_stations(connection, 10)] == ["pier"]
-    database.close()
 
 
 def test_a_migration_killed_among_its_statements_is_completed_at_the_next_start(tmp_path: Path) -> None:
@@ -454,11 +460,10 @@ def test_a_database_of_the_version_before_is_upgraded_with_all_that_it_holds(sto
             text("INSERT INTO observations (station, time, revision, value, received) VALUES (1, 0, 0, 15.5, 86400)")
         )
     before.dispose()
-    database = Database(make_url(store_url))
+    database = opened(make_url(store_url))
     with database.writing() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         (station,) = list_stations(connection, 10)
         assert (station.id, station.newest and station.newest.value) == ("pier", 15.5)
         assert station.settings.webhooks == [{"url": "https://a.example"}]
         assert station.settings.alert_within is None
-    database.close()
