@@ -60,6 +60,15 @@ def test_a_network_of_a_place_that_was_named_refuses_weather(client: httpx.Clien
     assert messages(entry, "weather_ignored")[0].endswith(IGNORED)
 
 
+def test_a_summary_refuses_weather_in_the_words_of_a_forecast(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"][0]["weather"] = {"wind_speed": [5.0] * 30}
+    forecast, summary = (client.post(path, json=request) for path in ("/forecast", "/summary"))
+    assert (summary.status_code, forecast.json()["detail"].startswith(REFUSED)) == (422, True)
+    for name in ("title", "detail", "errors"):
+        assert summary.json()[name] == forecast.json()[name]
+
+
 @pytest.mark.parametrize(
     ("weather", "location", "message"),
     [
