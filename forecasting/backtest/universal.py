@@ -19,9 +19,10 @@ from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval
 from forecasting.models.universal.network import Steps, backtest_all
-from forecasting.models.universal.references import REFERENCES, Past, forecast_references
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Resampling
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds

@@ -19,6 +19,13 @@ _WINDOWS_PER_WEIGHT: Final = 4
 """The autoregression is fitted only with at least this many windows for each weight."""
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
+"""References of a network of a place."""
+
+REFERENCES: Final = (*BASELINES, "usual_change")
+"""All references; ``usual_change`` needs a position."""
+
+REFERENCE_COLUMNS: Final = ("persistence", "usual_change", *BASELINES[1:])
+"""All references in the order of their columns in tables, even where no series has them."""
 
 
 class Baselines(BaseModel, frozen=True):

@@ -17,9 +17,8 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model, climatology_at, ignoring_weather, out_of_range
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import other_step_error
-from forecasting.models.universal.references import REFERENCES
 from forecasting.models.universal.resampling import Resampling, nearest_step, refusal_at_any_step
-from forecasting.references.baselines import BASELINES
+from forecasting.references.baselines import BASELINES, REFERENCES
 from forecasting.releases.on_disk import OnDisk
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys

@@ -25,10 +25,9 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.model import UniversalModel
 from forecasting.models.universal.network import UniversalForecaster, load_all
-from forecasting.models.universal.references import REFERENCES
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.report import UniversalReport, parse_universal_report
-from forecasting.references.baselines import BASELINES, Baselines
+from forecasting.references.baselines import BASELINES, REFERENCES, Baselines
 from forecasting.releases.release import EVALUATED, Release, read_published
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time

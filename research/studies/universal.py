@@ -20,6 +20,7 @@ from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
+from forecasting.references.baselines import REFERENCES
 from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
@@ -37,8 +38,6 @@ _BATCH: Final = 64
 _CONTEXTS: Final = {"hour": (72, 336, 1440), "day": (60, 365, 730), "week": (104, 260, 520), "month": (24, 60, 240)}
 _LEADS: Final = {"hour": (1, 6, 24), "day": (1, 3, 7), "week": (1, 4, 8), "month": (1, 3, 6)}
 """By the name of the step."""
-
-_REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     columns = ["Place", "Context", "Lead", "RMSE °C", "Model", "With position", "Without", "80 %", "95 %", "CRPS"]
-    columns += [name.replace("_", " ").capitalize() for name in _REFERENCES]
+    columns += [name.replace("_", " ").capitalize() for name in REFERENCES]
     print(f"| {' | '.join(columns)} |")
     print("|---" * len(columns) + "|")
     for text in options.places:
@@ -99,7 +98,7 @@ def _rows(place: _Place, release: UniversalRelease, context: int) -> list[str]:
     fitted, residuals = _autoregression(place, origins)
     reference = _rmse(fitted - truth)
     references = _references(place, release, origins, context)
-    beside = [_rmse(references[name] - truth) / reference for name in _REFERENCES]
+    beside = [_rmse(references[name] - truth) / reference for name in REFERENCES]
     usual = crps(
         truth - fitted, np.broadcast_to(_conformal(residuals, release), (len(truth), len(leads), 9)), _levels(release)
     )
@@ -128,7 +127,7 @@ def _references(
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
     batch, options = SeriesBatch.of(contexts, release.step), ForecastOptions(max(leads), backtest=False)
     made = release.model(release.best_on_held_out).columns(batch, options, coefficients, references=True)
-    forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in _REFERENCES}
+    forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in REFERENCES}
     for name in made.columns.references:
         forecasts[name][made.row] = made.reference(name)[:, [lead - 1 for lead in leads]]
     return forecasts

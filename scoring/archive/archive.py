@@ -21,11 +21,12 @@ import pyarrow.parquet as papq
 
 from forecasting.disk import flush, locked
 from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.series.timestep import TimeStep
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.source import inside
-from scoring.tables.output import BASELINES, PREFIX, USUAL, read_part, schema
+from scoring.tables.output import PREFIX, USUAL, read_part, schema
 from scoring.work import Plan, WorkFolder
 
 PARTITION: Final = "issued_month"
@@ -131,7 +132,7 @@ def archive_schema(levels: tuple[int, ...], events: EventRequest) -> pa.Schema:
     ]
     names = ["model", "version", "chosen", "step", "lead", "time", "sst"]
     names += [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
-    names += [*(f"{PREFIX}{name}" for name in BASELINES), *USUAL]
+    names += [*(f"{PREFIX}{name}" for name in REFERENCE_COLUMNS), *USUAL]
     names += ["quality", "warnings"]
     ends = [field for field in scored if field.name.startswith("event_")]
     return pa.schema([*first, *map(scored.field, names), *ends, *limit_fields(events)])

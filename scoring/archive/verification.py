@@ -20,6 +20,7 @@ from forecasting.evaluation.event_states import (
 )
 from forecasting.events.columns import STATES
 from forecasting.events.heat_stress import LEVEL_PROBABILITIES, LEVELS
+from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.scores.events import PERSISTENCE, SIGNS
 from forecasting.scores.verification import Indices, LeadVerification, Observed, Pairs, Verification
 from forecasting.series.times import SECONDS, Floats
@@ -29,7 +30,7 @@ from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.others import OtherStations
 from scoring.errors import ScoringError, kind_of
-from scoring.tables.output import BASELINES, PREFIX
+from scoring.tables.output import PREFIX
 
 _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
 _LOWER: Final = re.compile(r"lower_(\d+)")
@@ -163,7 +164,7 @@ def _pairs(rows: pd.DataFrame, others: Mapping[str, Floats]) -> Pairs:
     return Pairs(
         observed=_values(rows, "observed"),
         forecast=_values(rows, "sst"),
-        references={name: _values(rows, PREFIX + name) for name in BASELINES},
+        references={name: _values(rows, PREFIX + name) for name in REFERENCE_COLUMNS},
         others=others,
         intervals={level: (_values(rows, f"lower_{level}"), _values(rows, f"upper_{level}")) for level in levels},
     )

@@ -14,8 +14,8 @@ from forecasting.console import aligned, csv_text
 from forecasting.disk import write_whole
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.event_states import EventVerification
-from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.options import ReadingOptions
+from forecasting.references.baselines import REFERENCES
 from forecasting.scores.events import BIN_EDGES, PERSISTENCE
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import length_of
@@ -33,7 +33,6 @@ from scoring.outlook.issued import issued_outlooks
 from scoring.outlook.others import OtherGrid
 from scoring.outlook.verification import ZONES, OutlookVerification, Region, RegionVerification, verify_outlooks
 from scoring.source import find_source, is_grid, named
-from scoring.tables.output import BASELINES
 
 _DAY: Final = "YYYY-MM-DD"
 _OURS: Final = "best"
@@ -120,7 +119,7 @@ def _others(options: argparse.Namespace) -> list[tuple[str, Path]]:
     """Return names and paths of the other forecasts."""
     names = Counter(name for name, _ in options.others)
     for name, path in options.others:
-        if name in (_OURS, *REFERENCES, *BASELINES):
+        if name in (_OURS, *REFERENCES):
             raise ScoringError(f"--other {path}: {name} is the name of our own forecasts; name it NAME={path}")
         if names[name] > 1:
             raise ScoringError(f"--other {path}: several forecasts are called {name}; name each, as in NAME={path}")

@@ -14,8 +14,8 @@ from forecasting.climatology.global_climatology import YEARS
 from forecasting.errors import FileError
 from forecasting.events.baseline import POSITION, Period
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent
-from forecasting.models.universal.references import REFERENCES
 from forecasting.readers.grid.fields import Field
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.times import DAY, Floats
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import from_celsius, outside_sea_range, range_error

@@ -22,7 +22,7 @@ from forecasting.evaluation.event_states import (
 from forecasting.events.columns import STATES
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE
 from forecasting.events.heat_stress import LEVEL_PROBABILITIES, WINDOW_DAYS
-from forecasting.models.universal.references import REFERENCES
+from forecasting.references.baselines import REFERENCES
 from forecasting.scores.verification import LeadVerification, Pairs, Verification
 from forecasting.series.times import Bools, Floats, Times
 from scoring.errors import ScoringError

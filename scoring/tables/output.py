@@ -16,11 +16,9 @@ import pyarrow.parquet as papq
 from forecasting.events.columns import Column, Form, Values
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.qartod import MISSING
+from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.series.times import Floats
 from scoring.events import EvaluatedEvents, EventRequest
-
-BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
-"""All references that a forecast may have; each has a column, so that all files of an archive do."""
 
 PREFIX: Final = "baseline_"
 
@@ -74,7 +72,7 @@ def schema(
         fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
     if archived:
         fields += [("lead", pa.int16()), ("step", pa.string())]
-        fields += [(f"{PREFIX}{name}", pa.float64()) for name in BASELINES]
+        fields += [(f"{PREFIX}{name}", pa.float64()) for name in REFERENCE_COLUMNS]
         fields += [(name, pa.string()) for name in USUAL]
     elif weather:
         fields += [*zip(WEATHER, (pa.string(), pa.float64()), strict=True)]

@@ -33,14 +33,9 @@ from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.mixture import MIXTURE, Mixture
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.pooled import Backtest, PooledMixture
-from forecasting.models.universal.references import (
-    REFERENCES,
-    Past,
-    Steps,
-    forecast_references,
-    usual_at_end,
-)
+from forecasting.models.universal.references import Past, Steps, forecast_references, usual_at_end
 from forecasting.models.universal.weather import AlignedWeather, Older, correct, weather_use
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Bools, Floats, Times, unix_seconds
 from forecasting.series.timestep import TimeStep

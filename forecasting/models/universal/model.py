@@ -28,8 +28,9 @@ from forecasting.models.universal.contexts import read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.pooled import PooledMixture
-from forecasting.models.universal.references import REFERENCES, Past, forecast_references
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds

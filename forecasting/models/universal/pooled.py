@@ -14,7 +14,7 @@ from forecasting.models.universal.backtest import (
 )
 from forecasting.models.universal.distribution import spread_of
 from forecasting.models.universal.mixture import Mixture, shares_of
-from forecasting.models.universal.references import REFERENCES
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.times import Bools, Floats
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from forecasting.climatology.usual import OF_POSITION, Usual, of_series
 from forecasting.models.universal.contexts import Contexts, climatology_of_steps
+from forecasting.references.baselines import REFERENCES
 from forecasting.references.climatology import Harmonics
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.series.times import DAY, YEAR, Bools, Floats, Times, unix_seconds
@@ -309,8 +310,6 @@ def _bounds(past: Past, level: Floats) -> tuple[Floats, Floats]:
     low, high = (extreme.accumulate(level, axis=1)[:, past.origins] for extreme in (np.minimum, np.maximum))
     return 2 * low - high, 2 * high - low
 
-
-REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 
 _DAMPING_PER_DAY: Final = 0.97
 """Share of the anomaly's departure from its mean that remains after a day; of 0.95 to 0.98, which hardly differ."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from forecasting.errors import FileError, UnknownNameError
+from forecasting.references.baselines import REFERENCES
 from service.plugins.outlooks.folder import LATEST, Description, Outlook, find_outlook, newest_first
 from service.plugins.outlooks.schemas import (
     OutlookEvent,
@@ -25,7 +26,6 @@ logger = logging.getLogger("service")
 
 _SOURCES: Final = {"grid": "series", "period": "series", "position": "position", "file": "baseline"}
 _KINDS: Final = {"heatwave": "marine_heatwave", "cold_spell": "marine_cold_spell"}
-_REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 _DAMAGED: Final = "are damaged; make it again with sst outlook"
 
 
@@ -131,7 +131,7 @@ def _point(found: Outlook, cell: tuple[int, int]) -> OutlookPoint:
             OutlookInterval(level=level, lower=values[f"lower_{level}"], upper=values[f"upper_{level}"])
             for level in levels
         ],
-        baselines={name: values[name] for name in _REFERENCES if None not in values.get(name, [None])},
+        baselines={name: values[name] for name in REFERENCES if None not in values.get(name, [None])},
         anomaly=values["anomaly"],
         quality=values["quality"],
         events=[

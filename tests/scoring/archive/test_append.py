@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.models.universal.references import REFERENCES
 from forecasting.readers import read_csv
 from forecasting.releases.catalog import load_forecaster
-from scoring.tables.output import BASELINES
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, appended, files, growing, read, until
 from tests.scoring.commands import caught, damaged, exists, finish, score, snapshot, work_folders
@@ -71,10 +69,6 @@ def test_a_model_of_a_place_has_the_baselines_of_its_own_past(artifacts: Path, t
     assert rows["baseline_usual_change"].isna().all()
     assert set(zip(rows["usual_years"], rows["usual_source"], strict=True)) == {("1950-2010", "series")}
     assert set(rows["step"]) == {"month"}
-
-
-def test_an_archive_has_a_column_for_every_reference() -> None:
-    assert set(BASELINES) == set(REFERENCES)
 
 
 def test_the_same_job_twice_adds_nothing_and_says_so(

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import make_url
 
 import sst
+from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.series.times import iso_of
-from scoring.tables.output import BASELINES
 from service.plugins.stations.store.database import Database
 from service.plugins.stations.store.forecasts import IssuedForecast, add_forecasts
 from service.plugins.stations.store.stations import StationSettings, get_station, put_station
@@ -36,7 +36,9 @@ def issued_forecast(station: int, batch: int, rows: pd.DataFrame) -> IssuedForec
         "intervals": [
             {"level": level, "lower": values(f"lower_{level}"), "upper": values(f"upper_{level}")} for level in levels
         ],
-        "baselines": {name: values(f"baseline_{name}") for name in BASELINES if rows[f"baseline_{name}"].notna().all()},
+        "baselines": {
+            name: values(f"baseline_{name}") for name in REFERENCE_COLUMNS if rows[f"baseline_{name}"].notna().all()
+        },
         "warnings": [],
         "events": [{**warm, "side": "above", "kind": "threshold"}],
     }

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from forecasting.downloads import FetchError
 from forecasting.erddap import parse_span
-from forecasting.models.universal.references import REFERENCES
+from forecasting.references.baselines import REFERENCES
 from scoring.outlook.colours import ANOMALIES, CATEGORIES, COAST, LAND, PROBABILITIES
 from scoring.outlook.source import download
 from scoring.outlook.words import Seen

@@ -16,13 +16,11 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.qartod import MISSING
+from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.series.times import Floats, Times
 from service.engine.forecasting import Job
 from service.engine.reading import sentence
 from service.http.bodies import ARROW_TYPE
-
-BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
-"""References that have a column, even if no series has them."""
 
 TIME: Final = pa.timestamp("s", "UTC")
 
@@ -61,7 +59,7 @@ def exceedance_column(threshold: float) -> str:
 @lru_cache(maxsize=64)
 def _form(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> ResponseForm:
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
-    references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
+    references = [(f"baseline_{name}", pa.float64()) for name in REFERENCE_COLUMNS]
     columns = [
         ("station", pa.string()),
         ("issued", TIME),

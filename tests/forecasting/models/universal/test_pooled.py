@@ -7,7 +7,7 @@ import pytest
 from forecasting.models.universal.distribution import spread_of
 from forecasting.models.universal.mixture import Mixture
 from forecasting.models.universal.pooled import Backtest, PooledMixture
-from forecasting.models.universal.references import REFERENCES
+from forecasting.references.baselines import REFERENCES
 from forecasting.series.times import Floats
 from tests.forecasting.models.universal.tiny import LEVELS, SCORES
 
