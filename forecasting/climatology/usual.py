@@ -1,5 +1,6 @@
-"""What is usual at a place: the years and the source that it rests on, and whether values agree with it."""
+"""What is usual at a place: what it rests on, how far from it values are, and whether they agree with it."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Literal, NamedTuple
 
@@ -34,6 +35,36 @@ class Usual(NamedTuple):
     def years_text(self) -> str | None:
         """The years as a column of a table has them: ``1991-2020``."""
         return None if self.years is None else "{}-{}".format(*self.years)
+
+    def anomaly(self, sst: float) -> float:
+        """How far a value is from it, in the units of both."""
+        return round(sst - self.sst, 6)
+
+
+_ROUNDS_TO_NOTHING: Final = 0.05
+
+
+def side_of(anomaly: float) -> Literal["warmer", "colder"] | None:
+    """Return on which side of usual a value is; None if it differs by less than a tenth of a degree is shown."""
+    return None if abs(anomaly) < _ROUNDS_TO_NOTHING else "warmer" if anomaly > 0 else "colder"
+
+
+_SOURCES: Final[dict[str, Source]] = {"position": "position", "file": "baseline"}
+
+
+@dataclass(frozen=True)
+class UsualOfGrid:
+    """What the anomalies and events of an outlook are relative to, as the outlook describes it."""
+
+    baseline: str
+    kind: Literal["grid", "period", "position", "file"]
+    years: tuple[int, int] | None
+    text: str
+    warning: str | None = None
+
+    def at(self, sst: float = np.nan) -> Usual:
+        """Return what is usual at a cell and a time."""
+        return Usual(self.years, _SOURCES.get(self.kind, "series"), sst)
 
 
 class UsualOfSeries(NamedTuple):

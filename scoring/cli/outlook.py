@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from scoring.grids.input import step_of_files
 from scoring.grids.job import GridJob
 from scoring.models import models_for_grid
 from scoring.outlook.folder import DESCRIPTION, LATEST, OutlookFolder
-from scoring.outlook.grid import OutlookInput, Usual, axes_of, events_of, require_days, usual_of
+from scoring.outlook.grid import OutlookInput, axes_of, events_of, require_days, usual_of
 from scoring.outlook.page import PAGE, page
 from scoring.outlook.pictures import draw_all
 from scoring.outlook.source import download, is_address
@@ -123,8 +124,7 @@ def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, 
     begun = time.perf_counter()
     input_.write(work, run.plan, {}, file)
     written = time.perf_counter()
-    usual = input_.usual
-    caption = _caption(run, job, usual)
+    caption = _caption(run, job, input_.usual.text)
     with open_files(input_.files[:1], input_.options) as field:
         axes = axes_of(field)
     assert axes is not None
@@ -138,13 +138,7 @@ def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, 
         "issued": f"{issued}Z",
         "title": title,
         "caption": caption,
-        "usual": {
-            "baseline": usual.baseline or "grid",
-            "kind": usual.kind,
-            "years": usual.years,
-            "text": usual.text,
-            "warning": usual.warning or None,
-        },
+        "usual": asdict(input_.usual),
         "file": file.name,
         **pictures.description(),
         "summary": summary_of(run, result),
@@ -153,11 +147,11 @@ def _publish(run: Run, result: Result, work: WorkFolder, folder: OutlookFolder, 
     return folder.publish(complete, str(issued.astype("datetime64[D]")), work)
 
 
-def _caption(run: Run, job: GridJob, usual: Usual) -> list[str]:
+def _caption(run: Run, job: GridJob, usual: str) -> list[str]:
     """Return the lines below every map."""
     issued = short(np.datetime64(job.layout.issued, "s"))
     return [
         f"Forecast by {run.plan.model} {run.plan.version} from {job.layout.name} of {run.input.path.name}, observed "
         f"until {issued}.",
-        f"Usual: {usual.text}.",
+        f"Usual: {usual}.",
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import xarray as xr
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
 from forecasting.climatology.global_climatology import YEARS
+from forecasting.climatology.usual import UsualOfGrid, of_series
 from forecasting.errors import FileError
 from forecasting.events.baseline import POSITION, Period
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent
@@ -46,17 +47,6 @@ _NEAR_FREEZING: Final = 0.1
 """°C above the freezing point, below which water is under ice."""
 
 
-@dataclass(frozen=True)
-class Usual:
-    """What the anomalies and events of an outlook are relative to."""
-
-    kind: Literal["grid", "period", "position", "file"]
-    baseline: str | None
-    text: str
-    years: tuple[int, int] | None = None
-    warning: str = ""
-
-
 def require_days(step: TimeStep) -> TimeStep:
     """Return the step of a grid."""
     if step != TimeStep(DAY):
@@ -65,36 +55,28 @@ def require_days(step: TimeStep) -> TimeStep:
     return step
 
 
-def usual_of(field: Field, baseline: str | None, period: Period | None) -> Usual:
+def usual_of(field: Field, baseline: str | None, period: Period | None) -> UsualOfGrid:
     """Return what the anomalies of a grid are relative to."""
     first, last = field.times.min(), field.times.max()
     years = float((last - first).astype(np.int64) / DAY + 1) / _DAYS_PER_YEAR
     if period is not None:
-        years_of = _years(period.start, period.end)
-        return Usual("period", baseline, f"{period.start} to {period.end} of the grid", years_of)
+        years_of = of_series(period.start, period.end).years
+        return UsualOfGrid(str(baseline), "period", years_of, f"{period.start} to {period.end} of the grid")
     if baseline is None and round(years, 1) >= _LEAST_YEARS:
-        return Usual("grid", None, f"{str(first)[:4]} to {str(last)[:4]} of the grid", _years(first, last))
-    coarse = f"{YEARS[0]} to {YEARS[1]}, a coarse climatology of each position (2°)"
-    if baseline == POSITION:
-        return Usual(POSITION, POSITION, coarse, YEARS)
-    if baseline is not None:
-        return Usual("file", baseline, f"the baseline {Path(baseline).name}")
-    return Usual(
-        POSITION,
-        POSITION,
-        coarse,
-        YEARS,
+        years_of = of_series(first, last).years
+        return UsualOfGrid("grid", "grid", years_of, f"{str(first)[:4]} to {str(last)[:4]} of the grid")
+    if baseline is not None and baseline != POSITION:
+        return UsualOfGrid(baseline, "file", None, f"the baseline {Path(baseline).name}")
+    warning = (
         f"the grid has {years:.1f} years, and its own baseline would need {_LEAST_YEARS}: anomalies, heatwaves and "
         "cold spells are relative to a coarse climatology of each position and may be wrong by more than a degree near "
-        "coasts; pass --baseline FILE with climatology and threshold of each cell",
+        "coasts; pass --baseline FILE with climatology and threshold of each cell"
     )
+    coarse = f"{YEARS[0]} to {YEARS[1]}, a coarse climatology of each position (2°)"
+    return UsualOfGrid(POSITION, "position", YEARS, coarse, None if baseline == POSITION else warning)
 
 
-def _years(first: np.datetime64, last: np.datetime64) -> tuple[int, int]:
-    return int(str(first)[:4]), int(str(last)[:4])
-
-
-def events_of(usual: Usual, given: EventRequest, paths: int | None) -> EventRequest:
+def events_of(usual: UsualOfGrid, given: EventRequest, paths: int | None) -> EventRequest:
     """Return the events of an outlook; ``given`` has the baseline that the user named."""
     return replace(
         given,
@@ -111,7 +93,7 @@ class OutlookInput(GridInput):
 
     references = REFERENCES
 
-    usual: Usual
+    usual: UsualOfGrid
 
     @property
     def chunk_size(self) -> int:

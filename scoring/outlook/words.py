@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.climatology.usual import side_of
 from forecasting.events.detection import CATEGORIES
 from forecasting.series.times import Floats
 from scoring.grids.job import Values
@@ -34,9 +35,9 @@ class Seen:
 
     def _of_anomalies(self, filled: Values, weights: Floats, values: Values) -> str:
         mean = float((filled * weights).sum())
-        side = "warmer than usual" if mean >= 0 else "cooler than usual"
+        side = {"warmer": "warmer", "colder": "cooler"}.get(side_of(mean) or "")
         warmest, coldest = (np.unravel_index(int(pick(values)), values.shape) for pick in (np.nanargmax, np.nanargmin))
-        average = f"{abs(mean):.1f} °C {side}" if f"{abs(mean):.1f}" != "0.0" else "as warm as usual"
+        average = f"{abs(mean):.1f} °C {side} than usual" if side else "as warm as usual"
         return (
             f"On average, the sea is {average}; {_share(weights[filled > 0].sum())} of it is warmer. "
             f"The greatest differences are {_signed(values[warmest])} °C near {self._place(warmest)} and "

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
+from forecasting.climatology.usual import Usual, side_of
 from forecasting.events.detection import CATEGORIES
 from forecasting.qartod import SUSPECT
 from forecasting.series.times import DAY, SECONDS, iso_of, seconds_of
@@ -24,7 +25,6 @@ LEVEL: Final = 80
 _UNUSUAL_CELSIUS: Final = 1.0
 """A place that differs from usual by less is as usual."""
 
-_ROUNDS_TO_NOTHING: Final = 0.05
 _NARROW: Final = 0.25
 """The width of a range that needs two decimals."""
 
@@ -156,13 +156,6 @@ class Ahead(NamedTuple):
     upper: Sequence[float] = ()
 
 
-class Usual(NamedTuple):
-    """What is usual at the time of the newest value, and the years and the source that it rests on."""
-
-    sst: float
-    basis: dict[str, Any]
-
-
 class Event(NamedTuple):
     """An event of a place, as it is known; ``likely`` is the probability from which on it is expected."""
 
@@ -194,13 +187,13 @@ def summarize(place: Place, now: int) -> Summary:
     newest, usual = place.newest, place.usual
     following = [] if place.ahead is None else steps_ahead(place.ahead, place.step, now)
     is_doubted = newest is not None and newest.flag >= SUSPECT
-    anomaly = None if newest is None or usual is None else round(newest.sst - usual.sst, 6)
+    anomaly = None if newest is None or usual is None else usual.anomaly(newest.sst)
     events = [_event(each, place, now) for each in place.events]
     observed = "" if newest is None else observed_in_words(place, now)
     words = ["No readings yet."]
     if newest is not None:
         words = [f"Sea-surface temperature {degrees(newest.sst, place.units)}, {observed}."]
-    text = "" if anomaly is None or usual is None else anomaly_in_words(anomaly, usual.basis["years"], place.units)
+    text = "" if anomaly is None or usual is None else anomaly_in_words(anomaly, usual.years, place.units)
     words += [f"{text}."] if text else []
     words += [f"{each.sentence}." for each in events if each.state == "active"]
     if following:
@@ -283,9 +276,8 @@ def decimals_of(steps: Sequence[SummaryNext]) -> int:
 def anomaly_in_words(anomaly: float, years: Sequence[int] | None, units: Units) -> str:
     """Return how much warmer or colder than usual a value is, and in which years that was usual."""
     period = "" if years is None else f" ({'–'.join(map(str, years))})"
-    if abs(anomaly) < _ROUNDS_TO_NOTHING:
-        return f"Normal for the time of year{period}"
-    return f"{degrees(abs(anomaly), units)} {'warmer' if anomaly > 0 else 'colder'} than usual{period}"
+    side = side_of(anomaly)
+    return f"{f'{degrees(abs(anomaly), units)} {side} than usual' if side else 'Normal for the time of year'}{period}"
 
 
 def observed_in_words(place: Place, now: int) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from orjson import loads
 from pydantic import BaseModel
 
+from forecasting.climatology.usual import Usual
 from forecasting.errors import RequestError, SeriesError
 from forecasting.models.base import ALL
 from forecasting.qartod import NOT_EVALUATED
@@ -26,7 +27,6 @@ from service.api.place_summary import (
     Place,
     Summary,
     SummaryAccuracy,
-    Usual,
     ahead_of,
     known_usual,
     summarize,
@@ -111,7 +111,7 @@ def place_of(entry: dict[str, Any], series: SstSeries, units: Units, kinds: Mapp
             NOT_EVALUATED,
         ),
         ahead=ahead_of(entry),
-        usual=None if usual is None else Usual(usual["sst"], usual),
+        usual=None if usual is None else Usual(**usual),
         events=[_event(event, kinds) for event in entry.get("events", ())],
         accuracy=_accuracy(entry),
     )

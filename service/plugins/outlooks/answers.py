@@ -24,7 +24,6 @@ from service.plugins.outlooks.schemas import (
 
 logger = logging.getLogger("service")
 
-_SOURCES: Final = {"grid": "series", "period": "series", "position": "position", "file": "baseline"}
 _KINDS: Final = {"heatwave": "marine_heatwave", "cold_spell": "marine_cold_spell"}
 _DAMAGED: Final = "are damaged; make it again with sst outlook"
 
@@ -100,7 +99,7 @@ def _maps(found: Outlook, asked: str) -> OutlookMaps:
 
 def _identity(known: Description) -> dict[str, Any]:
     """Return what an outlook and each of its cells say about their origin."""
-    usual = OutlookUsual(years=known.usual.years, source=_SOURCES[known.usual.kind], text=known.usual.text)
+    usual = OutlookUsual(text=known.usual.text, **known.usual.at().basis)
     return {"issued": known.issued, "usual": usual, "model": known.summary.model, "version": known.summary.version}
 
 

@@ -17,11 +17,12 @@ from datetime import date
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
+from forecasting.climatology.usual import UsualOfGrid
 from forecasting.errors import FileError, MissingExtraError, UnknownNameError
 from forecasting.extras import needs_extra
 from forecasting.readers.content import open_plain, read_plain
@@ -55,13 +56,6 @@ class _Picture(BaseModel):
     text: str
 
 
-class _Usual(BaseModel):
-    kind: Literal["grid", "period", "position", "file"]
-    years: tuple[int, int] | None
-    text: str
-    warning: str | None
-
-
 class _Summary(BaseModel):
     model: str
     version: str
@@ -73,7 +67,7 @@ class Description(BaseModel):
     issued: Time
     title: str
     caption: list[str]
-    usual: _Usual
+    usual: UsualOfGrid
     file: Annotated[str, Field(pattern=r"^outlook\.(nc|zarr)$")]
     days: list[date]
     bounds: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
+from forecasting.climatology.usual import side_of
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
 from forecasting.wording import counted
@@ -144,8 +145,7 @@ def _last_value(station: StationAnswer) -> list[str]:
         _text(_MARGIN, 92, newest.text, "small"),
     ]
     if usual is not None:
-        kind = "warmer" if "warmer" in usual.text else "colder" if "colder" in usual.text else "day"
-        lines.append(_text(_MARGIN, 112, usual.text, kind))
+        lines.append(_text(_MARGIN, 112, usual.text, side_of(station.summary.anomaly or 0.0) or "day"))
     return lines
 
 

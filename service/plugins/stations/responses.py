@@ -14,6 +14,7 @@ from orjson import Fragment, dumps
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from forecasting.climatology.usual import Usual
 from forecasting.errors import RequestError
 from forecasting.events.event_json import event_in_units
 from forecasting.forecasts.json import rounded
@@ -22,7 +23,7 @@ from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
-from service.api.place_summary import LEVEL, Event, Newest, Place, Usual, ahead_of, known_usual, summarize
+from service.api.place_summary import LEVEL, Event, Newest, Place, ahead_of, known_usual, summarize
 from service.api.series_request import SeriesWarning
 from service.engine.event_state import EventState
 from service.plugins.stations.addresses import shown_address
@@ -240,7 +241,7 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
             units=units,
             newest=None if newest is None or sst is None else Newest(newest.time, sst, newest.flag),
             ahead=None if forecast is None else ahead_of(forecast),
-            usual=None if usual is None else Usual(usual["sst"], {name: usual[name] for name in ("years", "source")}),
+            usual=None if usual is None else Usual(**usual),
             events=[_watched(event) for event in events],
             fetch_error=None if fetch is None else fetch.error,
         )

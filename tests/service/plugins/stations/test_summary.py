@@ -6,15 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
+from forecasting.climatology.usual import Usual
 from forecasting.qartod import GOOD, SUSPECT
 from forecasting.series.timestep import TimeStep
-from service.api.place_summary import Event, Newest, Place, Usual, summarize
+from service.api.place_summary import Event, Newest, Place, summarize
 from tests.service.plugins.stations.conftest import NewStation
-from tests.service.requests import Json, answered
+from tests.service.requests import answered
 
 DAY = 86_400
 NOW = 1_790_000_000 // DAY * DAY
-USUAL: Json = {"years": [1991, 2020], "source": "position"}
+USUAL = Usual((1991, 2020), "position", 20.0)
 
 
 def test_a_station_and_its_series_say_the_same(service: httpx.Client, new_station: NewStation) -> None:
@@ -81,7 +82,7 @@ STUCK = Event("stuck", "stuck", "active", "2026-09-18T00:00:00Z")
 def test_the_verdict_is_the_most_telling_and_attention_the_most_pressing(
     anomaly: float | None, flag: int, events: list[Event], verdict: str, reasons: list[str]
 ) -> None:
-    usual = None if anomaly is None else Usual(20.0, USUAL)
+    usual = None if anomaly is None else USUAL
     newest = Newest(NOW, 20.0 + (anomaly or 0.0), flag)
     said = summarize(Place(TimeStep(DAY), "celsius", newest, usual=usual, events=events), NOW + DAY)
     assert (said.verdict, [each.reason for each in said.attention]) == (verdict, reasons)
@@ -97,7 +98,7 @@ def test_the_strongest_event_comes_first_and_says_since_when() -> None:
 
 
 def test_a_place_in_fahrenheit_is_warm_from_a_degree_celsius_on() -> None:
-    place = Place(TimeStep(DAY), "fahrenheit", Newest(NOW, 71.7, GOOD), usual=Usual(70.0, USUAL))
+    place = Place(TimeStep(DAY), "fahrenheit", Newest(NOW, 71.7, GOOD), usual=USUAL._replace(sst=70.0))
     assert summarize(place, NOW).verdict == "usual"
     assert summarize(place._replace(newest=Newest(NOW, 71.9, GOOD)), NOW).verdict == "warm"
 
