@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
-from forecasting.climatology.usual import Usual
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import Chosen, WeatherUse
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.series.times import Floats, Times, iso, iso_of
@@ -20,6 +20,9 @@ Json = dict[str, Any]
 
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""
+
+_NUMBER: Final = "%"
+"""Stands for a number in an entry without numbers."""
 
 
 def entries_of(forecasts: Forecasts) -> list[bytes]:
@@ -41,22 +44,38 @@ def entries_of(forecasts: Forecasts) -> list[bytes]:
             cells = [cells[index] for index in kept]
         head = _head(forecasts.model[i], forecasts.version[i], forecasts.step[i])
         if chosen := forecasts.chosen[i]:
-            head += _chosen(chosen, forecasts.units)
-        usual, warnings = forecasts.usual[i], forecasts.warnings[i]
-        basis = b"" if usual is None else _usual(usual, forecasts.units)
-        if forecasts.weather and (weather := forecasts.weather[i]):
-            basis += b'"weather":%s,' % dumps(written_weather(weather))
+            head += b'"chosen":%s,' % dumps(_chosen(chosen, forecasts.units))
+        basis = _basis(forecasts, i)
         entries.append(
             blank
             % (
                 head,
                 '","'.join(times[i]).encode(),
                 *cells,
-                basis,
-                dumps([{"code": w.code, "message": w.message} for w in warnings])[1:-1] if warnings else b"",
+                dumps(basis)[1:-1] + b"," if basis else b"",
+                dumps(_warnings(warnings))[1:-1] if (warnings := forecasts.warnings[i]) else b"",
             )
         )
     return entries
+
+
+def objects_of(forecasts: Forecasts) -> list[Json]:
+    """Return the JSON object of each forecast."""
+    columns, units, numbers = forecasts.columns, forecasts.units, listed(forecasts.table)
+    absent = np.isnan(forecasts.table[:, :, 0]).tolist()
+    calibrated, times = forecasts.calibrated.tolist(), written_times(forecasts.times)
+    objects = []
+    for i in range(len(forecasts)):
+        chosen = forecasts.chosen[i]
+        lists = [None if is_absent else values for values, is_absent in zip(numbers[i], absent[i], strict=True)]
+        objects.append(
+            {"model": forecasts.model[i], "version": forecasts.version[i], "step": forecasts.step[i]}
+            | ({"chosen": _chosen(chosen, units)} if chosen else {})
+            | _body(columns, times[i], lists, calibrated=calibrated[i])
+            | _basis(forecasts, i)
+            | {"warnings": _warnings(forecasts.warnings[i])}
+        )
+    return objects
 
 
 @lru_cache(maxsize=256)
@@ -78,28 +97,49 @@ def _blank(
     The ``missing`` references have no numbers.
     """
     columns = Columns(levels, thresholds, references)
-    present = [c for c, is_missing in enumerate(missing) if not is_missing]
-    lists = [*range(columns.first_reference), *[columns.first_reference + c for c in present]]
-    kept = [index for c in lists for index in range(c * leads, (c + 1) * leads)]
-    numbers, calibrated = b"[" + b",".join([b"%s"] * leads) + b"]", dumps(is_calibrated)
-    intervals = [
-        b'{"level":%d,"lower":%s,"upper":%s,"calibrated":%s}' % (level, numbers, numbers, calibrated)
-        for level in levels
-    ]
-    exceedance = [
-        b'{"threshold":%s,"probability":%s,"calibrated":%s}' % (dumps(threshold), numbers, calibrated)
-        for threshold in thresholds
-    ]
-    baselines = [b"%s:%s" % (dumps(references[c]), numbers) for c in present]
-    lists_of = [b",".join(part) for part in (intervals, exceedance, baselines)]
-    blank = (
-        b'%%s"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},%%s"warnings":[%%s]}'
-        % (numbers, *lists_of)
-    )
-    return blank, kept
+    absent = [*[False] * columns.first_reference, *missing]
+    kept = [index for c in range(columns.count) if not absent[c] for index in range(c * leads, (c + 1) * leads)]
+    lists = [None if is_absent else [_NUMBER] * leads for is_absent in absent]
+    body = dumps(_body(columns, ["%s"], lists, calibrated=is_calibrated))[1:-1].replace(dumps(_NUMBER), b"%s")
+    return b"%s" + body + b',%s"warnings":[%s]}', kept
 
 
-def _chosen(chosen: Chosen, units: Units) -> bytes:
+def _body(columns: Columns, times: list[str], lists: Sequence[list[Any] | None], *, calibrated: bool) -> Json:
+    """Return the part of an object with a list for each column; None for a reference that is missing."""
+    rest = iter(lists)
+    return {
+        "timestamps": times,
+        "sst": next(rest),
+        "intervals": [
+            {"level": level, "lower": next(rest), "upper": next(rest), "calibrated": calibrated}
+            for level in columns.levels
+        ],
+        "exceedance": [
+            {"threshold": threshold, "probability": next(rest), "calibrated": calibrated}
+            for threshold in columns.thresholds
+        ],
+        "baselines": {
+            name: values for name, values in zip(columns.references, rest, strict=True) if values is not None
+        },
+    }
+
+
+def _basis(forecasts: Forecasts, i: int) -> Json:
+    """Return what a forecast rests on, as far as that is known."""
+    usual, weather = forecasts.usual[i], forecasts.weather[i] if forecasts.weather else None
+    basis = dict[str, Any]()
+    if usual is not None:
+        basis["usual"] = {**usual.basis, "sst": round(float(from_celsius(usual.sst, forecasts.units)), 6)}
+    if weather is not None:
+        basis["weather"] = _weather(weather)
+    return basis
+
+
+def _warnings(warnings: Sequence[ForecastWarning]) -> list[Json]:
+    return [{"code": warning.code, "message": warning.message} for warning in warnings]
+
+
+def _chosen(chosen: Chosen, units: Units) -> Json:
     degree = float(from_celsius(1.0, units) - from_celsius(0.0, units))
     rmse = {name: round(value * degree, 6) for name, value in chosen.rmse.items()}
     by_lead = {name: np.round(row * degree, 4).tolist() for name, row in chosen.rmse_by_lead.items()}
@@ -107,26 +147,14 @@ def _chosen(chosen: Chosen, units: Units) -> bytes:
     weights = {name: [round(weight, 3) for weight in row.tolist()] for name, row in chosen.weights.items()}
     optional = {"rmse_by_lead": by_lead, "weights": weights}
     more = since | {name: values for name, values in optional.items() if values}
-    return b'"chosen":%s,' % dumps({"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **more})
+    return {"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **more}
 
 
-def _usual(usual: Usual, units: Units) -> bytes:
-    return b'"usual":%s,' % dumps(written_usual(usual, units))
-
-
-def written_usual(usual: Usual | None, units: Units) -> dict[str, Any] | None:
-    """Return what a climatology rests on, and its value at the last observation in ``units``."""
-    if usual is None:
-        return None
-    sst = usual.sst if units == "celsius" else float(from_celsius(usual.sst, units))
-    return {**usual.basis, "sst": round(sst, 6)}
-
-
-def written_weather(weather: WeatherUse) -> dict[str, Any]:
+def _weather(weather: WeatherUse) -> Json:
     """Return what a forecast made of the weather over its series; what is not known is left out."""
     until = None if weather.until is None else iso(weather.until)
     ratio, origins = weather.rounded_ratio, weather.origins
-    known = {"used": weather.used, "until": until, "past_rmse_ratio": ratio, "origins": origins}
+    known = {"used": [*weather.used], "until": until, "past_rmse_ratio": ratio, "origins": origins}
     return {name: value for name, value in {**known, "source": weather.source}.items() if value is not None}
 
 
@@ -137,11 +165,14 @@ def rounded(values: Floats) -> Floats:
     return scaled
 
 
+def listed(values: Floats) -> list[Any]:
+    """Return rounded values as lists, with None where a value is not a finite number."""
+    written = rounded(values).astype(object)
+    written[~np.isfinite(values)] = None
+    lists: list[Any] = written.tolist()
+    return lists
+
+
 def written_times(times: Times) -> list[list[str]]:
     """Return ISO 8601 times in UTC, as lists in the shape of ``times`` ``(n, leads)``."""
     return [[iso_of(seconds) for seconds in row] for row in times.astype(np.int64).tolist()]
-
-
-def joined(ids: Sequence[str], entries: Sequence[bytes]) -> bytes:
-    """Return ``entries`` with their ``ids``, separated by commas."""
-    return b",".join([b'{"id":%s,%s' % (dumps(name), entry) for name, entry in zip(ids, entries, strict=True)])

@@ -1,7 +1,6 @@
 """``sst forecast`` and ``sst events``: forecasts and past events of the series in a file, without a server."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +22,7 @@ from forecasting.events.outlook import GivenBaseline, Outlook, baseline_for
 from forecasting.extras import needs_extra
 from forecasting.forecasts.forecast import WeatherUse
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.forecasts.json import entries_of
+from forecasting.forecasts.json import objects_of
 from forecasting.forecasts.options import ForecastFields, ForecastOptions
 from forecasting.models.base import ALL
 from forecasting.readers import ReadingOptions, read, read_content
@@ -282,7 +281,7 @@ def _response(
     """Return the JSON as ``POST /forecast`` has it."""
     models: list[Json] = []
     for place, column in enumerate(columns):
-        entries = [json.loads(b"{" + entry) for entry in entries_of(column)]
+        entries = objects_of(column)
         shared = selection.known_fields(place) | {
             name: entries[0][name]
             for name in ("model", "version", "step")

@@ -1,13 +1,13 @@
 """The forecasts that a model would have made during the test part, for ``GET /compare/hindcast``."""
 
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.forecasts.json import Json, rounded, written_times
+from forecasting.forecasts.json import Json, listed, written_times
 from forecasting.releases.hindcasts import Hindcasts
 from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
@@ -70,10 +70,10 @@ def _runs_json(hindcasts: Hindcasts) -> list[Json]:
 
 def _forecasts_json(forecasts: Forecasts, observed: Floats) -> list[Json]:
     """Return each of ``forecasts`` with what was ``observed`` afterwards, °C ``(n, horizon)``."""
-    columns, followed = forecasts.columns, _lists(observed)
-    sst, times = _lists(forecasts.sst), written_times(forecasts.times)
-    bounds = {level: tuple(map(_lists, forecasts.bounds(level))) for level in columns.levels}
-    baselines = {name: _lists(forecasts.reference(name)) for name in columns.references}
+    columns, followed = forecasts.columns, listed(observed)
+    sst, times = listed(forecasts.sst), written_times(forecasts.times)
+    bounds = {level: tuple(map(listed, forecasts.bounds(level))) for level in columns.levels}
+    baselines = {name: listed(forecasts.reference(name)) for name in columns.references}
     return [
         {
             "origin": iso(origin),
@@ -95,12 +95,4 @@ def _observations_json(hindcasts: Hindcasts, begin: int, n: int) -> Json:
     window, horizon = hindcasts.origins.windows.shape[1], hindcasts.origins.targets.shape[1]
     first = int(hindcasts.origins.position[begin]) - window
     end = int(hindcasts.origins.position[begin + n - 1]) + horizon
-    return {"start": iso(hindcasts.series.times[first]), "values": _lists(hindcasts.series.values[first:end])}
-
-
-def _lists(values: Floats) -> list[Any]:
-    """Return rounded values as lists, with None for NaN."""
-    written = rounded(values).astype(object)
-    written[np.isnan(values)] = None
-    listed: list[Any] = written.tolist()
-    return listed
+    return {"start": iso(hindcasts.series.times[first]), "values": listed(hindcasts.series.values[first:end])}
