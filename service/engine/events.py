@@ -8,17 +8,15 @@ from typing import Any, Final
 import numpy as np
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
-from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ForecastError, RangeError, RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period, Position
-from forecasting.events.definitions import EventDefinition, ThresholdEvent
-from forecasting.events.evaluate import Past, each_or_error, evaluate, past_states
+from forecasting.events.definitions import EventDefinition
+from forecasting.events.evaluate import Past, Said, each_or_error, evaluate
 from forecasting.events.event_json import outcome_json
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.events.outlook import EventPast, GivenBaseline, Outlook
+from forecasting.events.outlook import GivenBaseline
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, iso, parse_time
+from forecasting.series.times import Floats, parse_time
 from forecasting.series.units import Units, from_celsius, sea_temperatures
 from service.engine.reading import AnyBaseline, InputBaseline, InputSeries, sentence
 
@@ -36,7 +34,6 @@ class EventOptions:
     definitions: tuple[EventDefinition, ...]
     paths: int = 0
     baseline: AnyBaseline | None = None
-    recent: int = 0
 
     def piece(self, size: int, horizon: int) -> int:
         """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
@@ -114,64 +111,39 @@ def with_events(entry: bytes, forecasts: Forecasts, i: int, given: InputSeries |
     """Add the events and paths that a request asks for to the entry of a forecast."""
     fields: dict[str, Any] = {}
     units = forecasts.units
-
-    def judge(definition: EventDefinition, outlook: Outlook) -> dict[str, Any]:
-        judged = outcome_json(evaluate(definition, outlook), units)
-        return judged | recent_json(definition, outlook, options.recent) if options.recent else judged
-
     if options.definitions:
-        fields["events"] = _judged(lambda baseline: forecasts.outlook(i, baseline), given, units, options, judge)
+        asked, place = options.baseline, position_of(None, None)
+        if given is not None:
+            asked, place = given.baseline or asked, position_of(given.latitude, given.longitude)
+        said = judged(
+            options.definitions,
+            lambda baseline: forecasts.outlook(i, baseline),
+            partial(read_baseline, asked, units, place),
+            lambda definition, outlook: outcome_json(evaluate(definition, outlook), units),
+        )
+        fields["events"] = [
+            {"name": definition.name, "error": one} if isinstance(one, str) else one
+            for definition, one in zip(options.definitions, said, strict=True)
+        ]
     if options.paths:
         fields["paths"] = from_celsius(forecasts[i].sample_paths(options.paths), units).round(_DECIMALS)
     return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
 
 
-def _judged(
+def judged(
+    definitions: Sequence[EventDefinition],
     past: Callable[[GivenBaseline], Past],
-    given: InputSeries | None,
-    units: Units,
-    options: EventOptions,
-    judge: Callable[[EventDefinition, Past], dict[str, Any]],
-) -> list[dict[str, Any]]:
-    """Return what ``judge`` says of each event of a series, or its error."""
-    baseline, refused, asked, place = None, None, options.baseline, position_of(None, None)
-    if given is not None:
-        asked, place = given.baseline or asked, position_of(given.latitude, given.longitude)
+    baseline: Callable[[], GivenBaseline],
+    judge: Callable[[EventDefinition, Past], Said],
+) -> list[Said | str]:
+    """Return what ``judge`` says of each event of a series, or its error as a sentence."""
+    known, refused = None, None
     try:
-        baseline = read_baseline(asked, units, place)
+        known = baseline()
     except SeriesError as error:
         refused = error
-    said = each_or_error(options.definitions, partial(past, baseline), judge, refused)
-    return [
-        {"name": definition.name, "error": sentence(one)} if isinstance(one, ForecastError) else one
-        for definition, one in zip(options.definitions, said, strict=True)
-    ]
-
-
-def recent_json(definition: EventDefinition, past: EventPast, steps: int) -> dict[str, Any]:
-    """Return the states of an event at those of the last ``steps`` of a series that have a value."""
-    is_threshold = isinstance(definition, ThresholdEvent)
-
-    def since(time: np.datetime64 | None) -> str | None:
-        return None if time is None else iso(time) if is_threshold else str(time.astype("datetime64[D]"))
-
-    return {
-        "recent": [
-            each._asdict() | {"time": iso(each.time), "since": since(each.since)}
-            for each in past_states(definition, past, steps)
-        ]
-    }
-
-
-def events_of_past(series: SstSeries, given: InputSeries, options: EventOptions) -> list[dict[str, Any]]:
-    """Return the states of events that a series without a forecast goes through, or the errors of each event."""
-    place = position_of(given.latitude, given.longitude)
-    coefficients = None if np.isnan(place.latitude) else GlobalClimatology.load().coefficients(*place)
-
-    def judge(definition: EventDefinition, past: EventPast) -> dict[str, Any]:
-        return {"name": definition.name} | recent_json(definition, past, options.recent)
-
-    return _judged(lambda baseline: EventPast(series, baseline, coefficients), given, "celsius", options, judge)
+    said = each_or_error(definitions, partial(past, known), judge, refused)
+    return [sentence(one) if isinstance(one, ForecastError) else one for one in said]
 
 
 def read_baseline(given: AnyBaseline | None, units: Units, position: Position) -> GivenBaseline:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, Self
@@ -83,10 +83,10 @@ class Job:
     @cached_property
     def weight(self) -> int:
         """Upper bound of the values that references are fitted to, over all series and models."""
-        return sum(self._lengths()) * len(self.selection.columns)
+        return sum(self.lengths()) * len(self.selection.columns)
 
-    def pieces(self) -> "Iterator[Job]":
-        """Yield jobs with some of the series each, in order."""
+    def parts(self, lengths: Sequence[int]) -> Iterator[slice]:
+        """Yield the parts of series with so many values that are forecast together, in order."""
         columns, events = len(self.selection.columns), self.options.events
         most, values = SLOW_PIECE, SLOW_PIECE_VALUES
         if self.selection.is_quick:
@@ -94,14 +94,14 @@ class Job:
         if events is not None:
             most = events.piece(most, self.options.forecast.horizon)
         begin, total = 0, 0
-        for i, length in enumerate(self._lengths()):
+        for i, length in enumerate(lengths):
             total += length
             if i > begin and (i - begin == most or total > values):
-                yield replace(self, series=self.series[begin:i])
+                yield slice(begin, i)
                 begin, total = i, length
-        yield replace(self, series=self.series[begin:])
+        yield slice(begin, len(lengths))
 
-    def _lengths(self) -> list[int]:
+    def lengths(self) -> list[int]:
         """Return an upper bound of the values of each series on a regular grid."""
         step = self.selection.reads_at
         return [

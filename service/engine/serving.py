@@ -1,7 +1,7 @@
 """The loaded releases that serve at one moment, where their networks run, and whether the process accepts work."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 
@@ -64,16 +64,20 @@ class Serving:
         A small job is batched with others. Of a large one, each piece is forecast and passed on in a worker thread.
         """
 
-        def run(piece: Job) -> None:
-            on_columns(self._run([piece], [0.0])[0])
+        def run(part: slice) -> None:
+            on_columns(self._run([replace(job, series=job.series[part])], [0.0])[0])
 
+        if not job.is_small:
+            return await self.forecast_parts(job, job.lengths(), run)
         with counted(self._statistics_of(job.selection)):
-            if job.is_small:
-                on_columns(await self._batches.submit(job))
-                return
-            for piece in job.pieces():
-                # One after the other: for one request, two threads would only pass Python's lock back and forth.
-                await self.worker.run(run, piece, span=INFERENCE)
+            return on_columns(await self._batches.submit(job))
+
+    async def forecast_parts(self, job: Job, lengths: Sequence[int], run: Callable[[slice], None]) -> None:
+        """Call ``run`` in a worker thread for each part of series with so many values, in order."""
+        with counted(self._statistics_of(job.selection)):
+            # One after the other: for one request, two threads would only pass Python's lock back and forth.
+            for part in job.parts(lengths):
+                await self.worker.run(run, part, span=INFERENCE)
 
     def forecast_columns(self, job: Job, series: SeriesByStep) -> list[Forecasts]:
         """Return the forecasts of each column for series that were read. Call it in a worker thread."""

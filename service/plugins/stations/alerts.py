@@ -147,14 +147,17 @@ def check_events(
 
 
 def options_of(settings: StationSettings, horizon: int) -> EventOptions | None:
-    """Return what a forecast of a station evaluates, with all steps that may raise an alert; None without events."""
+    """Return what a forecast of a station evaluates; None without events."""
     if not settings.events:
         return None
     events = _EVENTS.validate_python(settings.events, context=[])
-    options = event_options(events, 0, None, horizon, settings.units)
-    # With the step before them, and one more, as readings are at the beginning of a step and may arrive before its end.
-    steps = alert_seconds(settings) // TimeStep.parse(settings.step).seconds + 3
-    return None if options is None else replace(options, recent=steps)
+    return event_options(events, 0, None, horizon, settings.units)
+
+
+def steps_of_alerts(settings: StationSettings) -> int:
+    """Return how many of the last steps of a station may raise an alert, with the step before them."""
+    # And one more, as readings are at the beginning of a step and may arrive before its end.
+    return alert_seconds(settings) // TimeStep.parse(settings.step).seconds + 3
 
 
 def too_late(settings: StationSettings, newest: int, now: int) -> str | None:

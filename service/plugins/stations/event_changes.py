@@ -8,8 +8,13 @@ readings arrive that show it.
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, Self
 
+import numpy as np
+
+from forecasting.events.definitions import EventDefinition, ThresholdEvent
+from forecasting.events.evaluate import PastState, past_states
 from forecasting.events.heat_stress import LEVELS
-from forecasting.series.times import seconds_of
+from forecasting.events.outlook import EventPast
+from forecasting.series.times import iso
 from service.engine.event_state import EventCategory, EventState
 
 Json = dict[str, Any]
@@ -38,19 +43,26 @@ class History(NamedTuple):
     state: EventState
 
     @classmethod
-    def of(cls, event: Json) -> Self:
-        """Return what :mod:`service.engine.events` says of an event, with or without a forecast."""
+    def of(cls, definition: EventDefinition, past: EventPast, last: int, event: Json | None) -> Self:
+        """Return the ``last`` steps of a past; its end has the state that the forecast of the ``event`` begins with."""
         steps = [
-            Step(seconds_of(each["time"]), each["sst"], EventState(each["active"], each["since"], each["category"]))
-            for each in event.get("recent", ())
+            Step(int(each.time.astype(np.int64)), each.sst, _state(definition, each))
+            for each in past_states(definition, past, last)
         ]
-        if "kind" in event or "error" in event:
-            state = EventState.of(event)
-        else:
-            state = steps[-1].state if steps else EventState(None)
+        state = EventState(None) if event is None else EventState.of(event)
+        if event is None and steps:
+            state = steps[-1].state
         if state.active is None or not steps:
             return cls((), state)
         return cls((*steps[:-1], steps[-1]._replace(state=state)), state)
+
+
+def _state(definition: EventDefinition, known: PastState) -> EventState:
+    since = None
+    if known.since is not None:
+        is_threshold = isinstance(definition, ThresholdEvent)
+        since = iso(known.since) if is_threshold else str(known.since.astype("datetime64[D]"))
+    return EventState(known.active, since, known.category)
 
 
 class Told(NamedTuple):

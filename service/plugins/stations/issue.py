@@ -4,26 +4,35 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from orjson import dumps, loads
+from orjson import dumps
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, RequestError, SeriesError, UnknownNameError
+from forecasting.events.definitions import EventDefinition
+from forecasting.events.evaluate import evaluate
+from forecasting.events.event_json import outcome_json
+from forecasting.events.outlook import EventPast, GivenBaseline, Outlook
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.json import listed, objects_of
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import ALL, BEST
+from forecasting.models.base import ALL, BEST, climatology_at
 from forecasting.models.metadata import CELLS
 from forecasting.qartod import SUSPECT
-from forecasting.releases.catalog import Selection, unknown_model
+from forecasting.releases.catalog import unknown_model
+from forecasting.series.batch import SeriesByStep
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, SECONDS, Floats, iso, iso_of
+from forecasting.series.times import DAY, SECONDS, Floats, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.weather_sources import past_days
 from service.engine.event_state import EventState
-from service.engine.events import EventOptions, events_of_past
+from service.engine.events import judged, position_of, read_baseline
 from service.engine.forecasting import Job, RequestOptions
-from service.engine.reading import InputSeries, sentence
+from service.engine.reading import sentence
 from service.engine.serving import Serving
 from service.plugins.stations.alerts import (
     Judgement,
@@ -31,6 +40,7 @@ from service.plugins.stations.alerts import (
     needs_whole_past,
     options_of,
     raise_alerts,
+    steps_of_alerts,
     too_late,
 )
 from service.plugins.stations.durations import shifted
@@ -42,7 +52,7 @@ from service.plugins.stations.store.forecasts import IssuedForecast, stations_wi
 from service.plugins.stations.store.observations import Integers, latest_values
 from service.plugins.stations.store.stations import WEATHER_KIND, Station, get_fetches
 from service.plugins.stations.store.weather import forecasts_of_weather, get_weather
-from service.plugins.stations.weather import KnownWeather, StationWeather, StoredWeather, weather_of
+from service.plugins.stations.weather import StationWeather, StoredWeather, weather_of
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
@@ -240,8 +250,7 @@ class _Read(NamedTuple):
     """A station with its series, and the weather over it; None if it has none by its settings."""
 
     member: _Pending
-    past: SstSeries
-    series: InputSeries
+    series: SstSeries
     weather: StationWeather | None
 
 
@@ -253,54 +262,91 @@ class _Outcome(NamedTuple):
     histories: Sequence[History]
 
 
+class _Watch(NamedTuple):
+    """The events of stations, and how many of their last steps may raise an alert."""
+
+    definitions: Sequence[EventDefinition]
+    steps: int
+
+
 async def _forecast(store: StationStore, serving: Serving, group: Sequence[_Pending]) -> list[_Outcome]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
-    if any(member.weather is not None for member in group):
-        sent, results = await store.run(_read, group)
-    else:
-        sent, results = _read(group)
-    if not sent:
-        return results
     settings = group[0].station.settings
     horizon = settings.horizon or DEFAULT_HORIZON
     events = options_of(settings, horizon)
+    watch = _Watch(() if events is None else events.definitions, steps_of_alerts(settings))
     if group[0].with_suspects:
         # Only for its events.
-        return results + await store.run(_unforecast, sent, events, [""] * len(sent))
+        return await store.run(_refused, group, watch, "")
     try:
         selection = serving.select(settings.model, None)
-        is_universal = selection.reads_at is None
-        if not is_universal:
-            sent = [_without_weather(each, f"{selection.name} uses none") for each in sent]
-        options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
+        options = ForecastOptions(horizon, _LEVELS if selection.reads_at is None else tuple(selection.named[0].levels))
         selection.check(options)
-        entries = await _entries(
-            serving, Job(selection, [each.series for each in sent], RequestOptions(options, events))
-        )
-        without = await _forecasts_without_weather(serving, selection, options, sent, entries)
     except ForecastError as error:
-        return results + await store.run(_unforecast, sent, events, [str(error)] * len(sent))
-    refused, reasons = list[_Read](), list[str]()
-    for i, (each, entry) in enumerate(zip(sent, entries, strict=True)):
-        if isinstance(entry, SeriesError):
-            refused.append(each)
-            reasons.append(sentence(entry))
-        else:
-            histories = [History.of(event) for event in entry.get("events", ())]
-            draft = _draft(each, entry, without.get(i), is_universal=is_universal)
-            results.append(_Outcome(each.member, draft, histories))
-    return results + await store.run(_unforecast, refused, events, reasons) if refused else results
+        return await store.run(_refused, group, watch, str(error))
+    job, outcomes = Job(selection, (), RequestOptions(options, events)), list[_Outcome]()
+
+    def run(part: slice) -> None:
+        outcomes.extend(_outcomes(serving, job, group[part], watch))
+
+    await serving.forecast_parts(job, [len(member.times) for member in group], run)
+    return outcomes
 
 
-def _unforecast(sent: Sequence[_Read], events: EventOptions | None, reasons: Sequence[str]) -> list[_Outcome]:
+def _outcomes(serving: Serving, job: Job, members: Sequence[_Pending], watch: _Watch) -> list[_Outcome]:
+    sent, results = _read(members)
+    is_universal = job.selection.reads_at is None
+    if not is_universal:
+        sent = [_without_weather(each, f"{job.selection.name} uses none") for each in sent]
+    try:
+        forecasts = _forecasts(serving, job, sent)
+        without = _sst_without_weather(serving, job, sent, forecasts)
+    except ForecastError as error:
+        return results + _unforecast(sent, watch, [str(error)] * len(sent))
+    for i, (row, content) in enumerate(zip(forecasts.row.tolist(), objects_of(forecasts), strict=True)):
+        said = _judged(sent[row], watch, partial(forecasts.outlook, i))
+        if said:
+            content["events"] = [event for event, _ in said]
+        draft = _draft(sent[row], content, without.get(row), is_universal=is_universal)
+        results.append(_Outcome(sent[row].member, draft, [history for _, history in said]))
+    failed = sorted(forecasts.errors.items())
+    return results + _unforecast([sent[i] for i, _ in failed], watch, [sentence(error) for _, error in failed])
+
+
+def _refused(group: Sequence[_Pending], watch: _Watch, reason: str) -> list[_Outcome]:
+    """Return stations without a forecast, for one reason, unless they have no series."""
+    sent, results = _read(group)
+    return results + _unforecast(sent, watch, [reason] * len(sent))
+
+
+def _unforecast(sent: Sequence[_Read], watch: _Watch, reasons: Sequence[str]) -> list[_Outcome]:
     """Return stations without a forecast, for these reasons; their readings still tell the state of their events."""
+    outcomes = []
+    for each, reason in zip(sent, reasons, strict=True):
+        coefficients = climatology_at(_positions([each]))[0] if watch.definitions else None
+        past = partial(EventPast, each.series, coefficients=coefficients)
+        outcomes.append(_Outcome(each.member, reason, [history for _, history in _judged(each, watch, past)]))
+    return outcomes
+
+
+def _judged(
+    read: _Read, watch: _Watch, past: Callable[[GivenBaseline], EventPast]
+) -> list[tuple[dict[str, Any] | None, History]]:
+    """Return the forecast of each event of a station, if it has one, and what the event went through."""
+    settings = read.member.station.settings
+
+    def baseline() -> GivenBaseline:
+        given = baseline_in_celsius(settings.baseline, settings.units)
+        return read_baseline(given, "celsius", position_of(settings.latitude, settings.longitude))
+
+    def judge(definition: EventDefinition, known: EventPast) -> tuple[dict[str, Any] | None, History]:
+        event = outcome_json(evaluate(definition, known), "celsius") if isinstance(known, Outlook) else None
+        return event, History.of(definition, known, watch.steps, event)
+
+    said = zip(watch.definitions, judged(watch.definitions, past, baseline, judge), strict=True)
     return [
-        _Outcome(
-            each.member,
-            reason,
-            [] if events is None else [History.of(event) for event in events_of_past(each.past, each.series, events)],
-        )
-        for each, reason in zip(sent, reasons, strict=True)
+        ({"name": each.name, "error": one}, History((), EventState(None, error=one))) if isinstance(one, str) else one
+        for each, one in said
     ]
 
 
@@ -319,28 +365,26 @@ def _judgement(outcome: _Outcome, doubted: _Outcome | None) -> Judgement:
     )
 
 
-async def _entries(serving: Serving, job: Job) -> list[dict[str, Any] | SeriesError]:
-    """Return the entries of a response for the series of a job."""
-    found: list[bytes | SeriesError] = []
-    await serving.forecast(job, lambda columns: found.extend(columns[0].entries))
-    return [each if isinstance(each, SeriesError) else loads(b"{" + each) for each in found]
+def _forecasts(serving: Serving, job: Job, sent: Sequence[_Read]) -> Forecasts:
+    series = SeriesByStep.of([each.series for each in sent]).complete(_positions(sent), None)
+    return serving.forecast_columns(job, series)[0]
 
 
-async def _forecasts_without_weather(
-    serving: Serving,
-    selection: Selection,
-    options: ForecastOptions,
-    sent: Sequence[_Read],
-    entries: Sequence[dict[str, Any] | SeriesError],
+def _positions(sent: Sequence[_Read]) -> Floats:
+    settings = [each.member.station.settings for each in sent]
+    return np.array([(each.latitude, each.longitude) for each in settings], dtype=np.float64).reshape(-1, 2)
+
+
+def _sst_without_weather(
+    serving: Serving, job: Job, sent: Sequence[_Read], forecasts: Forecasts
 ) -> dict[int, list[float]]:
-    """Return what is forecast without weather, °C by lead, by the place of each station whose forecast used it."""
-    known = {i: entry for i, entry in enumerate(entries) if not isinstance(entry, SeriesError)}
-    places = [i for i, entry in known.items() if entry.get("weather", {}).get("used")]
-    if not places:
+    """Return what is forecast without weather, °C by lead, by the row of each station whose forecast used it."""
+    uses = zip(forecasts.row.tolist(), forecasts.weather or [None] * len(forecasts), strict=True)
+    rows = [row for row, use in uses if use is not None and use.used]
+    if not rows:
         return {}
-    series = [sent[i].series.model_copy(update={"weather": None}) for i in places]
-    found = await _entries(serving, Job(selection, series, RequestOptions(options)))
-    return {i: entry["sst"] for i, entry in zip(places, found, strict=True) if not isinstance(entry, SeriesError)}
+    found = _forecasts(serving, job, [_without_weather(sent[row], "") for row in rows])
+    return {rows[i]: values for i, values in zip(found.row.tolist(), listed(found.sst), strict=True)}
 
 
 def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[_Outcome]]:
@@ -360,8 +404,7 @@ def _without_weather(read: _Read, problem: str) -> _Read:
     """Return a station without weather, and why, if it has any."""
     if read.weather is None:
         return read
-    series = read.series.model_copy(update={"weather": None})
-    return read._replace(series=series, weather=StationWeather(problem=problem))
+    return read._replace(series=replace(read.series, weather=None), weather=StationWeather(problem=problem))
 
 
 def _series_of(member: _Pending) -> _Read:
@@ -382,18 +425,9 @@ def _series_of(member: _Pending) -> _Read:
     if member.weather is not None:
         horizon, now = settings.horizon or DEFAULT_HORIZON, int(time.time())
         weather = weather_of(member.weather, series, horizon, replayed=member.is_replayed, now=now)
-    listed = series.values.astype(object)
-    listed[np.isnan(series.values)] = None
-    sent = InputSeries(
-        values=listed.tolist(),
-        start=iso(series.start),
-        step=settings.step,
-        latitude=settings.latitude,
-        longitude=settings.longitude,
-        baseline=baseline_in_celsius(settings.baseline, settings.units),
-        weather=None if weather is None or weather.over is None else KnownWeather.of(weather.over),
-    )
-    return _Read(member, series, sent, weather)
+    # What was sorted or left out is no matter of the forecast.
+    series = replace(series, notes=(), weather=weather and weather.over)
+    return _Read(member, series, weather)
 
 
 def _draft(read: _Read, content: dict[str, Any], without: list[float] | None, *, is_universal: bool) -> Draft:
@@ -436,8 +470,5 @@ def _kept(
     if "events" in kept:
         thresholds = (event for event in watched if event["kind"] == "threshold")
         sides = {event["name"]: {"side": "above" if "above" in event else "below"} for event in thresholds}
-        kept["events"] = [
-            {name: value for name, value in event.items() if name != "recent"} | sides.get(event["name"], {})
-            for event in kept["events"]
-        ]
+        kept["events"] = [event | sides.get(event["name"], {}) for event in kept["events"]]
     return kept

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from pydantic import PrivateAttr
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import WarningCode
@@ -14,7 +13,6 @@ from forecasting.series.times import DAY, SECONDS, Floats, Times, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.weather import COVARIATES, IssuedWeather, Weather, WeatherReader
 from forecasting.weather_sources import HourlyWeather, issued_forecasts, past_days
-from service.engine.weather import InputWeather
 
 Json = dict[str, Any]
 
@@ -87,23 +85,6 @@ def _listed(column: Floats) -> list[float | None]:
 
 def _seconds(time: np.datetime64) -> int:
     return int(np.asarray(time).astype(SECONDS).astype(np.int64))
-
-
-class KnownWeather(InputWeather):
-    """Weather that is on the grid of its series already."""
-
-    _known: Weather = PrivateAttr()
-
-    @classmethod
-    def of(cls, weather: Weather) -> Self:
-        """Return weather in the form of a request, without the arrays that it has been read from."""
-        known = cls()
-        known._known = weather
-        return known
-
-    def read(self, reader: WeatherReader) -> Weather:
-        """Return the weather; ``reader`` is of its series."""
-        return self._known
 
 
 class StationWeather(NamedTuple):

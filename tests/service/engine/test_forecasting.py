@@ -175,6 +175,7 @@ def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serv
 def test_a_large_request_goes_in_pieces_that_hold_each_series_once(serving: Serving) -> None:
     lengths = [24, 24, SMALL_VALUES // 2, SMALL_VALUES, *[24] * (PIECE + 1)]
     series = [InputSeries(start="2001-01-01", values=[20.0] * n) for n in lengths]
-    pieces = list(job(serving, "gru", "nino12", series).pieces())
-    assert [len(piece.series) for piece in pieces] == [3, 1, PIECE, 1]
-    assert [entry for piece in pieces for entry in piece.series] == series
+    large = job(serving, "gru", "nino12", series)
+    pieces = [series[part] for part in large.parts(large.lengths())]
+    assert [len(piece) for piece in pieces] == [3, 1, PIECE, 1]
+    assert [entry for piece in pieces for entry in piece] == series
