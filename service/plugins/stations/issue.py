@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from orjson import dumps
@@ -18,7 +18,7 @@ from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import outcome_json
 from forecasting.events.outlook import EventPast, GivenBaseline, Outlook
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.forecasts.json import listed, objects_of
+from forecasting.forecasts.json import Json, listed, objects_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, climatology_at
 from forecasting.models.metadata import CELLS
@@ -30,7 +30,7 @@ from forecasting.series.times import DAY, SECONDS, Floats, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.weather_sources import past_days
 from service.engine.event_state import EventState
-from service.engine.events import judged, position_of, read_baseline
+from service.engine.events import EventOptions, judged, position_of, read_baseline
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import sentence
 from service.engine.serving import Serving
@@ -262,91 +262,84 @@ class _Outcome(NamedTuple):
     histories: Sequence[History]
 
 
-class _Watch(NamedTuple):
-    """The events of stations, and how many of their last steps may raise an alert."""
-
-    definitions: Sequence[EventDefinition]
-    steps: int
-
-
 async def _forecast(store: StationStore, serving: Serving, group: Sequence[_Pending]) -> list[_Outcome]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
     settings = group[0].station.settings
     horizon = settings.horizon or DEFAULT_HORIZON
     events = options_of(settings, horizon)
-    watch = _Watch(() if events is None else events.definitions, steps_of_alerts(settings))
     if group[0].with_suspects:
         # Only for its events.
-        return await store.run(_refused, group, watch, "")
+        return await store.run(_refused, group, events, "")
+    outcomes = list[_Outcome]()
     try:
         selection = serving.select(settings.model, None)
-        options = ForecastOptions(horizon, _LEVELS if selection.reads_at is None else tuple(selection.named[0].levels))
-        selection.check(options)
+        levels = _LEVELS if selection.reads_at is None else tuple(selection.named[0].levels)
+        job = Job(selection, (), RequestOptions(ForecastOptions(horizon, levels), events))
+        selection.check(job.options.forecast)
+
+        def run(part: slice) -> None:
+            outcomes.extend(_outcomes(serving, job, group[part]))
+
+        await serving.forecast_parts(job, [len(member.times) for member in group], run)
     except ForecastError as error:
-        return await store.run(_refused, group, watch, str(error))
-    job, outcomes = Job(selection, (), RequestOptions(options, events)), list[_Outcome]()
-
-    def run(part: slice) -> None:
-        outcomes.extend(_outcomes(serving, job, group[part], watch))
-
-    await serving.forecast_parts(job, [len(member.times) for member in group], run)
+        return await store.run(_refused, group, events, str(error))
     return outcomes
 
 
-def _outcomes(serving: Serving, job: Job, members: Sequence[_Pending], watch: _Watch) -> list[_Outcome]:
+def _outcomes(serving: Serving, job: Job, members: Sequence[_Pending]) -> list[_Outcome]:
     sent, results = _read(members)
-    is_universal = job.selection.reads_at is None
+    is_universal, events = job.selection.reads_at is None, job.options.events
     if not is_universal:
         sent = [_without_weather(each, f"{job.selection.name} uses none") for each in sent]
-    try:
-        forecasts = _forecasts(serving, job, sent)
-        without = _sst_without_weather(serving, job, sent, forecasts)
-    except ForecastError as error:
-        return results + _unforecast(sent, watch, [str(error)] * len(sent))
+    forecasts = _forecasts(serving, job, sent)
+    uses = zip(forecasts.row.tolist(), forecasts.weather, strict=True) if forecasts.weather else ()
+    without = dict[int, list[float]]()
+    if rows := [row for row, use in uses if use is not None and use.used]:
+        found = _forecasts(serving, job, [_without_weather(sent[row], "") for row in rows])
+        without = {rows[i]: values for i, values in zip(found.row.tolist(), listed(found.sst), strict=True)}
     for i, (row, content) in enumerate(zip(forecasts.row.tolist(), objects_of(forecasts), strict=True)):
-        said = _judged(sent[row], watch, partial(forecasts.outlook, i))
-        if said:
-            content["events"] = [event for event, _ in said]
+        histories = list[History]()
+        if events is not None:
+            said = _judged(sent[row], events, partial(forecasts.outlook, i))
+            content["events"], histories = [event for event, _ in said], [history for _, history in said]
         draft = _draft(sent[row], content, without.get(row), is_universal=is_universal)
-        results.append(_Outcome(sent[row].member, draft, [history for _, history in said]))
+        results.append(_Outcome(sent[row].member, draft, histories))
     failed = sorted(forecasts.errors.items())
-    return results + _unforecast([sent[i] for i, _ in failed], watch, [sentence(error) for _, error in failed])
+    return results + [_unforecast(sent[row], events, sentence(error)) for row, error in failed]
 
 
-def _refused(group: Sequence[_Pending], watch: _Watch, reason: str) -> list[_Outcome]:
+def _refused(group: Sequence[_Pending], events: EventOptions | None, reason: str) -> list[_Outcome]:
     """Return stations without a forecast, for one reason, unless they have no series."""
     sent, results = _read(group)
-    return results + _unforecast(sent, watch, [reason] * len(sent))
+    return results + [_unforecast(each, events, reason) for each in sent]
 
 
-def _unforecast(sent: Sequence[_Read], watch: _Watch, reasons: Sequence[str]) -> list[_Outcome]:
-    """Return stations without a forecast, for these reasons; their readings still tell the state of their events."""
-    outcomes = []
-    for each, reason in zip(sent, reasons, strict=True):
-        coefficients = climatology_at(_positions([each]))[0] if watch.definitions else None
-        past = partial(EventPast, each.series, coefficients=coefficients)
-        outcomes.append(_Outcome(each.member, reason, [history for _, history in _judged(each, watch, past)]))
-    return outcomes
+def _unforecast(read: _Read, events: EventOptions | None, reason: str) -> _Outcome:
+    """Return a station without a forecast; its readings still tell the state of its events."""
+    if events is None:
+        return _Outcome(read.member, reason, [])
+    past = partial(EventPast, read.series, coefficients=climatology_at(_positions([read]))[0])
+    return _Outcome(read.member, reason, [history for _, history in _judged(read, events, past)])
 
 
 def _judged(
-    read: _Read, watch: _Watch, past: Callable[[GivenBaseline], EventPast]
-) -> list[tuple[dict[str, Any] | None, History]]:
+    read: _Read, events: EventOptions, past: Callable[[GivenBaseline], EventPast]
+) -> list[tuple[Json | None, History]]:
     """Return the forecast of each event of a station, if it has one, and what the event went through."""
     settings = read.member.station.settings
+    steps = steps_of_alerts(settings)
 
     def baseline() -> GivenBaseline:
         given = baseline_in_celsius(settings.baseline, settings.units)
         return read_baseline(given, "celsius", position_of(settings.latitude, settings.longitude))
 
-    def judge(definition: EventDefinition, known: EventPast) -> tuple[dict[str, Any] | None, History]:
+    def judge(definition: EventDefinition, known: EventPast) -> tuple[Json | None, History]:
         event = outcome_json(evaluate(definition, known), "celsius") if isinstance(known, Outlook) else None
-        return event, History.of(definition, known, watch.steps, event)
+        return event, History.of(definition, known, steps, event)
 
-    said = zip(watch.definitions, judged(watch.definitions, past, baseline, judge), strict=True)
     return [
         ({"name": each.name, "error": one}, History((), EventState(None, error=one))) if isinstance(one, str) else one
-        for each, one in said
+        for each, one in zip(events.definitions, judged(events.definitions, past, baseline, judge), strict=True)
     ]
 
 
@@ -373,18 +366,6 @@ def _forecasts(serving: Serving, job: Job, sent: Sequence[_Read]) -> Forecasts:
 def _positions(sent: Sequence[_Read]) -> Floats:
     settings = [each.member.station.settings for each in sent]
     return np.array([(each.latitude, each.longitude) for each in settings], dtype=np.float64).reshape(-1, 2)
-
-
-def _sst_without_weather(
-    serving: Serving, job: Job, sent: Sequence[_Read], forecasts: Forecasts
-) -> dict[int, list[float]]:
-    """Return what is forecast without weather, °C by lead, by the row of each station whose forecast used it."""
-    uses = zip(forecasts.row.tolist(), forecasts.weather or [None] * len(forecasts), strict=True)
-    rows = [row for row, use in uses if use is not None and use.used]
-    if not rows:
-        return {}
-    found = _forecasts(serving, job, [_without_weather(sent[row], "") for row in rows])
-    return {rows[i]: values for i, values in zip(found.row.tolist(), listed(found.sst), strict=True)}
 
 
 def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[_Outcome]]:
@@ -430,7 +411,7 @@ def _series_of(member: _Pending) -> _Read:
     return _Read(member, series, weather)
 
 
-def _draft(read: _Read, content: dict[str, Any], without: list[float] | None, *, is_universal: bool) -> Draft:
+def _draft(read: _Read, content: Json, without: list[float] | None, *, is_universal: bool) -> Draft:
     member, weather = read.member, read.weather
     station, step = member.station, TimeStep.parse(member.station.settings.step)
     assert station.received is not None
@@ -461,11 +442,9 @@ def _doubts(member: _Pending, weather: StationWeather | None) -> list[dict[str, 
     return warnings
 
 
-def _kept(
-    content: dict[str, Any], watched: Sequence[dict[str, Any]], doubts: Sequence[dict[str, str]]
-) -> dict[str, Any]:
+def _kept(content: Json, watched: Sequence[Json], doubts: Sequence[dict[str, str]]) -> Json:
     """Return what is stored of an entry: its thresholds with their sides, so that they can be verified later."""
-    kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    kept: Json = {name: content[name] for name in _KEPT if name in content}
     kept["warnings"] = [*doubts, *kept["warnings"]]
     if "events" in kept:
         thresholds = (event for event in watched if event["kind"] == "threshold")
