@@ -24,7 +24,7 @@ from forecasting.series.units import Units, from_celsius
 Errors = dict[int, SeriesError]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Columns:
     """What the columns of :attr:`Forecasts.table` are, in their order: SST, bounds, probabilities, references.
 

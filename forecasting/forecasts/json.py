@@ -37,7 +37,7 @@ def entries_of(forecasts: Forecasts) -> list[bytes]:
     for i in range(n):
         kind = (calibrated[i], *absent[i])
         if kind not in blanks:
-            blanks[kind] = _blank(columns.levels, columns.thresholds, columns.references, forecasts.horizon, *kind)
+            blanks[kind] = _blank(columns, forecasts.horizon, *kind)
         blank, kept = blanks[kind]
         cells = numbers[i * size : (i + 1) * size]
         if len(kept) < size:
@@ -62,12 +62,15 @@ def entries_of(forecasts: Forecasts) -> list[bytes]:
 def objects_of(forecasts: Forecasts) -> list[Json]:
     """Return the JSON object of each forecast."""
     columns, units, numbers = forecasts.columns, forecasts.units, listed(forecasts.table)
-    absent = np.isnan(forecasts.table[:, :, 0]).tolist()
+    absent = np.isnan(forecasts.table[:, :, 0])
+    absent[:, : columns.first_reference] = False
     calibrated, times = forecasts.calibrated.tolist(), written_times(forecasts.times)
     objects = []
     for i in range(len(forecasts)):
         chosen = forecasts.chosen[i]
-        lists = [None if is_absent else values for values, is_absent in zip(numbers[i], absent[i], strict=True)]
+        lists = [
+            None if is_absent else values for values, is_absent in zip(numbers[i], absent[i].tolist(), strict=True)
+        ]
         objects.append(
             {"model": forecasts.model[i], "version": forecasts.version[i], "step": forecasts.step[i]}
             | ({"chosen": _chosen(chosen, units)} if chosen else {})
@@ -84,19 +87,11 @@ def _head(model: str, version: str, step: str) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _blank(
-    levels: tuple[int, ...],
-    thresholds: tuple[float, ...],
-    references: tuple[str, ...],
-    leads: int,
-    is_calibrated: bool,
-    *missing: bool,
-) -> tuple[bytes, list[int]]:
+def _blank(columns: Columns, leads: int, is_calibrated: bool, *missing: bool) -> tuple[bytes, list[int]]:
     """Return an entry with placeholders for the head, times, numbers and warnings, and which numbers it has.
 
     The ``missing`` references have no numbers.
     """
-    columns = Columns(levels, thresholds, references)
     absent = [*[False] * columns.first_reference, *missing]
     kept = [index for c in range(columns.count) if not absent[c] for index in range(c * leads, (c + 1) * leads)]
     lists = [None if is_absent else [_NUMBER] * leads for is_absent in absent]

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from forecasting.climatology.usual import Usual
 from forecasting.errors import RequestError
 from forecasting.events.event_json import event_in_units
-from forecasting.forecasts.json import rounded
+from forecasting.forecasts.json import listed, rounded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
@@ -392,10 +392,9 @@ def _forecast_fields(issued: IssuedForecast, units: Units) -> Json:
 def _weather_fields(weather: Json, units: Units) -> Json:
     """Return the fields of :class:`~service.plugins.stations.schemas.GivenWeather`."""
     air = np.array(weather["air_temperature"], dtype=np.float64)
-    shown = [None if degrees != degrees else degrees for degrees in _rounded(air, units)]
     return {name: value for name, value in weather.items() if name != "without"} | {
         "fetched": iso_of(weather["fetched"]),
-        "air_temperature": shown,
+        "air_temperature": listed(from_celsius(air, units)),
     }
 
 

@@ -1,6 +1,5 @@
 """Describe what was read from an uploaded file, with its series in the format of requests."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from orjson import dumps
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
-from forecasting.forecasts.json import Json, rounded
+from forecasting.forecasts.json import Json, listed, rounded
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.place.windows import last_windows
 from forecasting.models.universal.checks import Check
@@ -130,13 +129,12 @@ def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | N
 
 
 def _series_json(name: str, series: SstSeries, position: tuple[float, float] | None) -> Json:
-    values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
+    values = listed(series.values)
     response: Json = {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
     if series.weather is not None:
-        columns = zip(COVARIATES, rounded(series.weather.values).T, strict=True)
-        known = {name: column for name, column in columns if np.isfinite(column).any()}
-        listed = {name: [None if math.isnan(value) else value for value in known[name].tolist()] for name in known}
-        response["weather"] = {"start": iso(series.weather.start), **listed}
+        columns = zip(COVARIATES, series.weather.values.T, strict=True)
+        known = {name: listed(column) for name, column in columns if np.isfinite(column).any()}
+        response["weather"] = {"start": iso(series.weather.start), **known}
     return response if position is None else response | {"latitude": position[0], "longitude": position[1]}
 
 
