@@ -88,7 +88,7 @@ ARG NPM_CONFIG_REGISTRY
 # Trust the certificates of the system too, such as that of a proxy.
 ENV DENO_TLS_CA_STORE=system,mozilla
 WORKDIR /page/bundle
-COPY service/page/modules ../modules
+COPY service/plugins/page/static/modules ../modules
 RUN --mount=type=cache,target=/root/.cache/pip \
     [ -z "$DENO" ] || { pip install --root-user-action ignore "deno==$DENO" \
         && deno bundle --quiet --no-config --no-lock --platform=browser --minify --output=bundle.js ../modules/main.js; } \
@@ -99,7 +99,7 @@ FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
-COPY --from=page /page/bundle service/page
+COPY --from=page /page/bundle service/plugins/page/static
 COPY docs docs
 COPY sst.py ./
 # An empty volume inherits the owner of this folder. It stores the stations, unless SST_STORE names a server.

@@ -20,7 +20,7 @@ class BuildWithBundle(build_py):
     def run(self) -> None:
         """Build. Without a bundle, only the first visit of the page is slower, so that no failure ends the build."""
         super().run()
-        page, deno = Path(self.build_lib, "service", "page"), shutil.which("deno")
+        page, deno = Path(self.build_lib, "service", "plugins", "page", "static"), shutil.which("deno")
         bundle = page / "bundle.js"
         bundle.unlink(missing_ok=True)
         if self.editable_mode or deno is None:

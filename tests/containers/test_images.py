@@ -40,7 +40,7 @@ def test_an_image_holds_one_program_and_its_user_cannot_change_it(build: Build, 
 
 
 def test_the_service_image_has_the_modules_of_the_page_in_one_file(build: Build) -> None:
-    size = python(IMAGES["service"], "import os; print(os.path.getsize('/app/service/page/bundle.js'))")
+    size = python(IMAGES["service"], "import os; print(os.path.getsize('/app/service/plugins/page/static/bundle.js'))")
     assert int(size) > 50_000
 
 

@@ -83,7 +83,7 @@ def test_the_image_bundles_the_page_with_the_options_of_a_wheel() -> None:
 
 def test_the_documentation_site_has_the_colours_of_the_page() -> None:
     docs = ROOT / "docs"
-    assert (docs / "colours.css").resolve() == ROOT / "service" / "page" / "colours.css"
+    assert (docs / "colours.css").resolve() == ROOT / "service" / "plugins" / "page" / "static" / "colours.css"
     assert re.search("extra_css:\n  - colours.css.*\n  - site.css\n", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     assert not re.search(r"#[0-9a-f]{3}|rgb\(|light-dark", (docs / "site.css").read_text(encoding="utf-8"))
 

@@ -300,7 +300,7 @@ def write_climatology(folder: Path, path: Path = FILE, ersst: Path = ERSST_FILE)
     print(path)
 
 
-LAND_FILE: Final = Path(__file__).parents[2] / "service" / "page" / "land.svg"
+LAND_FILE: Final = Path(__file__).parents[2] / "service" / "plugins" / "page" / "static" / "land.svg"
 
 UNITS_PER_DEGREE: Final = 20
 """Coordinates in the file are whole twentieths of a degree, eastwards from 0° and southwards from the equator."""

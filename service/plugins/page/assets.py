@@ -29,7 +29,7 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 
-PAGE: Final = Path(__file__).parents[2] / "page"
+PAGE: Final = Path(__file__).parent / "static"
 
 BUNDLE: Final = "bundle.js"
 """All modules of the page in one file, which wheels have if a bundler was there when they were built."""

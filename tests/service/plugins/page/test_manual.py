@@ -7,6 +7,7 @@ from urllib.parse import urldefrag, urljoin
 import httpx
 import pytest
 
+from service.plugins.page.assets import PAGE
 from service.plugins.page.manual import markdown_html
 from tests.conftest import ROOT
 
@@ -53,7 +54,7 @@ def test_every_link_of_the_manual_leads_to_a_page_and_its_heading(client: httpx.
 
 
 def test_every_link_of_the_page_to_the_manual_leads_to_a_page() -> None:
-    files = [*(ROOT / "service/page").glob("*.html"), *(ROOT / "service/page/modules").glob("*.js")]
+    files = [*PAGE.glob("*.html"), *PAGE.glob("modules/*.js")]
     linked = {name for file in files for name in re.findall(r'"/manual/([^"#]+)', file.read_text())}
     assert "index" in linked
     assert linked <= set(NAMES)

@@ -102,7 +102,7 @@ def test_a_wheel_has_a_bundle_if_deno_makes_one(tmp_path: Path, deno: str | None
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "lib")]
     path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
     subprocess.run(build, cwd=ROOT, env=os.environ | {"PATH": path}, check=True, capture_output=True)
-    page = tmp_path / "lib" / "service" / "page"
+    page = tmp_path / "lib" / "service" / "plugins" / "page" / "static"
     assert (page / "modules" / "main.js").exists()
     assert ((page / BUNDLE).read_text() if bundle is not None else (page / BUNDLE).exists() or None) == bundle
 

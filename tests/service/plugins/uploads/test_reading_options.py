@@ -7,7 +7,7 @@ import httpx
 
 from forecasting.readers.options import OPTIONS
 from service.client.options import FileOptions
-from tests.conftest import ROOT
+from service.plugins.page.assets import PAGE
 
 NOT_OVER_HTTP = {"sample"}
 NOT_UPLOADED = {"zarr"}
@@ -47,7 +47,7 @@ def test_the_keyword_arguments_of_the_client_are_the_declared_options() -> None:
 
 
 def test_the_page_offers_declared_options_and_all_their_choices() -> None:
-    source = (ROOT / "service" / "page" / "modules" / "file-reader.js").read_text(encoding="utf-8")
+    source = (PAGE / "modules" / "file-reader.js").read_text(encoding="utf-8")
     fields = re.findall(r"^  (\w+): \{ label: .*\}", source, re.MULTILINE)
     assert fields
     assert set(fields) <= set(OPTIONS) - NOT_OVER_HTTP
