@@ -15,6 +15,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import age_in_words
 from service.api.series_request import ClimatologyBasis, Time
+from service.engine.event_state import EventState
 
 Verdict = Literal["usual", "warm", "cold", "heatwave", "cold_spell", "limit", "unknown"]
 State = Literal["active", "inactive", "unknown"]
@@ -167,6 +168,11 @@ class Event(NamedTuple):
     probability: float | None = None
     error: str | None = None
     likely: float = _EXPECTED
+
+    @classmethod
+    def of(cls, name: str, kind: str, state: EventState) -> "Event":
+        """Return an event whose state a forecast tells."""
+        return cls(name, kind, state.word, state.since, state.category, state.probability, state.error)
 
 
 class Place(NamedTuple):

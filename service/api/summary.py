@@ -112,15 +112,11 @@ def place_of(entry: dict[str, Any], series: SstSeries, units: Units, kinds: Mapp
         ),
         ahead=ahead_of(entry),
         usual=None if usual is None else Usual(**usual),
-        events=[_event(event, kinds) for event in entry.get("events", ())],
+        events=[
+            Event.of(event["name"], kinds[event["name"]], EventState.of(event)) for event in entry.get("events", ())
+        ],
         accuracy=_accuracy(entry),
     )
-
-
-def _event(event: dict[str, Any], kinds: Mapping[str, str]) -> Event:
-    state = EventState.of(event)
-    kind = kinds[event["name"]]
-    return Event(event["name"], kind, state.word, state.since, state.category, state.probability, state.error)
 
 
 def _accuracy(entry: dict[str, Any]) -> SummaryAccuracy | None:

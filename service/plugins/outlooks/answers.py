@@ -2,13 +2,22 @@
 
 import logging
 import re
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from pydantic import ValidationError
 
 from forecasting.errors import FileError, UnknownNameError
+from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVEL_PROBABILITIES, LEVELS
+from forecasting.qartod import NOT_EVALUATED
 from forecasting.references.baselines import REFERENCES
+from forecasting.series.times import DAY, seconds_of
+from forecasting.series.timestep import TimeStep
+from service.api.place_summary import LEVEL, Ahead, Event, Newest, Place, Summary, summarize
+from service.engine.event_state import HEAT_STRESS, EventState
 from service.plugins.outlooks.folder import LATEST, Description, Outlook, find_outlook, newest_first
 from service.plugins.outlooks.schemas import (
     OutlookEvent,
@@ -25,6 +34,7 @@ from service.plugins.outlooks.schemas import (
 logger = logging.getLogger("service")
 
 _KINDS: Final = {"heatwave": "marine_heatwave", "cold_spell": "marine_cold_spell"}
+_UNKNOWN: Final = EventState(None, error="the cell has no baseline")
 _DAMAGED: Final = "are damaged; make it again with sst outlook"
 
 
@@ -117,6 +127,11 @@ def _point(found: Outlook, cell: tuple[int, int]) -> OutlookPoint:
             f"the outlook has no forecast at {latitude:g} °N, {longitude:g} °E: it is land, ice, or has too few "
             "observations; choose a position at sea"
         )
+    events = [
+        OutlookEvent(kind=kind, **_fields(values, f"event_{name}_"))
+        for name, kind in _KINDS.items()
+        if f"event_{name}_state" in values
+    ]
     levels = sorted(int(name[6:]) for name in values if re.fullmatch(r"lower_\d+", name))
     return OutlookPoint(
         outlook=found.name,
@@ -133,15 +148,53 @@ def _point(found: Outlook, cell: tuple[int, int]) -> OutlookPoint:
         baselines={name: values[name] for name in REFERENCES if None not in values.get(name, [None])},
         anomaly=values["anomaly"],
         quality=values["quality"],
-        events=[
-            OutlookEvent(kind=kind, **_fields(values, f"event_{name}_"))
-            for name, kind in _KINDS.items()
-            if f"event_{name}_state" in values
-        ],
+        events=events,
         heat_stress=OutlookHeatStress(**heat) if (heat := _fields(values, "event_heat_stress_")) else None,
+        summary=_summary(found, values, events),
         warnings=_warnings(known),
         **_identity(known),
     )
+
+
+def _summary(found: Outlook, values: dict[str, Any], events: Sequence[OutlookEvent]) -> Summary:
+    """Return what is said about a cell; its newest value is the one that persistence repeats."""
+    known, sst = found.description, next(iter(values.get("persistence", ())), None)
+    intensity = next((event.intensity for event in events if event.intensity is not None), None)
+    place = Place(
+        step=TimeStep(DAY),
+        units="celsius",
+        newest=None if sst is None else Newest(seconds_of(known.issued), sst, NOT_EVALUATED),
+        ahead=Ahead(
+            found.grid.times, values["sst"], values.get(f"lower_{LEVEL}", ()), values.get(f"upper_{LEVEL}", ())
+        ),
+        usual=None if sst is None or intensity is None else known.usual.at(round(sst - intensity, 6)),
+        events=[
+            *(Event.of(event.kind, event.kind, _marine(event, known.issued)) for event in events),
+            *(Event.of(HEAT_STRESS, HEAT_STRESS, state) for state in _heat_stress(values)),
+        ],
+    )
+    return summarize(place, int(time.time()))
+
+
+def _marine(event: OutlookEvent, issued: str) -> EventState:
+    if event.state is None:
+        return _UNKNOWN
+    since = None if not event.days else str(np.datetime64(issued[:10]) - (int(event.days) - 1))
+    category = None if event.category in (None, "no_event") else str(event.category).capitalize()
+    state = {"active": event.state == "active", "since": since, "category": category}
+    return EventState.of(event.model_dump() | {"state": state})
+
+
+def _heat_stress(values: dict[str, Any]) -> Iterator[EventState]:
+    """Yield the state of heat stress, if there is one; only of two levels is the probability of more known."""
+    alert = values.get("event_heat_stress_alert", "")
+    for level, name in enumerate(LEVELS):
+        if name.lower().replace(" ", "_") == alert:
+            column = LEVEL_PROBABILITIES.get(next(iter(LEVELS[level + 1 :]), name), "")
+            above = [each for each in values.get(f"event_heat_stress_{column}", ()) if each is not None]
+            yield EventState(level >= FIRST_ACTIVE_LEVEL, None, name, max(above, default=None))
+    if alert is None:
+        yield _UNKNOWN
 
 
 def _fields(values: dict[str, Any], prefix: str) -> dict[str, Any]:

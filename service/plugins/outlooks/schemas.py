@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from service.api.place_summary import Summary
 from service.api.series_request import ClimatologyBasis, Day, Time
 
 Value = float | None
@@ -137,4 +138,8 @@ class OutlookPoint(BaseModel):
     )
     events: list[OutlookEvent]
     heat_stress: OutlookHeatStress | None
+    summary: Summary = Field(
+        description="What is said about the cell, as in `GET /stations/{id}`. `newest` is its last value, and its time "
+        "`issued`; `usual` is that of the outlook."
+    )
     warnings: list[OutlookWarning]

@@ -119,6 +119,39 @@ def test_the_forecast_of_a_cell_is_that_of_the_file(shown: httpx.Client, expecte
     assert body["quality"] in ("suspect", "good", "not_evaluated")
 
 
+def test_a_cell_is_summarized_as_its_series_is(shown: httpx.Client) -> None:
+    body = shown.get(f"{LATEST}/point", params=AT).raise_for_status().json()
+    kinds = ("marine_heatwave", "marine_cold_spell", "degree_heating_weeks")
+    values = [round(float(value), 6) for value in grid()["sst"].values[:, ROW, COLUMN]]
+    series = {"start": "2024-01-01", "step": "day", "values": values, "latitude": -2.0, "longitude": 177.0}
+    events = [{"name": kind, "kind": kind} for kind in kinds]
+    asked = {"events": events, "horizon": 3, "series": [series | {"baseline": "position"}]}
+    (said,) = shown.post("/summary", json=asked).raise_for_status().json()["summaries"]
+    told = body["summary"]
+    assert told["newest"]["sst"] == pytest.approx(said["newest"]["sst"], abs=1e-4)
+    # The outlook's is that of the day of a leap year, the forecast's that of the time.
+    assert told["usual"].pop("sst") == pytest.approx(said["usual"].pop("sst"), abs=0.03)
+    assert told["anomaly"] == pytest.approx(told["newest"]["sst"] - body["events"][0]["climatology"][0], abs=0.1)
+    for name in ("usual", "verdict", "attention", "sentence", "next"):
+        assert told[name] == said[name]
+    for ours, theirs in zip(told["events"], said["events"], strict=True):
+        assert ours | {"probability": None} == theirs | {"probability": None}
+
+
+def test_a_cell_without_a_baseline_is_summarized_without_what_is_usual(copied: Path, seas: Path) -> None:
+    def without(data: xr.Dataset) -> xr.Dataset:
+        names = [f"event_{event}_{name}" for event in ("heatwave", "cold_spell") for name in ("state", "intensity")]
+        return data.assign(
+            {name: data[name] * 0 - 1 if name.endswith("state") else data[name] * np.nan for name in names}
+        )
+
+    regrid(copied / DAY, without)
+    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
+        told = client.get(f"{LATEST}/point", params=AT).raise_for_status().json()["summary"]
+    assert (told["usual"], told["anomaly"], told["verdict"]) == (None, None, "limit")
+    assert told["events"][0]["sentence"] == "Marine heatwave: unknown, the cell has no baseline"
+
+
 def test_the_client_returns_the_forecast_of_a_cell_as_a_table(shown: httpx.Client) -> None:
     body = shown.get(f"{LATEST}/point", params=AT).json()
     with Client(str(shown.base_url), timeout=600) as client:
