@@ -40,7 +40,7 @@ _SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "K", "fahrenhei
 _SIZES: Final[dict[Units, float]] = {"celsius": 1.0, "kelvin": 1.0, "fahrenheit": 1.8}
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
-_KINDS: Final = {
+KINDS: Final = {
     "marine_heatwave": "Marine heatwave",
     "marine_cold_spell": "Marine cold spell",
     "degree_heating_weeks": "Coral heat stress",
@@ -318,7 +318,7 @@ def _event(event: Event, place: Place, now: int) -> SummaryEvent:
 
 
 def _event_in_words(event: Event, place: Place, now: int) -> str:
-    name = _KINDS.get(event.kind, event.name)
+    name = KINDS.get(event.kind, event.name)
     if event.state == "unknown":
         return f"{name}: unknown{f', {event.error}' if event.error else ''}"
     if event.state == "inactive":
@@ -352,7 +352,7 @@ def _attention(place: Place, events: Sequence[SummaryEvent], now: int, *, is_dou
             strength = CATEGORIES.index(known.category) if known.category in CATEGORIES else 0
             reasons.append((_RANKS[reason] - strength / 10, _attend(reason, said.sentence, known.name)))
         elif known.probability is not None and known.probability >= known.likely:
-            words = f"{_KINDS.get(known.kind, known.name)}: {percent(known.probability)} likely"
+            words = f"{KINDS.get(known.kind, known.name)}: {percent(known.probability)} likely"
             reasons.append((_RANKS["expected"], _attend("expected", words, known.name)))
     if is_doubted:
         reasons.append((_RANKS["doubt"], _attend("doubt", "Last reading in doubt")))

@@ -2,17 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from forecasting.series.units import SYMBOLS
 from forecasting.wording import age_in_words
-
-_KINDS: Final = {
-    "marine_heatwave": "the marine heatwave",
-    "marine_cold_spell": "the marine cold spell",
-    "degree_heating_weeks": "the heat stress on corals",
-    "threshold": "the event",
-}
+from service.api.place_summary import KINDS, percent
 
 Content = Mapping[str, Any]
 """What webhooks tell of an alert."""
@@ -56,7 +50,7 @@ def _news(content: Content) -> str:
 
 def _event_news(content: Content) -> str:
     change, category, previous = content["alert"], content["category"], content["previous_category"]
-    event = f"{_KINDS[content['kind']]} '{content['event']}'"
+    event = f"the {KINDS.get(content['kind'], 'event').lower()} '{content['event']}'"
     since = _when(content["since"] or content["observed_until"], content)
     match change:
         case "began":
@@ -65,7 +59,7 @@ def _event_news(content: Content) -> str:
             return f"{event} has ended"
         case "category_changed":
             return f"{event} changed {f'from {previous} ' if previous else ''}to {category or 'no category'}"
-    likely = "" if content["probability"] is None else f", with a probability of {100 * content['probability']:.0f} %"
+    likely = "" if content["probability"] is None else f", with a probability of {percent(content['probability'])}"
     worse = f"more of {event}" if content["kind"] == "degree_heating_weeks" else event
     return f"{worse} is expected{likely}"
 

@@ -284,6 +284,11 @@ CONTENT: Json = {
             "North pier: the event 'warm' is expected, with a probability of 70 %. Water: 70.2 °F.",
         ),
         (
+            {"alert": "expected", "kind": "degree_heating_weeks", "event": "corals", "probability": 0.998},
+            "North pier: more of the coral heat stress 'corals' is expected, with a probability of more than 99 %. "
+            "Water: 21.3 °C.",
+        ),
+        (
             {"kind": "threshold", "event": "warm", "since": "2025-12-31T22:00:00Z", "category": None, "late": True,
              "delay_seconds": 14_400},
             "North pier: the event 'warm' began at 22:00 on 31 December 2025, UTC. Water: 21.3 °C. This alert is late: "
