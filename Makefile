@@ -14,7 +14,7 @@ VERSIONS := 3.11 3.12 3.13 3.14
 PYTHON ?= $(shell for p in $(VERSIONS:%=python%) python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz histories soak clean
+.PHONY: help serve test test-lowest test-newest code core containers chromium check docs install train data climatology bench fuzz histories soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -32,13 +32,18 @@ test: code containers ## run all tests
 
 # In some images, Python does not write bytecode. Then each of the many processes that tests start compiles all code
 # again.
-code containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
+code core containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
 
 # Each test file runs in one process, because its tests share checkpoints and servers. tests/conftest.py sets the number
 # of processes.
 code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, in parallel
 	$(BIN)/python -m pytest --ignore=tests/containers \
 		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
+
+core: $(VENV)/.dev ## run the tests of the service itself without any plug-in
+	SST_PLUGINS=none $(BIN)/python -m pytest tests/service/api/forecast tests/service/api/compare tests/service/api/events \
+		tests/service/api/test_health.py tests/service/api/test_models.py tests/service/engine tests/service/http \
+		tests/service/worker --numprocesses=auto --dist=loadfile
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers

@@ -71,6 +71,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pytest-xdist distributes tests by name and would silently run only one of those with the same.
     """
     items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "forecasting"))
+    if os.environ.get("SST_PLUGINS") == "none":
+        needing = [item for item in items if item.get_closest_marker("plugin")]
+        items[:] = [item for item in items if item not in needing]
+        config.hook.pytest_deselected(items=needing)
     if hasattr(config, "workerinput"):
         repeated = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
         if repeated:

@@ -14,6 +14,8 @@ from service.settings import Settings
 from tests.service.requests import JSON, NDJSON, Json, body
 from tests.serving import serve
 
+pytestmark = pytest.mark.plugin("inference")
+
 
 def refused(response: httpx.Response, status: int) -> Json:
     """The problem document of a refusal."""

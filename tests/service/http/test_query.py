@@ -13,6 +13,8 @@ from tests.service.api.openapi import openapi_document
 from tests.service.plugins.inference.requests import request
 from tests.service.requests import body
 
+pytestmark = pytest.mark.plugin("inference")
+
 DOCUMENT = openapi_document()
 WATCHED = ("/health/live", "/health/ready", "/metrics", "/v2/health/live", "/v2/health/ready")
 CALLS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods if path not in WATCHED]

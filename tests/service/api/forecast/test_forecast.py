@@ -35,6 +35,7 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Clien
     )
 
 
+@pytest.mark.plugin("uploads")
 def test_a_climatology_says_what_it_rests_on(client: httpx.Client, nino12: SstSeries) -> None:
     (forecast,) = answered(client.get("/forecast"))["forecasts"]
     recent = answered(client.get("/series"))

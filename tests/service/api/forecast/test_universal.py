@@ -303,7 +303,16 @@ def test_lines_with_all_have_each_network(seas_client: httpx.Client) -> None:
     assert named.status_code == 422
 
 
-@pytest.mark.parametrize("path", ["/forecast", "/compare/plot", "/compare/predictions", "/compare/training", "/series"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/forecast",
+        "/compare/plot",
+        "/compare/predictions",
+        "/compare/training",
+        pytest.param("/series", marks=pytest.mark.plugin("uploads")),
+    ],
+)
 def test_calls_about_a_place_point_to_the_calls_that_take_series(seas_client: httpx.Client, path: str) -> None:
     response = seas_client.get(path, params={"dataset": "ocean-daily"})
     assert response.status_code == 422

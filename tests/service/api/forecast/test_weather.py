@@ -188,6 +188,7 @@ def test_unknown_columns_are_refused_with_the_list(seas_client: httpx.Client) ->
     assert "optionally latitude and longitude, air_temperature and wind_speed" in response.json()["detail"]
 
 
+@pytest.mark.plugin("uploads")
 def test_an_uploaded_file_returns_weather_as_a_request_takes_it(seas_client: httpx.Client) -> None:
     times = np.datetime64("2024-01-01") + np.arange(len(VALUES) + 5)
     sst = [*VALUES, *[np.nan] * 5]

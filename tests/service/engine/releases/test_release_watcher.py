@@ -28,6 +28,8 @@ from tests.service.plugins.inference.requests import address, inputs, refused, w
 from tests.service.requests import NDJSON, body
 from tests.serving import serve, serve_app
 
+pytestmark = pytest.mark.plugin("inference")
+
 GRU = "nino12-gru"
 
 
