@@ -15,7 +15,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import age_in_words
 from service.api.series_request import ClimatologyBasis, Time
-from service.engine.event_state import EventState
+from service.engine.event_state import EventStatus
 
 Verdict = Literal["usual", "warm", "cold", "heatwave", "cold_spell", "limit", "unknown"]
 State = Literal["active", "inactive", "unknown"]
@@ -157,7 +157,7 @@ class Ahead(NamedTuple):
     upper: Sequence[float] = ()
 
 
-class Event(NamedTuple):
+class PlaceEvent(NamedTuple):
     """An event of a place, as it is known; ``likely`` is the probability from which on it is expected."""
 
     name: str
@@ -170,7 +170,7 @@ class Event(NamedTuple):
     likely: float = _EXPECTED
 
     @classmethod
-    def of(cls, name: str, kind: str, state: EventState) -> "Event":
+    def of(cls, name: str, kind: str, state: EventStatus) -> "PlaceEvent":
         """Return an event whose state a forecast tells."""
         return cls(name, kind, state.word, state.since, state.category, state.probability, state.error)
 
@@ -183,7 +183,7 @@ class Place(NamedTuple):
     newest: Newest | None = None
     ahead: Ahead | None = None
     usual: Usual | None = None
-    events: Sequence[Event] = ()
+    events: Sequence[PlaceEvent] = ()
     accuracy: SummaryAccuracy | None = None
     fetch_error: str | None = None
 
@@ -303,7 +303,7 @@ def observed_in_words(place: Place, now: int) -> str:
     return f"{words} · suspect" if place.newest.flag >= SUSPECT else words
 
 
-def _event(event: Event, place: Place, now: int) -> SummaryEvent:
+def _event(event: PlaceEvent, place: Place, now: int) -> SummaryEvent:
     since = event.since if event.state == "active" else None
     return SummaryEvent.model_construct(
         name=event.name,
@@ -317,7 +317,7 @@ def _event(event: Event, place: Place, now: int) -> SummaryEvent:
     )
 
 
-def _event_in_words(event: Event, place: Place, now: int) -> str:
+def _event_in_words(event: PlaceEvent, place: Place, now: int) -> str:
     name = KINDS.get(event.kind, event.name)
     if event.state == "unknown":
         return f"{name}: unknown{f', {event.error}' if event.error else ''}"

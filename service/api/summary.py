@@ -22,9 +22,9 @@ from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import problems, request_body
 from service.api.place_summary import (
     LEVEL,
-    Event,
     Newest,
     Place,
+    PlaceEvent,
     Summary,
     SummaryAccuracy,
     ahead_of,
@@ -32,7 +32,7 @@ from service.api.place_summary import (
     summarize,
 )
 from service.api.series_request import DAILY_VALUES, SeriesFailure
-from service.engine.event_state import EventState
+from service.engine.event_state import EventStatus
 from service.engine.reading import read_each, sentence, series_ids
 from service.http.bodies import require_json
 
@@ -113,7 +113,8 @@ def place_of(entry: dict[str, Any], series: SstSeries, units: Units, kinds: Mapp
         ahead=ahead_of(entry),
         usual=None if usual is None else Usual(**usual),
         events=[
-            Event.of(event["name"], kinds[event["name"]], EventState.of(event)) for event in entry.get("events", ())
+            PlaceEvent.of(event["name"], kinds[event["name"]], EventStatus.of(event))
+            for event in entry.get("events", ())
         ],
         accuracy=_accuracy(entry),
     )

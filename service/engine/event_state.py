@@ -13,7 +13,7 @@ HEAT_STRESS: Final = "degree_heating_weeks"
 Json = dict[str, Any]
 
 
-class EventState(NamedTuple):
+class EventStatus(NamedTuple):
     """The state of an event at the end of a series, or at a step before."""
 
     active: bool | None

@@ -16,8 +16,8 @@ from forecasting.qartod import NOT_EVALUATED
 from forecasting.references.baselines import REFERENCES
 from forecasting.series.times import DAY, seconds_of
 from forecasting.series.timestep import TimeStep
-from service.api.place_summary import LEVEL, Ahead, Event, Newest, Place, Summary, summarize
-from service.engine.event_state import HEAT_STRESS, EventState
+from service.api.place_summary import LEVEL, Ahead, Newest, Place, PlaceEvent, Summary, summarize
+from service.engine.event_state import HEAT_STRESS, EventStatus
 from service.plugins.outlooks.folder import LATEST, Description, Outlook, find_outlook, newest_first
 from service.plugins.outlooks.schemas import (
     OutlookEvent,
@@ -34,7 +34,7 @@ from service.plugins.outlooks.schemas import (
 logger = logging.getLogger("service")
 
 _KINDS: Final = {"heatwave": "marine_heatwave", "cold_spell": "marine_cold_spell"}
-_UNKNOWN: Final = EventState(None, error="the cell has no baseline")
+_UNKNOWN: Final = EventStatus(None, error="the cell has no baseline")
 _DAMAGED: Final = "are damaged; make it again with sst outlook"
 
 
@@ -169,30 +169,30 @@ def _summary(found: Outlook, values: dict[str, Any], events: Sequence[OutlookEve
         ),
         usual=None if sst is None or intensity is None else known.usual.at(round(sst - intensity, 6)),
         events=[
-            *(Event.of(event.kind, event.kind, _marine(event, known.issued)) for event in events),
-            *(Event.of(HEAT_STRESS, HEAT_STRESS, state) for state in _heat_stress(values)),
+            *(PlaceEvent.of(event.kind, event.kind, _marine(event, known.issued)) for event in events),
+            *(PlaceEvent.of(HEAT_STRESS, HEAT_STRESS, state) for state in _heat_stress(values)),
         ],
     )
     return summarize(place, int(time.time()))
 
 
-def _marine(event: OutlookEvent, issued: str) -> EventState:
+def _marine(event: OutlookEvent, issued: str) -> EventStatus:
     if event.state is None:
         return _UNKNOWN
     since = None if not event.days else str(np.datetime64(issued[:10]) - (int(event.days) - 1))
     category = None if event.category in (None, "no_event") else str(event.category).capitalize()
     state = {"active": event.state == "active", "since": since, "category": category}
-    return EventState.of(event.model_dump() | {"state": state})
+    return EventStatus.of(event.model_dump() | {"state": state})
 
 
-def _heat_stress(values: dict[str, Any]) -> Iterator[EventState]:
+def _heat_stress(values: dict[str, Any]) -> Iterator[EventStatus]:
     """Yield the state of heat stress, if there is one; only of two levels is the probability of more known."""
     alert = values.get("event_heat_stress_alert", "")
     for level, name in enumerate(LEVELS):
         if name.lower().replace(" ", "_") == alert:
             column = LEVEL_PROBABILITIES.get(next(iter(LEVELS[level + 1 :]), name), "")
             above = [each for each in values.get(f"event_heat_stress_{column}", ()) if each is not None]
-            yield EventState(level >= FIRST_ACTIVE_LEVEL, None, name, max(above, default=None))
+            yield EventStatus(level >= FIRST_ACTIVE_LEVEL, None, name, max(above, default=None))
     if alert is None:
         yield _UNKNOWN
 

@@ -15,7 +15,7 @@ from forecasting.events.evaluate import PastState, past_states
 from forecasting.events.heat_stress import LEVELS
 from forecasting.events.outlook import EventPast
 from forecasting.series.times import iso
-from service.engine.event_state import EventCategory, EventState
+from service.engine.event_state import EventCategory, EventStatus
 
 Json = dict[str, Any]
 
@@ -33,14 +33,14 @@ class Step(NamedTuple):
 
     time: int
     sst: float
-    state: EventState
+    state: EventStatus
 
 
 class History(NamedTuple):
     """The last steps of a station, and the state at their end, which may be unknown: then there are no steps."""
 
     steps: Sequence[Step]
-    state: EventState
+    state: EventStatus
 
     @classmethod
     def of(cls, definition: EventDefinition, past: EventPast, last: int, event: Json | None) -> Self:
@@ -49,7 +49,7 @@ class History(NamedTuple):
             Step(int(each.time.astype(np.int64)), each.sst, _state(definition, each))
             for each in past_states(definition, past, last)
         ]
-        state = EventState(None) if event is None else EventState.of(event)
+        state = EventStatus(None) if event is None else EventStatus.of(event)
         if event is None and steps:
             state = steps[-1].state
         if state.active is None or not steps:
@@ -57,12 +57,12 @@ class History(NamedTuple):
         return cls((*steps[:-1], steps[-1]._replace(state=state)), state)
 
 
-def _state(definition: EventDefinition, known: PastState) -> EventState:
+def _state(definition: EventDefinition, known: PastState) -> EventStatus:
     since = None
     if known.since is not None:
         is_threshold = isinstance(definition, ThresholdEvent)
         since = iso(known.since) if is_threshold else str(known.since.astype("datetime64[D]"))
-    return EventState(known.active, since, known.category)
+    return EventStatus(known.active, since, known.category)
 
 
 class Told(NamedTuple):

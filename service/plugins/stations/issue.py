@@ -29,7 +29,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.weather_sources import past_days
-from service.engine.event_state import EventState
+from service.engine.event_state import EventStatus
 from service.engine.events import EventOptions, judged, position_of, read_baseline
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import sentence
@@ -338,7 +338,7 @@ def _judged(
         return event, History.of(definition, known, steps, event)
 
     return [
-        ({"name": each.name, "error": one}, History((), EventState(None, error=one))) if isinstance(one, str) else one
+        ({"name": each.name, "error": one}, History((), EventStatus(None, error=one))) if isinstance(one, str) else one
         for each, one in zip(events.definitions, judged(events.definitions, past, baseline, judge), strict=True)
     ]
 
@@ -376,7 +376,7 @@ def _read(group: Sequence[_Pending]) -> tuple[list[_Read], list[_Outcome]]:
             sent.append(_series_of(member))
         except SeriesError as error:
             reason = sentence(error)
-            unknown = History((), EventState(None, error=reason))
+            unknown = History((), EventStatus(None, error=reason))
             refused.append(_Outcome(member, reason, [unknown] * len(member.station.settings.events or ())))
     return sent, refused
 

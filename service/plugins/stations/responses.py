@@ -23,9 +23,9 @@ from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.handler import warn_if_late
-from service.api.place_summary import LEVEL, Event, Newest, Place, ahead_of, known_usual, summarize
+from service.api.place_summary import LEVEL, Newest, Place, PlaceEvent, ahead_of, known_usual, summarize
 from service.api.series_request import SeriesWarning
-from service.engine.event_state import EventState
+from service.engine.event_state import EventStatus
 from service.plugins.stations.addresses import shown_address
 from service.plugins.stations.alerts import parse_baseline
 from service.plugins.stations.durations import OFF, alert_seconds, shifted, shown_duration, shown_silence
@@ -285,9 +285,9 @@ def _described(connection: Connection, stations: Sequence[Station], caller: Call
         }
 
 
-def _watched(event: StationEventAnswer) -> Event:
+def _watched(event: StationEventAnswer) -> PlaceEvent:
     """Return what a summary says of an event."""
-    known = Event(event.name, event.kind, event.state, event.since, event.category, event.probability, event.error)
+    known = PlaceEvent(event.name, event.kind, event.state, event.since, event.category, event.probability, event.error)
     likely = (event.settings or {}).get("alert_at")
     return known if likely is None else known._replace(likely=likely)
 
@@ -308,23 +308,23 @@ def _events(station: Station, states: Mapping[str, Json], feed: Feed | None) -> 
     silence = None if feed is None or feed.silent_since is None else iso_of(feed.silent_since)
     events = []
     for event in station.settings.events or ():
-        state = EventState(**states[event["name"]]["state"]) if event["name"] in states else EventState(None)
+        state = EventStatus(**states[event["name"]]["state"]) if event["name"] in states else EventStatus(None)
         if silence is not None:
-            state = EventState(None, error=f"no reading since {silence}")
+            state = EventStatus(None, error=f"no reading since {silence}")
         events.append(_event_response(event["name"], event["kind"], state, event))
     if station.settings.silent_after != OFF:
-        silent = EventState(silence is not None, silence)
+        silent = EventStatus(silence is not None, silence)
         if feed is None or not feed.live:
-            silent = EventState(None)
+            silent = EventStatus(None)
         events.append(_event_response("silent", "silent", silent, None))
     if feed is None or silence is not None:
-        stuck = EventState(None, error=None if silence is None else f"no reading since {silence}")
+        stuck = EventStatus(None, error=None if silence is None else f"no reading since {silence}")
     else:
-        stuck = EventState(feed.stuck_since is not None, _optional_iso(feed.stuck_since))
+        stuck = EventStatus(feed.stuck_since is not None, _optional_iso(feed.stuck_since))
     return [*events, _event_response("stuck", "stuck", stuck, None)]
 
 
-def _event_response(name: str, kind: Any, state: EventState, settings: Json | None) -> StationEventAnswer:
+def _event_response(name: str, kind: Any, state: EventStatus, settings: Json | None) -> StationEventAnswer:
     # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
     return StationEventAnswer.model_construct(
         name=name,

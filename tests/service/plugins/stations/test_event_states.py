@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from forecasting.events.outcomes import AlertLevel
-from service.engine.event_state import EventState
+from service.engine.event_state import EventStatus
 from service.plugins.stations.alerts import Judgement, put_watching_station, raise_alerts
 from service.plugins.stations.event_changes import Change, History, Step, Told, changes_of
 from service.plugins.stations.store.alerts import deliveries_of, get_alerts, get_states
@@ -14,27 +14,27 @@ from service.plugins.stations.store.database import Database
 from service.plugins.stations.store.stations import StationSettings, get_station, put_station
 
 DAY = 86_400
-ACTIVE = EventState(True, "2026-07-01", "Moderate", 0.9)
-STRONG = EventState(True, "2026-07-01", "Strong", 0.9)
-UNKNOWN = EventState(None, error="the series has 3 years")
+ACTIVE = EventStatus(True, "2026-07-01", "Moderate", 0.9)
+STRONG = EventStatus(True, "2026-07-01", "Strong", 0.9)
+UNKNOWN = EventStatus(None, error="the series has 3 years")
 
 
-def quiet(probability: float) -> EventState:
+def quiet(probability: float) -> EventStatus:
     """Return the state of an event that is not on."""
-    return EventState(False, probability=probability)
+    return EventStatus(False, probability=probability)
 
 
-def heat(level: AlertLevel, probability: float = 0) -> EventState:
+def heat(level: AlertLevel, probability: float = 0) -> EventStatus:
     """Return the state of degree heating weeks."""
-    return EventState(level not in ("No Stress", "Watch"), category=level, probability=probability)
+    return EventStatus(level not in ("No Stress", "Watch"), category=level, probability=probability)
 
 
-def steps_of(states: Sequence[EventState]) -> list[Step]:
+def steps_of(states: Sequence[EventStatus]) -> list[Step]:
     """Return days with these states, without those that are not known."""
     return [Step(i * DAY, 15.0, state) for i, state in enumerate(states) if state.active is not None]
 
 
-def alerts(states: Sequence[EventState], alert_at: float = 0.5) -> list[str | None]:
+def alerts(states: Sequence[EventStatus], alert_at: float = 0.5) -> list[str | None]:
     """Return what is told as a new event goes through these states day by day."""
     told, kinds = Told(), list[str | None]()
     for i in range(len(states)):
@@ -141,7 +141,7 @@ def test_corrections_of_its_first_step_end_an_event_and_begin_it_again() -> None
         "rises from level to level",
     ],
 )
-def test_each_change_of_an_event_is_told_once(states: list[EventState], kinds: list[str | None]) -> None:
+def test_each_change_of_an_event_is_told_once(states: list[EventStatus], kinds: list[str | None]) -> None:
     assert alerts(states) == kinds
 
 
@@ -158,7 +158,7 @@ def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -
                 "state": {"active": True, "since": "2026-07-01T00:00:00Z", "steps": 5},
                 "probability": 0.7,
             },
-            EventState(True, "2026-07-01T00:00:00Z", None, 0.7),
+            EventStatus(True, "2026-07-01T00:00:00Z", None, 0.7),
         ),
         (
             {
@@ -166,7 +166,7 @@ def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -
                 "state": {"active": False, "since": "2026-07-01T00:00:00Z", "steps": 1},
                 "probability": 0.2,
             },
-            EventState(False, None, None, 0.2),
+            EventStatus(False, None, None, 0.2),
         ),
         (
             {
@@ -175,7 +175,7 @@ def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -
                 "probability": [0.1, 0.3],
                 "onset_within": [0.1, 0.35],
             },
-            EventState(False, None, None, 0.35),
+            EventStatus(False, None, None, 0.35),
         ),
         (
             {
@@ -184,7 +184,7 @@ def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -
                 "probability": [0.8, 0.3],
                 "onset_within": [0.0, 0.05],
             },
-            EventState(True, "2026-01-01", "Severe", 0.8),
+            EventStatus(True, "2026-01-01", "Severe", 0.8),
         ),
         (
             {
@@ -197,14 +197,14 @@ def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -
                     "Alert Level 2": [0.0, 0.2],
                 },
             },
-            EventState(True, None, "Warning", 0.5),
+            EventStatus(True, None, "Warning", 0.5),
         ),
         ({"error": "the series has 3 years"}, UNKNOWN),
     ],
     ids=["run", "short run", "no heatwave", "cold spell", "heat stress", "error"],
 )
-def test_the_state_of_each_kind_of_event_comes_from_its_forecast(event: dict[str, Any], state: EventState) -> None:
-    assert EventState.of({"name": "event", **event}) == state
+def test_the_state_of_each_kind_of_event_comes_from_its_forecast(event: dict[str, Any], state: EventStatus) -> None:
+    assert EventStatus.of({"name": "event", **event}) == state
 
 
 WARM: dict[str, Any] = {"kind": "threshold", "name": "warm", "above": 20.0, "for": 1, "alert_at": 0.5}
@@ -227,7 +227,7 @@ def judgement(station: int, batch: int, *active: bool, days_old: int = 0, **fiel
     arrived = (100 + batch) * DAY
     histories = []
     for is_active in active:
-        state = EventState(is_active, "2026-07-01T00:00:00Z" if is_active else None, probability=0.1)
+        state = EventStatus(is_active, "2026-07-01T00:00:00Z" if is_active else None, probability=0.1)
         histories.append(History([Step(arrived - DAY - days_old * DAY, 15.0, state)], state))
     return Judgement(station, batch, arrived, "celsius", (WARM, COLD)[: len(active)], histories)._replace(**fields)
 

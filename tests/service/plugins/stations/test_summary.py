@@ -9,7 +9,7 @@ import pytest
 from forecasting.climatology.usual import Usual
 from forecasting.qartod import GOOD, SUSPECT
 from forecasting.series.timestep import TimeStep
-from service.api.place_summary import Event, Newest, Place, summarize
+from service.api.place_summary import Newest, Place, PlaceEvent, summarize
 from tests.service.plugins.stations.conftest import NewStation
 from tests.service.requests import answered
 
@@ -54,13 +54,13 @@ def test_a_station_and_its_series_say_the_same(service: httpx.Client, new_statio
     assert listed["summary"] == told | {"newest": listed["summary"]["newest"]}
 
 
-def heat(state: str, **fields: Any) -> Event:
-    return Event("heat", "marine_heatwave", state, **fields)  # type: ignore[arg-type]
+def heat(state: str, **fields: Any) -> PlaceEvent:
+    return PlaceEvent("heat", "marine_heatwave", state, **fields)  # type: ignore[arg-type]
 
 
-WARM = Event("warm", "threshold", "active", "2026-09-20T00:00:00Z")
-SILENT = Event("silent", "silent", "active", "2026-09-18T00:00:00Z")
-STUCK = Event("stuck", "stuck", "active", "2026-09-18T00:00:00Z")
+WARM = PlaceEvent("warm", "threshold", "active", "2026-09-20T00:00:00Z")
+SILENT = PlaceEvent("silent", "silent", "active", "2026-09-18T00:00:00Z")
+STUCK = PlaceEvent("stuck", "stuck", "active", "2026-09-18T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ STUCK = Event("stuck", "stuck", "active", "2026-09-18T00:00:00Z")
         (2.0, GOOD, [WARM, heat("active", category="Severe")], "heatwave", ["active", "active"]),
         (0.0, GOOD, [heat("inactive", probability=0.7), STUCK], "usual", ["expected", "stuck"]),
         (0.0, GOOD, [heat("inactive", probability=0.7, likely=0.8)], "usual", []),
-        (-3.0, GOOD, [Event("cold", "marine_cold_spell", "active")], "cold_spell", ["active"]),
+        (-3.0, GOOD, [PlaceEvent("cold", "marine_cold_spell", "active")], "cold_spell", ["active"]),
     ],
 )
 def test_the_verdict_is_the_most_telling_and_attention_the_most_pressing(
-    anomaly: float | None, flag: int, events: list[Event], verdict: str, reasons: list[str]
+    anomaly: float | None, flag: int, events: list[PlaceEvent], verdict: str, reasons: list[str]
 ) -> None:
     usual = None if anomaly is None else USUAL
     newest = Newest(NOW, 20.0 + (anomaly or 0.0), flag)
