@@ -122,9 +122,10 @@ def _body(columns: Columns, times: list[str], lists: Sequence[list[Any] | None],
 def _basis(forecasts: Forecasts, i: int) -> Json:
     """Return what a forecast rests on, as far as that is known."""
     usual, weather = forecasts.usual[i], forecasts.weather[i] if forecasts.weather else None
-    basis = dict[str, Any]()
+    basis: Json = {}
     if usual is not None:
-        basis["usual"] = {**usual.basis, "sst": round(float(from_celsius(usual.sst, forecasts.units)), 6)}
+        sst = usual.sst if forecasts.units == "celsius" else float(from_celsius(usual.sst, forecasts.units))
+        basis["usual"] = {**usual.basis, "sst": round(sst, 6)}
     if weather is not None:
         basis["weather"] = _weather(weather)
     return basis

@@ -118,6 +118,17 @@ def test_an_event_that_cannot_be_judged_says_why_and_the_forecast_is_issued(
     assert alerts(service, station) == []
 
 
+def test_a_station_whose_readings_were_all_taken_back_says_so_in_place_of_a_forecast(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[HEATWAVE])
+    send(service, station, 0, [20.0])
+    taken = answered(service.delete(f"/stations/{station}/observations/{TODAY.isoformat()}"))
+    assert taken["forecast"]["error"] == "no reading counts: all were taken back"
+    shown = state(service, station)
+    assert (shown["state"], shown["error"]) == ("unknown", "no reading counts: all were taken back")
+
+
 def test_the_coarse_climatology_of_a_new_pier_says_what_is_a_heatwave(
     service: httpx.Client, new_station: NewStation
 ) -> None:
