@@ -141,7 +141,7 @@ def _pages(server: Server, stations: int, limit: int) -> Iterator[str]:
 def _bare(stations: int, days: int, first: date) -> dict[int, float]:
     """Return what the same forecasts cost without a service and a store, ms each, by how many are made at once."""
     torch.set_num_threads(1)
-    networks = Catalog.open(Path("artifacts"), CPU, lazy=True).universal["ocean-daily"].networks
+    networks = Catalog.open(Path("artifacts"), CPU, lazy=True).universal["ocean-daily"].universal
     start = np.datetime64(first, "s")
     series = [SstSeries(series_of(i, days, first), start, networks.step) for i in range(stations)]
     coefficients = GlobalClimatology.load().coefficients([43.0] * stations, [-40.0] * stations)

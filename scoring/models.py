@@ -5,7 +5,7 @@ Imports no torch until they are loaded.
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Self
@@ -18,7 +18,7 @@ from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.pooled import PooledMixture
 from forecasting.models.universal.resampling import nearest_step
 from forecasting.releases.catalog import Selection, unknown_model
-from forecasting.releases.release import Release
+from forecasting.releases.release import Release, SeaRelease
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
@@ -37,29 +37,14 @@ _MIXED: Final = ("month",)
 _loading = threading.Lock()
 
 
-Checkpoints = tuple[tuple[str, CheckpointFile], ...]
-
-
 @lru_cache(maxsize=8)
-def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool, device_name: str) -> dict[str, Model]:
-    """Load checkpoints by cell; returns the model of each, and the one that chooses among universal networks."""
+def _load(release: Release, cells: tuple[str, ...]) -> Mapping[str, Model]:
+    """Load the models of some cells, and of universal ones the model that chooses among them."""
     import torch
-
-    from forecasting.models import checkpoint
-    from forecasting.models.place.forecaster import Forecaster
-    from forecasting.models.universal.network import load_all
-    from forecasting.models.universal.release import UniversalRelease
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
-    device = checkpoint.choose_device(device_name)
-    read = partial(CheckpointFile.read, since="this run began", remedy=_REMEDY)
-    if not universal:
-        contents = {cell: read(file) for cell, file in checkpoints}
-        return {cell: Forecaster(*checkpoint.load(content, device), device) for cell, content in contents.items()}
-    loaded = load_all(dict(checkpoints), read, device)
-    models = UniversalRelease(release, version, loaded)
-    return {cell: models.model(cell) for cell in (*loaded, BEST)}
+    return release.load_models(cells, partial(CheckpointFile.read, since="this run began", remedy=_REMEDY))
 
 
 @dataclass(frozen=True)
@@ -81,7 +66,6 @@ class Models:
     is_one: bool
     is_named: bool
     choice: str
-    device: str = "cpu"
     mixes: bool = False
 
     @property
@@ -93,7 +77,12 @@ class Models:
     @property
     def is_universal(self) -> bool:
         """Whether forecasts depend on where a series is from."""
-        return self.releases[0].is_universal
+        return isinstance(self.releases[0], SeaRelease)
+
+    @property
+    def device(self) -> str:
+        """Name of the device of the networks."""
+        return str(self.releases[0].on)
 
     @property
     def name(self) -> str:
@@ -137,7 +126,7 @@ class Models:
     @property
     def reads_at(self) -> TimeStep | None:
         """The step that every series of a table is read at; None if each tells its own."""
-        return None if self.is_universal else self.metadata.time_step
+        return self.releases[0].reads_at
 
     @property
     def knows_dependence(self) -> bool:
@@ -187,10 +176,8 @@ class Models:
     def model_of(self, release: Release) -> Model:
         """Return the model of a release, loaded once in each process."""
         cells = (self.cell,) if self.is_one else release.cells
-        files = tuple((cell, release.file(f"{cell}.pt")) for cell in cells)
         with _loading:
-            models = _load(release.dataset, release.version, files, release.is_universal, self.device)
-        return models[self.cell]
+            return _load(release, cells)[self.cell]
 
     def universal(self, pooled: PooledMixture | None = None) -> "UniversalModel":
         """Return the model of the only release, which is universal, or a mixture of it."""
@@ -203,7 +190,7 @@ class Models:
     def universal_metadata(self, dataset: str) -> dict[str, UniversalMetadata]:
         """Return the metadata of the networks of one universal release, by their full names."""
         (release,) = (each for each in self.releases if each.dataset == dataset)
-        return {known.model: known for known in release.universal_metadata.values()}
+        return {known.model: known for known in release.metadata.values() if isinstance(known, UniversalMetadata)}
 
     def at(self, step: TimeStep, horizon: int) -> Model:
         """Return the loaded model for series at ``step``: of the release for this step, or the nearest."""
@@ -229,45 +216,45 @@ class Models:
         return self.model_of(release)
 
 
-def models_for_table(selection: Selection, device: str) -> Models:
+def models_for_table(selection: Selection) -> Models:
     """Return the models for a table, whose stations may differ in step."""
     releases = _releases(selection)
     _check_cell(selection.name, releases)
-    if not releases[0].is_universal:
-        return _of_place(selection, releases[0], device)
-    is_named = selection.entry is not None
+    if not isinstance(releases[0], SeaRelease):
+        return _of_place(selection, releases[0])
+    is_named = selection.release is not None
     why = "release named by the user" if is_named else "release for the step of each station"
-    return Models(releases, selection.name, False, is_named, why, device).verify()
+    return Models(releases, selection.name, False, is_named, why).verify()
 
 
-def models_for_grid(selection: Selection, device: str, step_of_grid: Callable[[], TimeStep]) -> Models:
+def models_for_grid(selection: Selection, step_of_grid: Callable[[], TimeStep]) -> Models:
     """Return the network for a grid."""
     releases, why = _releases(selection), "release named by the user"
     release = releases[0]
-    if selection.entry is None:
+    if selection.release is None:
         step = step_of_grid()
         release = _at_step(releases, step)
         why = f"release for the step of the grid ({in_words(str(step))})"
     _check_cell(selection.name, [release])
-    if not release.is_universal:
-        return _of_place(selection, release, device)
+    if not isinstance(release, SeaRelease):
+        return _of_place(selection, release)
     is_best = selection.name == BEST
     mixes = is_best and str(release.step) in _MIXED
     how = "its best network on held-out seas" if is_best else "network named by the user"
     how += ", mixed with references if the past is long enough" if mixes else ""
     cell = release.best if is_best else selection.name
-    return Models((release,), cell, True, True, f"{why}, {how}", device, mixes).verify()
+    return Models((release,), cell, True, True, f"{why}, {how}", mixes).verify()
 
 
-def _of_place(selection: Selection, release: Release, device: str) -> Models:
+def _of_place(selection: Selection, release: Release) -> Models:
     cell = release.best if selection.name == BEST else selection.name
-    return Models((release,), cell, True, True, "release of one place, named by the user", device).verify()
+    return Models((release,), cell, True, True, "release of one place, named by the user").verify()
 
 
 def _releases(selection: Selection) -> tuple[Release, ...]:
     """Return the release that the user names, or all universal ones, shortest step first."""
     catalog = selection.catalog
-    releases = catalog.universal_on_disk if selection.entry is None else [selection.entry.release]
+    releases = [*catalog.served.values()] if selection.release is None else [selection.release]
     if not releases:
         raise UnknownNameError(
             "the artifacts folder has no universal release, such as ocean-daily; name a release of one place with "

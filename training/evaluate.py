@@ -9,7 +9,7 @@ import numpy as np
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.division import Split
-from forecasting.evaluation.report import Drift, ModelReport, Report, SeedSpread, StationReport, parse_report
+from forecasting.evaluation.report import Drift, ModelReport, Report, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import (
     Evaluation,
     VerifiedSeries,
@@ -25,8 +25,7 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.place.network import NetworkRoller
 from forecasting.models.training_range import TrainingRange
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded import load_evaluated
-from forecasting.releases.release import Release, current_version, open_current
+from forecasting.releases.release import PlaceRelease, current_version, open_current
 from forecasting.releases.trust import TrustedKeys
 from forecasting.scores.accuracy import Accuracy, anomaly_correlation, rounded_one
 from forecasting.series.origins import Roller, origins
@@ -215,13 +214,12 @@ class Predecessor:
         if current_version(artifacts / name) is None:
             return None
         release = open_current(artifacts, name, TrustedKeys.chosen(()))
-        if release.is_universal:
+        if not isinstance(release, PlaceRelease):
             raise RequestError(f"{name} is a universal release: choose another name for a place", field="name")
-        report = parse_report(release.read("report.json"))
-        network, fitted_until = _best(release, report)
+        network, fitted_until = _best(release, release.report)
         return cls(release.version, network, fitted_until)
 
-    def compare(self, release: Release, report: Report, dataset: Dataset) -> tuple[bool, str]:
+    def compare(self, release: PlaceRelease, report: Report, dataset: Dataset) -> tuple[bool, str]:
         """Compare a new ``release`` of ``dataset`` with this one, one step ahead, on dates that neither was fitted to.
 
         Both forecast from the new data with the weights that their accuracy was measured on.
@@ -247,9 +245,9 @@ class Predecessor:
         )
 
 
-def _best(release: Release, report: Report) -> tuple[Forecaster, np.datetime64]:
+def _best(release: PlaceRelease, report: Report) -> tuple[Forecaster, np.datetime64]:
     """Return the evaluated network that did best on the validation part, and the last step that it was fitted to."""
-    networks, _ = load_evaluated(release, CPU)
+    networks, _ = release.load_evaluated()
     network = networks[report.best.name]
     imported, seen = network.metadata.imported, parse_time(network.metadata.periods["validation"].end)
     if imported is None:

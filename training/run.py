@@ -11,7 +11,7 @@ from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import content_digest
-from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title, point_current
+from forecasting.releases.release import LONGEST_TITLE, PlaceRelease, is_dataset_name, is_title, point_current
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.evaluate import Predecessor
@@ -115,4 +115,4 @@ def train(
     path, report = destination.publish(data_file, write)
     if predecessor is None:
         return destination.serve(path, report)
-    return destination.serve(path, report, *predecessor.compare(Release.open(path), report, dataset))
+    return destination.serve(path, report, *predecessor.compare(PlaceRelease.open(path), report, dataset))

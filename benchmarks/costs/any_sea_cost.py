@@ -41,11 +41,11 @@ def measure() -> Iterator[str]:
         water, weather = 13 + 0.1 * np.cumsum(drive, axis=1), np.stack([12 + 3 * drive, np.abs(6 + 2 * wind)], axis=2)
         series = [SstSeries(values[:VALUES], START, loaded.step) for values in water]
         variants = {loaded.dataset: series}
-        if loaded.networks.any_network.metadata.covariates:
+        if loaded.universal.any_network.metadata.covariates:
             variants[f"{loaded.dataset}, with weather"] = [
                 replace(one, weather=Weather(START, over)) for one, over in zip(series, weather, strict=True)
             ]
-        forecast = loaded.networks.forecast_many
+        forecast = loaded.universal.forecast_many
         calls = [
             (partial(forecast, given[:n], HORIZON, coefficients=usual[:n], **options), n)
             for given in variants.values()

@@ -3,14 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import open_current
+from forecasting.releases.catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 
@@ -22,7 +19,7 @@ _HORIZON = 14
 def measure() -> Iterator[str]:
     """Yield milliseconds of processor time for 1 000 paths of one series, and seconds for 100 paths of each of many."""
     torch.set_num_threads(1)
-    release = open_universal(open_current(Path("artifacts"), "ocean-daily"), CPU)
+    release = load_universal("ocean-daily", "artifacts")
     walk = 18 + 0.1 * np.cumsum(np.random.default_rng(0).normal(size=365))
     series = SstSeries(walk, np.datetime64("2020-01-01", "s"), TimeStep.parse("day"))
     forecast = release.forecast(series, _HORIZON)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +19,14 @@ from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import other_step_error
 from forecasting.models.universal.resampling import Resampling, nearest_step, refusal_at_any_step
 from forecasting.references.baselines import BASELINES, REFERENCES
-from forecasting.releases.on_disk import OnDisk
-from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.release import (
+    PlaceRelease,
+    Release,
+    SeaRelease,
+    dataset_names,
+    open_current,
+    universal_names,
+)
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
@@ -33,11 +39,8 @@ if TYPE_CHECKING:
     from forecasting.models.place.forecaster import Forecaster
     from forecasting.models.universal.checks import Check
     from forecasting.models.universal.release import UniversalRelease
-    from forecasting.releases.loaded import AnyLoaded, LoadedRelease, LoadedUniversal
 
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
-Entry = Union["AnyLoaded", OnDisk]
-Kind = TypeVar("Kind", "LoadedRelease", "LoadedUniversal")
 
 
 class Catalog:
@@ -47,16 +50,13 @@ class Catalog:
         default_dataset: dataset of a place, used where no dataset is named; None without one.
     """
 
-    def __init__(self, releases: Iterable[Entry] = (), default_dataset: str | None = None) -> None:
-        """Hold the releases of places, and universal ones, at most one for each step.
-
-        Raises:
-            ReleaseError: if two loaded universal releases have the same step.
-        """
-        self._entries = {entry.dataset: entry for entry in sorted(releases, key=lambda entry: entry.is_universal)}
+    def __init__(self, releases: Iterable[Release] = (), default_dataset: str | None = None) -> None:
+        """Hold the releases of places, and universal ones, at most one for each step."""
+        ordered = sorted(releases, key=lambda release: isinstance(release, SeaRelease))
+        self.releases = {release.dataset: release for release in ordered}
         self.default_dataset = default_dataset
-        if not any(isinstance(entry, OnDisk) for entry in self._universal):
-            _by_step(self._universal)
+        self._unusable: dict[str, ForecastError] = {}
+        self._unusable_universal: ForecastError | None = None
 
     @classmethod
     def open(
@@ -93,37 +93,30 @@ class Catalog:
                 "one with python -m training"
             )
         if lazy:
-            opens = {name: partial(open_current, artifacts, name, trusted) for name in names}
-            return cls((OnDisk(name, name in universal, opens[name], device) for name in names), default_dataset)
-        from forecasting.models.checkpoint import choose_device
-
-        device = choose_device(device) if isinstance(device, str) else device
+            opened, unusable = [], dict[str, ForecastError]()
+            for name in names:
+                try:
+                    opened.append(open_current(artifacts, name, trusted, device))
+                except ForecastError as error:
+                    unusable[name] = error
+            catalog = cls(opened, default_dataset)
+            catalog._unusable = unusable
+            catalog._unusable_universal = next((unusable[name] for name in universal if name in unusable), None)
+            return catalog
         catalog = cls((), default_dataset)
         for name in names:
             catalog = catalog.with_release(_load_current(artifacts, name, device, serving.get(name), trusted))
         return catalog
 
     @property
-    def places(self) -> "dict[str, LoadedRelease]":
+    def places(self) -> dict[str, PlaceRelease]:
         """The releases of one place, by dataset."""
-        from forecasting.releases.loaded import LoadedRelease
-
-        return self._loaded(LoadedRelease)
+        return {name: release for name, release in self.releases.items() if isinstance(release, PlaceRelease)}
 
     @property
-    def universal(self) -> "dict[str, LoadedUniversal]":
+    def universal(self) -> dict[str, SeaRelease]:
         """The releases that forecast any series at their step or one near it, by dataset."""
-        from forecasting.releases.loaded import LoadedUniversal
-
-        return self._loaded(LoadedUniversal)
-
-    def _loaded(self, kind: type[Kind]) -> dict[str, Kind]:
-        alike = [entry.loaded for entry in self._entries.values() if entry.is_universal is kind.is_universal]
-        return {release.dataset: release for release in alike if isinstance(release, kind)}
-
-    @property
-    def _universal(self) -> list[Entry]:
-        return [entry for entry in self._entries.values() if entry.is_universal]
+        return {name: release for name, release in self.releases.items() if isinstance(release, SeaRelease)}
 
     @property
     def models(self) -> "list[Forecaster]":
@@ -133,35 +126,28 @@ class Catalog:
     @property
     def datasets(self) -> list[str]:
         """Names of all datasets."""
-        return sorted(self._entries)
+        return sorted([*self.releases, *self._unusable])
 
     @property
     def model_names(self) -> list[str]:
         """Full names of all networks, except in releases that cannot be opened."""
-        names: list[str] = []
-        for dataset, entry in self._entries.items():
-            with suppress(ForecastError):
-                names += [f"{dataset}-{cell}" for cell in entry.cells]
-        return names
-
-    @property
-    def releases(self) -> "dict[str, AnyLoaded]":
-        """All releases, by dataset."""
-        return {name: entry.loaded for name, entry in self._entries.items()}
+        return [name for release in self.releases.values() for name in release.models]
 
     @property
     def versions(self) -> dict[str, str]:
         """The loaded version of each dataset."""
         return {dataset: release.version for dataset, release in self.releases.items()}
 
-    def with_release(self, release: "AnyLoaded") -> "Catalog":
+    def with_release(self, release: Release) -> "Catalog":
         """Return a catalog in which ``release`` replaces the release of its dataset, if any.
 
         Raises:
             ReleaseError: if another universal release has the same step.
         """
-        others = [entry for name, entry in self._entries.items() if name != release.dataset]
-        return Catalog([*others, release], self.default_dataset)
+        others = [other for name, other in self.releases.items() if name != release.dataset]
+        catalog = Catalog([*others, release], self.default_dataset)
+        _by_step(catalog.universal.values())
+        return catalog
 
     def without(self, models: Collection[str]) -> "Catalog":
         """Return a catalog without the networks of these full names."""
@@ -169,7 +155,7 @@ class Catalog:
             return self
         return Catalog([release.without(models) for release in self.releases.values()], self.default_dataset)
 
-    def dataset(self, name: str | None) -> "LoadedRelease":
+    def dataset(self, name: str | None) -> PlaceRelease:
         """Return the release of one place; of the default dataset if ``name`` is None.
 
         Raises:
@@ -177,14 +163,16 @@ class Catalog:
             RequestError: if its release is universal.
         """
         name = name or self.default_dataset or ""
-        return _of_place(self._entry(name), name, "dataset")
+        return _of_place(self._release(name), name, "dataset")
 
-    def _entry(self, dataset: str) -> Entry:
-        if dataset not in self._entries:
-            raise UnknownNameError(f"no dataset {dataset[:64]!r}; {available(self._entries)}")
-        return self._entries[dataset]
+    def _release(self, dataset: str) -> Release:
+        if error := self._unusable.get(dataset):
+            raise error
+        if dataset not in self.releases:
+            raise UnknownNameError(f"no dataset {dataset[:64]!r}; {available(self.datasets)}")
+        return self.releases[dataset]
 
-    def find(self, model: str, dataset: str | None = None) -> "tuple[AnyLoaded, str]":
+    def find(self, model: str, dataset: str | None = None) -> tuple[Release, str]:
         """Return the release that a name means within ``dataset``, and ``best``, ``all`` or the cell that it means.
 
         Args:
@@ -195,35 +183,31 @@ class Catalog:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        entry, name = self._find(model, dataset)
-        return entry.loaded, name
-
-    def _find(self, model: str, dataset: str | None) -> tuple[Entry, str]:
         if owner := self._owner(model):
-            entry, cell = owner
-            if dataset not in (None, entry.dataset):
-                self._entry(dataset)
-                raise RequestError(f"model {model} belongs to dataset {entry.dataset}, not {dataset}", field="model")
-            return entry, cell
+            release, cell = owner
+            if dataset not in (None, release.dataset):
+                self._release(dataset)
+                raise RequestError(f"model {model} belongs to dataset {release.dataset}, not {dataset}", field="model")
+            return release, cell
         if not dataset and self.default_dataset is None:
             raise unknown_model(model, [BEST, ALL, *CELLS])
-        entry = self._entry(dataset or self.default_dataset or "")
-        if not entry.cells:
+        release = self._release(dataset or self.default_dataset or "")
+        if not release.cells:
             others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
-            raise UnknownNameError(f"all models of {entry.dataset} are unloaded: load one again; {others}")
-        if model not in (BEST, ALL, *entry.cells):
-            raise unknown_model(model, [BEST, ALL, *entry.release.cells, *self.model_names])
-        return entry, model
+            raise UnknownNameError(f"all models of {release.dataset} are unloaded: load one again; {others}")
+        if model not in (BEST, ALL, *release.cells):
+            raise unknown_model(model, [BEST, ALL, *release.manifest.cells, *self.model_names])
+        return release, model
 
-    def _owner(self, model: str) -> tuple[Entry, str] | None:
+    def _owner(self, model: str) -> tuple[Release, str] | None:
         """Return the release and the cell of a full name; None if no network is called that."""
-        for dataset, entry in self._entries.items():
+        for dataset in self.datasets:
             cell = model.removeprefix(f"{dataset}-")
-            if cell != model and cell in entry.cells:
-                return entry, cell
+            if cell != model and cell in self._release(dataset).cells:
+                return self.releases[dataset], cell
         return None
 
-    def resolve(self, model: str, dataset: str | None = None) -> "tuple[LoadedRelease, list[Forecaster]]":
+    def resolve(self, model: str, dataset: str | None = None) -> "tuple[PlaceRelease, list[Forecaster]]":
         """Return the release of one place that a name means, and its networks; see :meth:`find`.
 
         Raises:
@@ -232,9 +216,9 @@ class Catalog:
         """
         if dataset and self._owner(model) is None:
             self.dataset(dataset)
-        entry, name = self._find(model, dataset)
-        place = _of_place(entry, model, "model")
-        return place, place.select(name)
+        release, name = self.find(model, dataset)
+        place = _of_place(release, model, "model")
+        return place, [place.forecasters[cell] for cell in place.cells_of(name)]
 
     def select(self, model: str, dataset: str | None) -> "Selection":
         """Return the models that ``model`` means within ``dataset``, for series of the caller.
@@ -247,51 +231,39 @@ class Catalog:
         """
         if not dataset and model in (BEST, ALL, *CELLS):
             return Selection(model, None, self)
-        entry, name = self._find(model, dataset or None)
-        return Selection(name, entry, self)
+        release, name = self.find(model, dataset or None)
+        return Selection(name, release, self)
 
     @cached_property
-    def _served(self) -> dict[TimeStep, Entry]:
-        return {step: entry for step, entry in _by_step(self._universal).items() if entry.cells}
-
-    @property
-    def universal_on_disk(self) -> list[Release]:
-        """The universal releases that serve, as files, shortest step first."""
-        return [self._served[step].release for step in self.steps]
-
-    @property
-    def steps(self) -> list[TimeStep]:
-        """Steps of the universal releases that serve, shortest first."""
-        return sorted(self._served, key=lambda step: step.seconds)
+    def served(self) -> dict[TimeStep, SeaRelease]:
+        """The universal releases that serve, by step, shortest first."""
+        if self._unusable_universal is not None:
+            raise self._unusable_universal
+        by_step = sorted(_by_step(self.universal.values()).items(), key=lambda item: item[0].seconds)
+        return {step: release for step, release in by_step if release.cells}
 
     @property
     def steps_in_words(self) -> str:
         """The steps that are served, for a sentence: ``one day (ocean-daily), one month (ocean-monthly)``."""
-        served = self._served
-        return ", ".join(f"{in_words(str(step))} ({served[step].dataset})" for step in self.steps)
+        return ", ".join(f"{in_words(str(step))} ({release.dataset})" for step, release in self.served.items())
 
     @property
     def universal_cells(self) -> tuple[str, ...]:
         """Cells of the networks of all universal releases."""
-        return tuple(dict.fromkeys(cell for entry in self._universal for cell in entry.cells))
+        return tuple(dict.fromkeys(cell for release in self.universal.values() for cell in release.cells))
 
-    def at(self, step: TimeStep) -> "LoadedUniversal | None":
+    def at(self, step: TimeStep) -> SeaRelease | None:
         """Return the universal release for series at ``step``; None if none serves."""
-        from forecasting.releases.loaded import LoadedUniversal
+        return self.served.get(step)
 
-        entry = self._served.get(step)
-        loaded = None if entry is None else entry.loaded
-        return loaded if isinstance(loaded, LoadedUniversal) else None
-
-    def nearest(self, step: TimeStep, horizon: int = 1) -> "LoadedUniversal | None":
+    def nearest(self, step: TimeStep, horizon: int = 1) -> SeaRelease | None:
         """Return the release that series at ``step`` are forecast by: that of the step, else of the nearest one.
 
         A release that does not reach ``horizon`` steps ahead is left out if another one does. None if no release takes
         series at this step.
         """
-        served = self._served
-        nearest = nearest_step(step, {other: entry.horizon for other, entry in served.items()}, horizon)
-        return None if nearest is None else self.at(nearest)
+        nearest = nearest_step(step, {other: release.horizon for other, release in self.served.items()}, horizon)
+        return None if nearest is None else self.served[nearest]
 
     def hint(self, step: TimeStep) -> str:
         """Return the end of a sentence about series at ``step``: what forecasts them; empty if nothing does."""
@@ -318,8 +290,8 @@ class Catalog:
         Raises:
             SeriesError: if no release that serves has the step of the series.
         """
-        loaded = self.at(series.step)
-        if loaded is None:
+        release = self.at(series.step)
+        if release is None:
             known = self.steps_in_words
             if not known:
                 raise SeriesError("the values are not checked: that needs a universal release, but none is loaded")
@@ -327,7 +299,7 @@ class Catalog:
                 f"the values are not checked, as no universal release has their step of {in_words(str(series.step))}: "
                 f"resample them to one of {known}"
             )
-        return loaded.networks.check_values(series, coefficients=_climatology_at(position), last=last)
+        return release.universal.check_values(series, coefficients=_climatology_at(position), last=last)
 
     def refusals(self, series: SstSeries, position: tuple[float, float] | None = None) -> dict[str, SeriesError | None]:
         """Return why each universal release that serves cannot forecast ``series``; None for the one that can.
@@ -338,14 +310,14 @@ class Catalog:
         """
         nearest = self.nearest(series.step)
         refusals: dict[str, SeriesError | None] = {}
-        for name, loaded in self.universal.items():
-            metadata = loaded.networks.any_network.metadata
-            if loaded is nearest:
+        for name, release in self.universal.items():
+            metadata = release.metadata[release.manifest.cells[0]]
+            if release is nearest:
                 refusals[name] = refusal_at_any_step(metadata, series)
                 # Few series need their position, and looking it up takes longer than the rest.
                 if refusals[name] is not None and position is not None:
                     refusals[name] = refusal_at_any_step(metadata, series, _climatology_at(position))
-            elif loaded.cells:
+            elif release.cells:
                 refusals[name] = other_step_error(series.step, metadata)
         return refusals
 
@@ -360,43 +332,39 @@ def unknown_model(model: str, choices: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"no model {model[:64]!r}{hint}; {available(choices)}")
 
 
-def _of_place(entry: Entry, name: str, field: str) -> "LoadedRelease":
+def _of_place(release: Release, name: str, field: str) -> PlaceRelease:
     """Return the release of one place that a request means by ``name``."""
-    from forecasting.releases.loaded import LoadedRelease
-
-    if not isinstance(loaded := entry.loaded, LoadedRelease):
+    if not isinstance(release, PlaceRelease):
         raise RequestError(
             f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
             "/forecast or POST /compare; GET /compare shows how its networks did on held-out seas",
             field=field,
         )
-    return loaded
+    return release
 
 
-def _by_step(entries: Iterable[Entry]) -> dict[TimeStep, Entry]:
+def _by_step(releases: Iterable[SeaRelease]) -> dict[TimeStep, SeaRelease]:
     """Return universal releases by their step."""
-    found: dict[TimeStep, Entry] = {}
-    for entry in entries:
-        if other := found.get(entry.step):
-            words = in_words(str(entry.step))
-            raise ReleaseError(f"{other.dataset} and {entry.dataset} both forecast steps of {words}: remove one")
-        found[entry.step] = entry
+    found: dict[TimeStep, SeaRelease] = {}
+    for release in releases:
+        if other := found.get(release.step):
+            words = in_words(str(release.step))
+            raise ReleaseError(f"{other.dataset} and {release.dataset} both forecast steps of {words}: remove one")
+        found[release.step] = release
     return found
 
 
 def _load_current(
-    artifacts: Path, dataset: str, device: "torch.device", fallback: str | None, trusted: TrustedKeys | None
-) -> "AnyLoaded":
+    artifacts: Path, dataset: str, device: "torch.device | str", fallback: str | None, trusted: TrustedKeys | None
+) -> Release:
     """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
-    from forecasting.releases.loaded import load_release
-
     try:
-        return load_release(open_current(artifacts, dataset, trusted), device)
+        return open_current(artifacts, dataset, trusted, device).load()
     except ForecastError as error:
         if fallback is None:
             raise
         try:
-            return load_release(Release.open(artifacts / dataset / fallback, trusted), device)
+            return Release.open(artifacts / dataset / fallback, trusted, device).load()
         except ForecastError:
             # The user has to repair the current release, not the fallback.
             raise error from None
@@ -413,17 +381,12 @@ class Selection:
 
     Attributes:
         name: ``best``, ``all`` or a cell.
-        entry: release that the request names; None if the step of each series chooses it.
+        release: that the request names; None if the step of each series chooses it.
     """
 
     name: str
-    entry: Entry | None
+    release: Release | None
     catalog: Catalog
-
-    @cached_property
-    def release(self) -> "AnyLoaded | None":
-        """The release that the request names, in memory."""
-        return None if self.entry is None else self.entry.loaded
 
     @cached_property
     def named(self) -> Sequence[Model]:
@@ -435,11 +398,11 @@ class Selection:
         """What :meth:`models_at` returned for steps of releases, by step and horizon; series may have any other."""
         return {}
 
-    def release_at(self, step: TimeStep, horizon: int) -> "AnyLoaded":
+    def release_at(self, step: TimeStep, horizon: int) -> Release:
         """Return the release for series at ``step``, which :meth:`refusal` lets pass."""
-        loaded = self.release or self.catalog.nearest(step, horizon)
-        assert loaded is not None
-        return loaded
+        release = self.release or self.catalog.nearest(step, horizon)
+        assert release is not None
+        return release
 
     @cached_property
     def is_quick(self) -> bool:
@@ -596,10 +559,10 @@ class Selection:
         return f"name a dataset to use a model of one place: {datasets}"
 
 
-def _not_loaded(loaded: "AnyLoaded", cell: str) -> SeriesError | None:
-    if cell in (*loaded.cells, BEST):
+def _not_loaded(release: Release, cell: str) -> SeriesError | None:
+    if cell in (*release.cells, BEST):
         return None
-    return SeriesError(f"{loaded.dataset}-{cell} is not loaded; loaded: {', '.join(loaded.models)}")
+    return SeriesError(f"{release.dataset}-{cell} is not loaded; loaded: {', '.join(release.models)}")
 
 
 def _out_of_range(dataset: str, horizon: int, longest: int, step: TimeStep) -> SeriesError | None:
@@ -624,19 +587,15 @@ def load_forecaster(
         UnknownNameError: if there is no such model.
         ReleaseError: if its release cannot be used, or no trusted key signed it.
     """
-    from forecasting.models.checkpoint import choose_device
-    from forecasting.releases.loaded import load_cell
-
     dataset, _, cell = model.rpartition("-")
     if not dataset:
         raise UnknownNameError(f"{model!r} names no network: write its dataset and its cell, as in nino12-gru")
-    release = open_current(Path(artifacts or default_artifacts()), dataset, trusted)
-    if release.is_universal:
+    release = open_current(Path(artifacts or default_artifacts()), dataset, trusted, device)
+    if not isinstance(release, PlaceRelease):
         raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
-    if f"{cell}.pt" not in release.manifest.files:
-        models = (f"{dataset}-{other}" for other in release.cells)
-        raise UnknownNameError(f"no model {model!r}; {available(models)}")
-    return load_cell(release, cell, choose_device(device))
+    if cell not in release.cells:
+        raise UnknownNameError(f"no model {model!r}; {available(release.models)}")
+    return release.load_networks([cell])[cell]
 
 
 def load_universal(
@@ -655,14 +614,11 @@ def load_universal(
         UnknownNameError: if there is no such release.
         ReleaseError: if it cannot be used, or no trusted key signed it.
     """
-    from forecasting.models.checkpoint import choose_device
-    from forecasting.releases.loaded import open_universal
-
     folder = Path(artifacts or default_artifacts())
-    release = open_current(folder, name, trusted)
-    if not release.is_universal:
+    release = open_current(folder, name, trusted, device)
+    if not isinstance(release, SeaRelease):
         others = ", ".join(universal_names(folder)) or "none"
         raise UnknownNameError(
             f"{name} is the release of a place: open it with load_forecaster. Universal releases: {others}"
         )
-    return open_universal(release, choose_device(device))
+    return release.universal

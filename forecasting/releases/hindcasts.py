@@ -11,8 +11,7 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded import LoadedRelease, load_evaluated, read_series
-from forecasting.releases.release import EVALUATED_SERIES
+from forecasting.releases.release import EVALUATED_SERIES, PlaceRelease
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
@@ -32,23 +31,22 @@ class Hindcasts:
     series: SstSeries
 
     @classmethod
-    def load(cls, loaded: LoadedRelease) -> "Hindcasts":
+    def load(cls, release: PlaceRelease) -> "Hindcasts":
         """Load the files in the folder ``evaluated`` of a release, and verify them."""
-        release = loaded.release
         if not (release.holds_evaluated and release.holds(EVALUATED_SERIES)):
             raise UnknownNameError(
                 f"release {release.version} of {release.dataset} does not hold the networks that its accuracy was "
                 "measured on with their test part, so it has no past forecasts: train the dataset again"
             )
-        networks, baselines = load_evaluated(release, loaded.device)
+        networks, baselines = release.load_evaluated()
         try:
-            series = read_series(release.read(EVALUATED_SERIES), loaded.step)
+            series = release.read_series(EVALUATED_SERIES)
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path / EVALUATED_SERIES} cannot be used: {error}") from None
         hindcasts = cls(networks, baselines, series)
         if not len(hindcasts.origins):
             raise UnknownNameError(
-                f"release {loaded.version} of {loaded.dataset} does not hold enough of its test part for past "
+                f"release {release.version} of {release.dataset} does not hold enough of its test part for past "
                 "forecasts: train the dataset again"
             )
         return hindcasts

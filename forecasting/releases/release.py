@@ -1,26 +1,48 @@
-"""A release on disk: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` next to it."""
+"""A release: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` next to it.
 
+Its networks load on first use. Nothing imports torch before.
+"""
+
+import csv
+import io
 import json
 import os
 import re
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from forecasting.disk import flush, replacing
-from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.evaluation.report import parse_report
+from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
+from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
+from forecasting.evaluation.report import Report, parse_report
+from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CELLS, CheckpointMetadata, parse_metadata
 from forecasting.models.universal.metadata import UNIVERSAL, UniversalMetadata, parse_universal_metadata
+from forecasting.models.universal.report import UniversalReport, parse_universal_report
+from forecasting.references.baselines import BASELINES, REFERENCES, Baselines
 from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, parse_time
 from forecasting.series.timestep import TimeStep
 from forecasting.wording import available
+
+if TYPE_CHECKING:
+    import torch
+
+    from forecasting.backtest.backtest import Backtest
+    from forecasting.models.place.forecaster import Forecaster
+    from forecasting.models.universal.model import UniversalModel
+    from forecasting.models.universal.network import UniversalForecaster
+    from forecasting.models.universal.release import UniversalRelease
 
 _REMEDY: Final = "name the folder of a release, of a dataset, or of all datasets, such as artifacts"
 
@@ -106,6 +128,12 @@ class Manifest(BaseModel, frozen=True):
                 raise ReleaseError(f"{release}: the manifest lists {name[:64]!r}, which is not the name of a file")
         return manifest
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Cells of the networks: RNN, LSTM and GRU first, then imported ones by name."""
+        names = sorted(match[1] for file in self.files if (match := _CELL_FILE.fullmatch(file)))
+        return tuple(sorted(names, key=lambda name: CELLS.index(name) if name in CELLS else len(CELLS)))
+
 
 def _is_inside(name: str) -> bool:
     """Whether ``name`` can be that of a file in a release, other than the manifest and its signatures."""
@@ -134,16 +162,36 @@ def is_title(text: str) -> bool:
     return 0 < len(text) <= LONGEST_TITLE and text.isprintable() and text == text.strip()
 
 
+def read_published(file: CheckpointFile) -> bytes:
+    """Return the content of a file of a release after checking it."""
+    return file.read("it was published", "restore it, or train again")
+
+
+Read = Callable[[CheckpointFile], bytes]
+
+
 @dataclass(frozen=True)
-class Release:
-    """A release folder with its manifest, which matches the folder."""
+class Release(ABC):
+    """A release folder with its manifest, which matches the folder; what the files hold is read on first use.
+
+    Attributes:
+        on: the device of the networks.
+        unloaded: cells of networks that do not serve.
+    """
+
+    contents: ClassVar[tuple[str, ...]]
+    """What stays in memory, by the names of properties."""
+    references: ClassVar[Sequence[str]]
+    """Names of the references that a backtest may have."""
 
     path: Path
-    manifest: Manifest
+    manifest: Manifest = field(hash=False)
     rollback: str | None = None
+    on: "torch.device | str" = "cpu"
+    unloaded: frozenset[str] = frozenset()
 
     @classmethod
-    def open(cls, path: Path, trusted: TrustedKeys | None = None) -> "Release":
+    def open(cls, path: Path, trusted: TrustedKeys | None = None, device: "torch.device | str" = "cpu") -> Self:
         """Read the manifest of the release in ``path``."""
         try:
             content = (path / MANIFEST).read_bytes()
@@ -155,13 +203,16 @@ class Release:
             raise ReleaseError(
                 f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
             )
-        return cls(path, manifest, rollback)
+        kind = SeaRelease if _says_universal(path, manifest) else PlaceRelease
+        release = kind(path, manifest, rollback, device)
+        assert isinstance(release, cls)
+        return release
 
     def __getstate__(self) -> dict[str, Any]:
         # Metadata is half a megabyte, and its files are where the networks are.
-        return {name: value for name, value in self.__dict__.items() if name != "metadata"}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    @property
+    @cached_property
     def dataset(self) -> str:
         """Name of the dataset."""
         return self.manifest.dataset
@@ -176,65 +227,106 @@ class Release:
         """What the releases of a dataset are ordered by: the version, or a later one since a signed rollback."""
         return self.rollback or self.version
 
-    def refuse_if_older(self, others: Iterable["Release"]) -> None:
-        """Refuse a release that is older than one of ``others``, which are signed releases of the same dataset."""
-        for other in others:
-            if other.number > self.number:
-                raise ReleaseError(
-                    f"{self.path} is older than {other.version}, which is signed too: to go back, sign the rollback "
-                    f"with sst rollback {self.dataset} {self.version} --key FILE"
-                )
+    @cached_property
+    def device(self) -> "torch.device":
+        """The device of the networks."""
+        from forecasting.models.checkpoint import choose_device
+
+        return choose_device(self.on) if isinstance(self.on, str) else self.on
 
     @cached_property
-    def is_universal(self) -> bool:
-        """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
-        for cell in self.cells:
-            if self.holds(f"{cell}.json"):
-                try:
-                    sidecar = json.loads((self.path / f"{cell}.json").read_bytes())
-                except (OSError, ValueError):
-                    return False
-                return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
-        return False
-
-    @property
     def cells(self) -> tuple[str, ...]:
-        """Cells of its networks: RNN, LSTM and GRU first, then imported ones by name."""
-        names = sorted(match[1] for file in self.manifest.files if (match := _CELL_FILE.fullmatch(file)))
-        return tuple(sorted(names, key=lambda name: CELLS.index(name) if name in CELLS else len(CELLS)))
+        """Cells of the networks that serve."""
+        return tuple(cell for cell in self.manifest.cells if cell not in self.unloaded)
+
+    @property
+    def models(self) -> list[str]:
+        """Full names of the networks that serve."""
+        return [f"{self.dataset}-{cell}" for cell in self.cells]
+
+    @property
+    @abstractmethod
+    def metadata(self) -> Mapping[str, CheckpointMetadata | UniversalMetadata]:
+        """What all networks say of themselves, by cell; they share step and horizon."""
 
     @cached_property
-    def metadata(self) -> dict[str, CheckpointMetadata | UniversalMetadata]:
-        """What the networks say of themselves, by cell; they share step and horizon."""
-        parse = parse_universal_metadata if self.is_universal else parse_metadata
-        return {cell: parse(self.read(f"{cell}.json")) for cell in self.cells}
-
-    @property
-    def universal_metadata(self) -> dict[str, UniversalMetadata]:
-        """What universal networks say of themselves, by cell; empty in a release of one place."""
-        return {cell: known for cell, known in self.metadata.items() if isinstance(known, UniversalMetadata)}
-
-    @property
     def step(self) -> TimeStep:
         """Step of the series that the networks forecast."""
-        return self.metadata[self.cells[0]].time_step
-
-    @property
-    def horizon(self) -> int:
-        """Number of leads."""
-        return self.metadata[self.cells[0]].horizon
+        return self.metadata[self.manifest.cells[0]].time_step
 
     @cached_property
-    def best(self) -> str:
-        """Cell of the network that did best: on held-out seas, or on the validation part of a place."""
-        if scores := {cell: known.held_out_score for cell, known in self.universal_metadata.items()}:
-            return min(scores, key=scores.__getitem__)
-        return parse_report(self.read("report.json")).best.name
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.metadata[self.manifest.cells[0]].horizon
 
     @property
-    def holds_evaluated(self) -> bool:
-        """Whether the release of a place holds the networks that its accuracy was measured on."""
-        return self.holds(f"{EVALUATED}/baselines.json")
+    def reads_at(self) -> TimeStep | None:
+        """The step that every series is read at; None if each series tells its own."""
+        return self.step
+
+    @property
+    @abstractmethod
+    def best(self) -> str:
+        """Cell of the network that did best of those that serve; of all, if none does."""
+
+    @cached_property
+    def card(self) -> bytes | None:
+        """The model card."""
+        return self.read("MODEL_CARD.md") if self.holds("MODEL_CARD.md") else None
+
+    @property
+    @abstractmethod
+    def networks(self) -> "Mapping[str, Forecaster | UniversalForecaster]":
+        """All networks by cell, verified and warmed up."""
+
+    @property
+    @abstractmethod
+    def forecasters(self) -> Mapping[str, Model]:
+        """The models of the networks that serve, by cell."""
+
+    @abstractmethod
+    def load_models(self, cells: Sequence[str], read: Read) -> Mapping[str, Model]:
+        """Load the models of some cells from files that ``read`` verifies, and ``best`` of these if it is no cell."""
+
+    def load(self) -> Self:
+        """Verify every file, load the networks and what comes with them, and warm up."""
+        for name in self.manifest.files:
+            self.read(name)
+        # What is in the checkpoints is also in the files beside them.
+        vars(self)["metadata"] = {cell: network.metadata for cell, network in self.networks.items()}
+        try:
+            for name in self.contents:
+                getattr(self, name)
+        except (ForecastError, LookupError, ValueError) as error:
+            raise ReleaseError(f"{self.path} cannot be used: {error}") from None
+        return self
+
+    def without(self, models: Collection[str]) -> Self:
+        """Return the release without the networks of these full names; what is in memory is not loaded again."""
+        cells = frozenset(cell for cell in self.manifest.cells if f"{self.dataset}-{cell}" in models)
+        release = replace(self, unloaded=cells)
+        vars(release).update({name: getattr(self, name) for name in self.contents})
+        return release
+
+    def cells_of(self, name: str) -> tuple[str, ...]:
+        """Return the cells that ``best``, ``all`` or a cell means; none if no such network serves."""
+        if name == ALL:
+            return self.cells
+        cell = self.best if name == BEST else name
+        return (cell,) if cell in self.cells else ()
+
+    def select(self, name: str) -> Sequence[Model]:
+        """Return the models called ``best``, ``all`` or by the name of a cell; none if no such network serves."""
+        return [self.forecasters[cell] for cell in self.cells_of(name)]
+
+    @abstractmethod
+    def backtest(
+        self, name: str, series: SstSeries, position: Floats, horizon: int, events: RequestedEvents = NO_EVENTS
+    ) -> "Generator[None, None, Backtest]":
+        """Forecast a series at one lead from each of its past steps, yielding between parts so that others can work.
+
+        The ``name`` is as for :meth:`cells_of`, and the ``position`` is in degrees north and east, NaN where not known.
+        """
 
     def holds(self, name: str) -> bool:
         """Return whether the manifest has a file of this name."""
@@ -251,10 +343,220 @@ class Release:
         """Return the content of one file after checking it against the manifest."""
         return read_published(self.file(name))
 
+    def _warm_up(self, networks: "Mapping[str, Forecaster | UniversalForecaster]", folder: str = "") -> None:
+        """Warm up the networks of a folder, which have to be those of this release."""
+        if not networks:
+            raise ReleaseError(f"{self.path} has no checkpoint")
+        for cell, network in networks.items():
+            metadata = network.metadata
+            if (metadata.dataset, metadata.version, metadata.cell) != (self.dataset, self.version, cell):
+                raise ReleaseError(
+                    f"{self.file(f'{folder}{cell}.pt').path} contains {metadata.model} of release {metadata.version}: "
+                    "restore the right file"
+                )
+            network.warm_up()
 
-def read_published(file: CheckpointFile) -> bytes:
-    """Return the content of a file of a release after checking it."""
-    return file.read("it was published", "restore it, or train again")
+
+class PlaceRelease(Release):
+    """The release of one place."""
+
+    contents = ("networks", "metadata", "card", "report", "baselines", "recent", "predictions", "plots")
+    references = BASELINES
+
+    @cached_property
+    def metadata(self) -> dict[str, CheckpointMetadata]:
+        """See :attr:`~forecasting.releases.release.Release.metadata`."""
+        return {cell: parse_metadata(self.read(f"{cell}.json")) for cell in self.manifest.cells}
+
+    @property
+    def best(self) -> str:
+        """Cell of the network with the lowest validation RMSE."""
+        serving = [model for model in self.report.networks if model.name in self.cells]
+        return min(serving or self.report.networks, key=lambda model: model.validation_rmse).name
+
+    @cached_property
+    def networks(self) -> "dict[str, Forecaster]":
+        """See :attr:`~forecasting.releases.release.Release.networks`."""
+        return self.load_networks(self.manifest.cells)
+
+    @cached_property
+    def forecasters(self) -> "dict[str, Forecaster]":
+        """See :attr:`~forecasting.releases.release.Release.forecasters`."""
+        return {cell: self.networks[cell] for cell in self.cells}
+
+    def load_models(self, cells: Sequence[str], read: Read, folder: str = "") -> "dict[str, Forecaster]":
+        """See :meth:`~forecasting.releases.release.Release.load_models`; from a ``folder`` of the release."""
+        from forecasting.models.checkpoint import load
+        from forecasting.models.place.forecaster import Forecaster
+
+        networks = {}
+        for cell in cells:
+            file = self.file(f"{folder}{cell}.pt")
+            content = read(file)
+            with file.named():
+                networks[cell] = Forecaster(*load(content, self.device), self.device, file)
+        return networks
+
+    def load_networks(self, cells: Sequence[str], folder: str = "") -> "dict[str, Forecaster]":
+        """Verify the checkpoints of some cells, load them, and warm them up."""
+        networks = self.load_models(cells, read_published, folder)
+        self._warm_up(networks, folder)
+        return networks
+
+    @property
+    def holds_evaluated(self) -> bool:
+        """Whether the release holds the networks that its accuracy was measured on."""
+        return self.holds(f"{EVALUATED}/baselines.json")
+
+    def load_evaluated(self) -> "tuple[dict[str, Forecaster], Baselines]":
+        """Load the networks and references that the accuracy of the release was measured on.
+
+        They are those in its folder ``evaluated``, which have not seen the test part. A release without that folder
+        serves them.
+        """
+        folder = f"{EVALUATED}/" if self.holds_evaluated else ""
+        cells = [cell for cell in self.manifest.cells if self.holds(f"{folder}{cell}.pt")]
+        networks = self.load_networks(cells, folder)
+        try:
+            return networks, Baselines.model_validate_json(self.read(f"{folder}baselines.json"))
+        except ValueError as error:
+            raise ReleaseError(f"{self.path} cannot be used: {error}") from None
+
+    @cached_property
+    def report(self) -> Report:
+        """The results of the training."""
+        return parse_report(self.read("report.json"))
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """References fitted to the training series; without the folder ``evaluated``, to train and validation parts."""
+        baselines = Baselines.model_validate_json(self.read("baselines.json"))
+        if baselines.years is not None:
+            return baselines
+        until = self.report.periods["test" if self.holds_evaluated else "validation"].end
+        return baselines.model_copy(update={"years": (int(self.report.periods["train"].start[:4]), int(until[:4]))})
+
+    @cached_property
+    def recent(self) -> SstSeries:
+        """The end of the training series."""
+        return self.read_series("recent.csv")
+
+    def read_series(self, name: str) -> SstSeries:
+        """Read a file with the columns ``time`` and ``sst``, °C, empty where a value is missing."""
+        rows = self._rows(name)
+        values = np.asarray([float(row["sst"] or "nan") for row in rows])
+        return SstSeries(values, parse_time(rows[0]["time"]), self.step)
+
+    @cached_property
+    def predictions(self) -> tuple[list[str], dict[str, Floats]]:
+        """Times of the test part, ISO 8601, and what was observed and predicted, °C, by column; NaN where empty."""
+        rows = self._rows("predictions.csv")
+        names = [name for name in rows[0] if name != "time"]
+        columns = {name: np.asarray([float(row[name] or "nan") for row in rows]) for name in names}
+        return [row["time"] for row in rows], columns
+
+    def _rows(self, name: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.read(name).decode())))
+
+    @cached_property
+    def plots(self) -> dict[str, bytes]:
+        """The figure ``comparison`` as ``png`` and ``svg``."""
+        return {kind: self.read(f"comparison.{kind}") for kind in ("png", "svg")}
+
+    def backtest(
+        self, name: str, series: SstSeries, position: Floats, horizon: int, events: RequestedEvents = NO_EVENTS
+    ) -> "Generator[None, None, Backtest]":
+        """See :meth:`~forecasting.releases.release.Release.backtest`; the position does not matter."""
+        from forecasting.backtest.place import rolling_through
+
+        return rolling_through(series, [self.forecasters[cell] for cell in self.cells_of(name)], horizon, events)
+
+
+class SeaRelease(Release):
+    """A universal release, whose networks forecast any series."""
+
+    contents = ("networks", "metadata", "card", "report")
+    references = REFERENCES
+
+    @cached_property
+    def metadata(self) -> dict[str, UniversalMetadata]:
+        """See :attr:`~forecasting.releases.release.Release.metadata`."""
+        return {cell: parse_universal_metadata(self.read(f"{cell}.json")) for cell in self.manifest.cells}
+
+    @property
+    def reads_at(self) -> None:
+        """None: each series tells its own step."""
+
+    @property
+    def best(self) -> str:
+        """Cell of the network that did best on held-out seas."""
+        return min(self.cells or self.manifest.cells, key=lambda cell: self.metadata[cell].held_out_score)
+
+    @cached_property
+    def networks(self) -> "dict[str, UniversalForecaster]":
+        """See :attr:`~forecasting.releases.release.Release.networks`."""
+        networks = self._load_networks(self.manifest.cells, read_published)
+        self._warm_up(networks)
+        return networks
+
+    def _load_networks(self, cells: Sequence[str], read: Read) -> "dict[str, UniversalForecaster]":
+        from forecasting.models.universal.network import load_all
+
+        return load_all({cell: self.file(f"{cell}.pt") for cell in cells}, read, self.device)
+
+    @cached_property
+    def universal(self) -> "UniversalRelease":
+        """The networks that serve; all of them, for what they share, if none does."""
+        return self._of({cell: self.networks[cell] for cell in self.cells or self.manifest.cells})
+
+    def _of(self, networks: "Mapping[str, UniversalForecaster]") -> "UniversalRelease":
+        from forecasting.models.universal.release import UniversalRelease
+
+        return UniversalRelease(self.dataset, self.version, networks)
+
+    @cached_property
+    def forecasters(self) -> "dict[str, UniversalModel]":
+        """See :attr:`~forecasting.releases.release.Release.forecasters`."""
+        return {cell: self.universal.model(cell) for cell in self.cells}
+
+    def load_models(self, cells: Sequence[str], read: Read) -> "dict[str, UniversalModel]":
+        """See :meth:`~forecasting.releases.release.Release.load_models`."""
+        universal = self._of(self._load_networks(cells, read))
+        return {cell: universal.model(cell) for cell in (*cells, BEST)}
+
+    def select(self, name: str) -> Sequence[Model]:
+        """See :meth:`~forecasting.releases.release.Release.select`; ``best`` chooses a network for each series."""
+        return [self._chooses] if name == BEST and self.cells else super().select(name)
+
+    @cached_property
+    def _chooses(self) -> "UniversalModel":
+        """The model that chooses a network or a reference for each series."""
+        return self.universal.model()
+
+    @cached_property
+    def report(self) -> UniversalReport | None:
+        """How the networks did on held-out seas."""
+        return parse_universal_report(self.read("report.json")) if self.holds("report.json") else None
+
+    def backtest(
+        self, name: str, series: SstSeries, position: Floats, horizon: int, events: RequestedEvents = NO_EVENTS
+    ) -> "Generator[None, None, Backtest]":
+        """See :meth:`~forecasting.releases.release.Release.backtest`; the release may have another step."""
+        from forecasting.backtest.universal import rolling_universal
+
+        coefficients, cells = climatology_at(position[None])[0], self.cells_of(name)
+        backtest = yield from rolling_universal(self.universal, cells, series, coefficients, horizon, events)
+        return backtest.with_warnings(on_land(position, coefficients))
+
+
+def _says_universal(path: Path, manifest: Manifest) -> bool:
+    """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
+    name = next((f"{cell}.json" for cell in manifest.cells if f"{cell}.json" in manifest.files), None)
+    try:
+        sidecar = json.loads((path / name).read_bytes()) if name else None
+    except (OSError, ValueError):
+        return False
+    return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
 
 
 def versions(dataset: Path) -> list[str]:
@@ -306,21 +608,33 @@ def universal_names(artifacts: Path) -> list[str]:
 
 def _is_universal(artifacts: Path, dataset: str) -> bool:
     try:
-        return open_current(artifacts, dataset).is_universal
+        return isinstance(open_current(artifacts, dataset), SeaRelease)
     except ReleaseError:
         # Opening the release reports the error.
         return False
 
 
-def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = None) -> Release:
+def open_current(
+    artifacts: Path, dataset: str, trusted: TrustedKeys | None = None, device: "torch.device | str" = "cpu"
+) -> Release:
     """Open the release of ``dataset`` that serves."""
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
-    release = Release.open(artifacts / dataset / version, trusted)
+    release = Release.open(artifacts / dataset / version, trusted, device)
     if trusted is not None:
-        release.refuse_if_older(signed_releases(artifacts / dataset, trusted))
+        refuse_if_older(release.path, release.number, signed_releases(artifacts / dataset, trusted))
     return release
+
+
+def refuse_if_older(path: Path, number: str, others: Iterable[Release]) -> None:
+    """Refuse a release in ``path`` that is older than one of ``others``, signed releases of the same dataset."""
+    for other in others:
+        if other.number > number:
+            raise ReleaseError(
+                f"{path} is older than {other.version}, which is signed too: to go back, sign the rollback "
+                f"with sst rollback {path.parent.name} {path.name} --key FILE"
+            )
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:

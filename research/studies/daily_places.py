@@ -11,11 +11,9 @@ import numpy.typing as npt
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
-from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import open_current
+from forecasting.releases.catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from research.studies.options import add_places, study_parser
@@ -77,7 +75,7 @@ def places_in(options: argparse.Namespace) -> Iterator[Place]:
 
 def open_daily(options: argparse.Namespace) -> UniversalRelease:
     """Open the universal release of days in the artifacts folder."""
-    return open_universal(open_current(options.artifacts, "ocean-daily"), CPU)
+    return load_universal("ocean-daily", options.artifacts)
 
 
 def spread(origins: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp] | None:

@@ -19,14 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import interval
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.readers import read
 from forecasting.readers.options import ReadingOptions
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import open_current
+from forecasting.releases.catalog import load_universal
 from forecasting.scores.probabilistic import interval_score
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
@@ -85,7 +83,7 @@ def _network_for(step: TimeStep, artifacts: Path) -> UniversalForecaster:
     """Return the best universal network of a step."""
     if str(step) not in SPECS:
         raise SystemExit(f"no universal network for a step of {step}: add @hour, @day, @week or @month to the file")
-    release = open_universal(open_current(artifacts, SPECS[str(step)].release), CPU)
+    release = load_universal(SPECS[str(step)].release, artifacts)
     return release.networks[release.best_on_held_out]
 
 

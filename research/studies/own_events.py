@@ -15,9 +15,8 @@ from forecasting.errors import SeriesError
 from forecasting.evaluation.events import EventCases, RequestedEvents
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.models.base import ALL, BEST
-from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded import LoadedUniversal
-from forecasting.releases.release import open_current
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.releases.catalog import load_universal
 from forecasting.scores.events import EventScore
 from research.studies.daily_places import Place, add_daily_places, places_in
 from research.studies.options import study_parser
@@ -34,12 +33,12 @@ def main() -> None:
     parser.add_argument("--model", default=ALL, help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    loaded = LoadedUniversal.load(open_current(options.artifacts, "ocean-daily"), CPU)
+    release = load_universal("ocean-daily", options.artifacts)
     print(f"| place | network | n | happened | said | Brier | {' | '.join(f'under {r}' for r in _REFERENCES)} |")
     print("|---" * (6 + len(_REFERENCES)) + "|")
     tables: list[str] = []
     for place in places_in(options):
-        verified = _verified(loaded, options.model, place, options.last)
+        verified = _verified(release, options.model, place, options.last)
         if verified is None:
             continue
         for cell, probability in verified.probability.items():
@@ -49,13 +48,13 @@ def main() -> None:
     print("\n".join(["", "| place | network | said | n | mean said | happened | 95 % |", "|---" * 7 + "|", *tables]))
 
 
-def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> EventCases | None:
+def _verified(release: UniversalRelease, model: str, place: Place, last: int | None) -> EventCases | None:
     """Return the verification of the event on a series; None if it is too short for a baseline."""
     series = place.series.part(max(0, len(place.series) - (last or len(place.series))), len(place.series))
-    cells = [loaded.best] if model == BEST else [model]
+    cells = [release.best_on_held_out] if model == BEST else [model]
     asked = RequestedEvents([_EVENT])
     try:
-        backtest = _finish(rolling_universal(loaded.networks, cells, series, place.coefficients, 1, asked))
+        backtest = _finish(rolling_universal(release, cells, series, place.coefficients, 1, asked))
     except SeriesError:
         return None
     verified = backtest.events["event"]

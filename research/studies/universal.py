@@ -16,13 +16,11 @@ import torch
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
 from forecasting.references.baselines import REFERENCES
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import open_current
+from forecasting.releases.catalog import load_universal
 from forecasting.scores.probabilistic import crps
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -73,7 +71,7 @@ def main() -> None:
     print("|---" * len(columns) + "|")
     for text in options.places:
         place = _read(text)
-        release = open_universal(open_current(options.artifacts, SPECS[place.step].release), CPU)
+        release = load_universal(SPECS[place.step].release, options.artifacts)
         for context in _CONTEXTS[place.step]:
             for line in _rows(place, release, context):
                 print(line, flush=True)

@@ -98,8 +98,8 @@ def _input_of(source: Source, options: argparse.Namespace) -> OutlookInput:
     with named(source.path):
         if not is_grid(source.files[0]):
             raise FileError("is not NetCDF or Zarr; an outlook needs a grid")
-        selection, device = selection_of(options, OUTLOOK), device_of(options)
-        model = models_for_grid(selection, device, lambda: require_days(step_of_files(source.files, reading)))
+        selection = selection_of(options, OUTLOOK, device_of(options))
+        model = models_for_grid(selection, lambda: require_days(step_of_files(source.files, reading)))
         model.check(options.horizon, options.levels)
         if not model.is_universal:
             raise ScoringError(f"{model.name} is a network of one place; an outlook needs a universal one")

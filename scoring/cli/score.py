@@ -192,14 +192,14 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
         if not of_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     with named(source.path):
-        selection, device = selection_of(options, SCORE), device_of(options)
+        selection = selection_of(options, SCORE, device_of(options))
         if of_grid:
             from scoring.grids.input import GridInput, step_of_files
 
-            model = models_for_grid(selection, device, lambda: step_of_files(source.files, reading))
+            model = models_for_grid(selection, lambda: step_of_files(source.files, reading))
             events.check_step(model.span.step)
         else:
-            model = models_for_table(selection, device)
+            model = models_for_table(selection)
     model.check(options.horizon, options.levels)
     given = (source.path, source.files, reading, options.horizon, options.levels, events, model)
     if of_grid:

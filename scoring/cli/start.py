@@ -75,14 +75,14 @@ def load_torch_aside(options: argparse.Namespace) -> None:
         forkserver.ensure_running()
 
 
-def selection_of(options: argparse.Namespace, program: Program) -> "Selection":
+def selection_of(options: argparse.Namespace, program: Program, device: str = "cpu") -> "Selection":
     """Find the models that the options name, which load on first use."""
     from forecasting.releases.catalog import Catalog
     from forecasting.releases.trust import TrustedKeys
 
     trusted = TrustedKeys.chosen(options.trusted_key)
     folder = _releases_folder(options.artifacts, trusted, program)
-    return Catalog.open(folder, "cpu", trusted=trusted, lazy=True).select(options.model, options.dataset)
+    return Catalog.open(folder, device, trusted=trusted, lazy=True).select(options.model, options.dataset)
 
 
 def _releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", program: Program) -> Path:

@@ -11,7 +11,7 @@ from forecasting.errors import UnknownNameError
 from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.releases.loaded import AnyLoaded
+from forecasting.releases.release import Release
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import links, problems
 from service.settings import Settings
@@ -89,9 +89,9 @@ router = APIRouter(prefix="/models", tags=["models"])
 def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
-        ModelSummary(**_summary(loaded, cell, settings))
-        for loaded in catalog.releases.values()
-        for cell in loaded.cells
+        ModelSummary(**_summary(release, cell, settings))
+        for release in catalog.releases.values()
+        for cell in release.cells
     ]
     return ModelList(default_dataset=settings.default_dataset, models=models)
 
@@ -116,7 +116,7 @@ def get_model(
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, name = catalog.find(model, dataset)
     cell = release.best if name == BEST else name
-    metadata = release.metadata(cell).model_dump(mode="json", by_alias=True)
+    metadata = release.metadata[cell].model_dump(mode="json", by_alias=True)
     return ModelDetail(**_summary(release, cell, settings), metadata=metadata)
 
 
@@ -132,15 +132,15 @@ def get_model(
 )
 def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return the model card of the release: its training data, intended use, and limits."""
-    loaded, _ = catalog.find(model, dataset)
-    if loaded.card is None:
-        raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
-    return Response(loaded.card, media_type="text/markdown; charset=utf-8")
+    release, _ = catalog.find(model, dataset)
+    if release.card is None:
+        raise UnknownNameError(f"release {release.version} of {release.dataset} has no model card")
+    return Response(release.card, media_type="text/markdown; charset=utf-8")
 
 
-def _summary(loaded: AnyLoaded, cell: str, settings: Settings) -> dict[str, Any]:
+def _summary(release: Release, cell: str, settings: Settings) -> dict[str, Any]:
     """Return the fields of :class:`ModelSummary`."""
-    metadata = loaded.metadata(cell)
+    metadata = release.metadata[cell]
     shared = {
         "model": metadata.model,
         "dataset": metadata.dataset,
@@ -149,10 +149,10 @@ def _summary(loaded: AnyLoaded, cell: str, settings: Settings) -> dict[str, Any]
         "window": metadata.window,
         "step": metadata.step,
         "horizon": min(metadata.horizon, settings.max_horizon),
-        "covariates": [*loaded.select(cell)[0].covariates],
-        "sha256": loaded.sha256(cell),
-        "device": str(loaded.device),
-        "best": loaded.best == cell,
+        "covariates": [*release.forecasters[cell].covariates],
+        "sha256": release.file(f"{cell}.pt").sha256,
+        "device": str(release.device),
+        "best": release.best == cell,
     }
     if isinstance(metadata, UniversalMetadata):
         described: dict[str, Any] = {"training_period": {}, "accuracy": {}}

@@ -35,8 +35,8 @@ class Serving:
         self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in catalog.models}
         self._universal_runners = {
             network: UniversalRunner(network, worker, metrics)
-            for loaded in catalog.universal.values()
-            for network in loaded.networks.networks.values()
+            for release in catalog.universal.values()
+            for network in release.networks.values()
         }
         # Only jobs of quick models are batched.
         self._run = partial(forecast_jobs, metrics=metrics)

@@ -111,7 +111,7 @@ def loaded_models(catalog: Catalog) -> list[ModelInfo]:
             cell=cell,
             dataset=release.dataset,
             device=str(release.device),
-            sha256=release.sha256(cell)[:12],
+            sha256=release.file(f"{cell}.pt").sha256[:12],
         )
         for release in catalog.releases.values()
         for cell in release.cells

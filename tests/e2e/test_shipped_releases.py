@@ -10,15 +10,13 @@ import pytest
 
 from forecasting.evaluation.report import parse_report
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.models.checkpoint import CPU
 from forecasting.models.metadata import CELLS, digest
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.metadata import parse_universal_metadata
 from forecasting.models.universal.report import parse_universal_report
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.release import open_current
+from forecasting.releases.release import PlaceRelease, open_current
 from forecasting.series.shape import ForecastShape
 from forecasting.series.weather import COVARIATES
 from research.pretraining.card import universal_card
@@ -33,29 +31,31 @@ NAMES = ("nino12", "neracoos-b01")
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def release(request: pytest.FixtureRequest) -> LoadedRelease:
-    return LoadedRelease.load(open_current(ROOT / "artifacts", request.param), CPU)
+def release(request: pytest.FixtureRequest) -> PlaceRelease:
+    release = open_current(ROOT / "artifacts", request.param).load()
+    assert isinstance(release, PlaceRelease)
+    return release
 
 
 @pytest.fixture(scope="module")
-def evaluated(release: LoadedRelease) -> tuple[dict[str, Forecaster], Baselines]:
+def evaluated(release: PlaceRelease) -> tuple[dict[str, Forecaster], Baselines]:
     """The networks and references that have not seen the test part."""
-    return load_evaluated(release.release, CPU)
+    return release.load_evaluated()
 
 
 @pytest.fixture(scope="module")
-def data(release: LoadedRelease) -> Path:
+def data(release: PlaceRelease) -> Path:
     return ROOT / "data" / release.report.data_file
 
 
 @pytest.fixture(scope="module")
-def dataset(release: LoadedRelease, data: Path) -> Dataset:
+def dataset(release: PlaceRelease, data: Path) -> Dataset:
     series = read_csv(data)
     return Dataset.divide(series, TrainingConfig.for_step(series.step))
 
 
 def test_accuracy_coverage_and_significance_are_the_published_ones(
-    release: LoadedRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
+    release: PlaceRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
 ) -> None:
     networks, references = evaluated
     rollers = dict(networks) | references.rollers()
@@ -76,7 +76,7 @@ def test_accuracy_coverage_and_significance_are_the_published_ones(
 
 
 def test_references_are_evaluated_before_the_test_part_and_served_with_it(
-    release: LoadedRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
+    release: PlaceRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
 ) -> None:
     report = release.report
     shape = ForecastShape(report.window, report.horizon, dataset.shape.fill_limit)
@@ -87,7 +87,7 @@ def test_references_are_evaluated_before_the_test_part_and_served_with_it(
 
 
 def test_the_release_has_the_default_settings_and_five_seeds_and_is_of_the_data(
-    release: LoadedRelease, data: Path, dataset: Dataset
+    release: PlaceRelease, data: Path, dataset: Dataset
 ) -> None:
     assert release.report.data_sha256 == digest(data.read_bytes())
     assert release.report.horizon == {"nino12": 12, "neracoos-b01": 48}[release.report.dataset]

@@ -148,7 +148,7 @@ def test_a_missing_gpu_is_refused_before_anything_is_written(
 
 
 def test_a_checkpoint_is_loaded_once_in_a_process(artifacts: Path) -> None:
-    model = models_for_table(Catalog.open(artifacts, CPU, lazy=True).select("nino12-rnn", None), "cpu")
+    model = models_for_table(Catalog.open(artifacts, CPU, lazy=True).select("nino12-rnn", None))
     travelled = pickle.loads(pickle.dumps(model))
     month = TimeStep.parse("month")
     assert travelled.at(month, 1) is model.at(month, 1)

@@ -14,8 +14,7 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.releases.catalog import Catalog
-from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.release import Release, current_version
+from forecasting.releases.release import PlaceRelease, Release, current_version
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH
 from service.settings import Settings
@@ -40,7 +39,7 @@ FILES = {
 
 def evaluated(published: Published) -> dict[str, Forecaster]:
     """Return the networks that the accuracy of a release was measured on."""
-    return load_evaluated(Release.open(published.path), CPU)[0]
+    return PlaceRelease.open(published.path).load_evaluated()[0]
 
 
 def test_a_release_contains_every_file(published: Published) -> None:
@@ -238,7 +237,7 @@ def test_the_served_weights_and_references_have_seen_the_newest_data(
         assert bool(np.allclose(again, forecaster.roll(windows, ahead, 1), atol=1e-5)) == expected_same, name
     config = Dataset.divide(nino12, small).shape
     assert served.baselines == Baselines.fit(nino12, config)
-    _, references = load_evaluated(Release.open(published.path), CPU)
+    _, references = PlaceRelease.open(published.path).load_evaluated()
     assert references == Baselines.fit(Dataset.divide(nino12, small).past("validation"), config)
     card = (published.path / "MODEL_CARD.md").read_text()
     assert "The weights that are served (`CELL.pt`) have seen all data up to 2010-12-01T00:00:00Z." in card
@@ -251,7 +250,7 @@ def test_a_changed_byte_in_the_evaluated_weights_prevents_loading(published: Pub
     path = copy / "evaluated" / "gru.pt"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ReleaseError, match=r"evaluated/gru\.pt has changed since it was published"):
-        LoadedRelease.load(Release.open(copy), CPU)
+        PlaceRelease.open(copy).load()
 
 
 def test_a_release_without_evaluated_weights_serves_those_that_were_evaluated(
@@ -263,8 +262,8 @@ def test_a_release_without_evaluated_weights_serves_those_that_were_evaluated(
         shutil.copy(copy / "evaluated" / name, copy / name)
     shutil.rmtree(copy / "evaluated")
     seal(copy, "nino12", copy.name)
-    old = LoadedRelease.load(Release.open(copy), CPU)
-    networks, references = load_evaluated(old.release, CPU)
+    old = PlaceRelease.open(copy).load()
+    networks, references = old.load_evaluated()
     assert list(networks) == ["rnn", "lstm", "gru"]
     assert networks["gru"].metadata == old.forecasters["gru"].metadata == evaluated(published)["gru"].metadata
     assert references == old.baselines

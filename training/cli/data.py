@@ -206,7 +206,7 @@ def _catalog(artifacts: Path) -> "Catalog":
 
     try:
         catalog = Catalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()), lazy=True)
-        steps = catalog.steps
+        steps = catalog.served
     except ForecastError as error:
         raise ForecastError(f"the values are not checked: {error}") from None
     if not steps:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from forecasting.console import Command, add_out, add_trusted_keys
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.releases.release import MANIFEST, Release, current_version, release_folders, signed_releases
+from forecasting.releases.release import (
+    MANIFEST,
+    Release,
+    current_version,
+    refuse_if_older,
+    release_folders,
+    signed_releases,
+)
 from forecasting.releases.remote.copies import Copied, pull, push, remote_releases
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.trust import SIGNATURES, SignatureFile, Signer, TrustedKeys, fingerprint, read_signatures
@@ -141,7 +148,7 @@ def _verify_release(folder: Path, trusted: TrustedKeys | None) -> int:
         if trusted is not None:
             signed = Release.open(folder, trusted)
             if current_version(folder.parent) == folder.name:
-                signed.refuse_if_older(signed_releases(folder.parent, trusted))
+                refuse_if_older(signed.path, signed.number, signed_releases(folder.parent, trusted))
     except ReleaseError as error:
         print(f"  refused     {error}")
         return UNTRUSTED

@@ -14,12 +14,8 @@ from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.climatology.usual import Agreement
 from forecasting.errors import RequestError, SeriesError
-from forecasting.models.checkpoint import CPU
-from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import compare_with_climatology
-from forecasting.models.universal.metadata import parse_universal_metadata
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.releases.release import SeaRelease, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
@@ -158,7 +154,7 @@ class UniversalStart:
         candidate = next((release for folder in folders for release in _releases(folder, series.step)), None)
         if candidate is None:
             return None
-        release = open_universal(candidate, CPU)
+        release = candidate.universal
         climatology, note = _climatology(series, position)
         return cls(
             release.name,
@@ -208,15 +204,14 @@ class UniversalStart:
         return UniversalAtPlace(self.modules[cell], window, history, self.climatology).eval()
 
 
-def _releases(folder: Path, step: TimeStep) -> Iterator[Release]:
+def _releases(folder: Path, step: TimeStep) -> Iterator[SeaRelease]:
     """Yield the universal releases in ``folder`` whose networks have this step."""
     trusted = TrustedKeys.chosen(())
     # No key has signed the bundled releases.
     usable = folder.is_dir() and not (folder == RELEASES and trusted)
     for name in universal_names(folder) if usable else ():
         release = open_current(folder, name, trusted)
-        sidecar = next(f"{cell}.json" for cell in CELLS if release.holds(f"{cell}.json"))
-        if parse_universal_metadata(release.read(sidecar)).time_step == step:
+        if isinstance(release, SeaRelease) and release.step == step:
             yield release
 
 

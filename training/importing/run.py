@@ -23,7 +23,7 @@ from forecasting.models.checkpoint import CPU, load_module
 from forecasting.models.metadata import CheckpointMetadata, Imported
 from forecasting.models.place.network import NetworkRoller
 from forecasting.models.training_range import TrainingRange
-from forecasting.releases.release import EVALUATED, current_version, open_current
+from forecasting.releases.release import EVALUATED, SeaRelease, current_version, open_current
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
@@ -163,7 +163,8 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
     Nothing is published if a network cannot be used.
     """
     files = {cell: ModelFile.read(path) for cell, path in wanted.models.items()}
-    if current_version(destination.folder) and open_current(destination.artifacts, destination.name).is_universal:
+    serves = current_version(destination.folder) is not None
+    if serves and isinstance(open_current(destination.artifacts, destination.name), SeaRelease):
         raise RequestError(f"{destination.name} is a universal release: choose another name for a place", field="name")
     horizon = wanted.horizon or ForecastShape.for_step(series.step).horizon
     facts = {cell: check(file, series, horizon, wanted.check_seconds) for cell, file in files.items()}

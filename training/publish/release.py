@@ -23,6 +23,7 @@ from forecasting.releases.release import (
     current_version,
     dataset_names,
     point_current,
+    refuse_if_older,
     replace_text,
     signed_releases,
     versions,
@@ -283,6 +284,7 @@ def rollback(
     if key is not None:
         sign(dataset / version, key, next_version(dataset))
     if trusted is not None:
-        Release.open(dataset / version, trusted).refuse_if_older(signed_releases(dataset, trusted))
+        release = Release.open(dataset / version, trusted)
+        refuse_if_older(release.path, release.number, signed_releases(dataset, trusted))
     point_current(dataset, version)
     return version

@@ -71,11 +71,6 @@ class UniversalRelease:
         """Return what forecasts with the network of ``cell``, or with ``best``."""
         return UniversalModel(self.name, self.version, self.networks, self.best_on_held_out, cell)
 
-    def without(self, cells: Sequence[str]) -> "UniversalRelease | None":
-        """Return a release without the networks of ``cells``; None if no network is left."""
-        networks = {cell: network for cell, network in self.networks.items() if cell not in cells}
-        return UniversalRelease(self.name, self.version, networks) if networks else None
-
     def forecast(
         self,
         series: SeriesLike,

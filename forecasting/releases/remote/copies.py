@@ -17,6 +17,7 @@ from forecasting.releases.release import (
     is_dataset_name,
     is_version,
     point_current,
+    refuse_if_older,
     signed_releases,
 )
 from forecasting.releases.remote.remote_folder import RemoteFolder
@@ -146,7 +147,7 @@ def pull(
     dataset = artifacts / release.dataset
     target = dataset / release.version
     if trusted is not None and (make_current or replace):
-        Release(target, manifest, rollback).refuse_if_older(signed_releases(dataset, trusted))
+        refuse_if_older(target, rollback or manifest.version, signed_releases(dataset, trusted))
     try:
         dataset.mkdir(parents=True, exist_ok=True)
         with locked(dataset):

@@ -11,7 +11,7 @@ from forecasting.backtest.backtest import NetworkFacts
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import ModelReport, Report, aligned
 from forecasting.models.universal.report import HeldOutRow
-from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
+from forecasting.releases.release import PlaceRelease, SeaRelease
 from forecasting.scores.accuracy import skill
 from forecasting.wording import available
 from service.api.compare.schemas import (
@@ -38,7 +38,7 @@ _ERRORS: Final = ("model", "kind", "mae", "rmse", "mape", "bias")
 Cell = str | float | None
 
 
-def comparison(release: LoadedRelease, lead: int) -> Comparison:
+def comparison(release: PlaceRelease, lead: int) -> Comparison:
     """Return the accuracy on the test part at one lead."""
     report = release.report
     if lead > report.horizon:
@@ -57,7 +57,7 @@ def comparison(release: LoadedRelease, lead: int) -> Comparison:
     )
 
 
-def _release_fields(release: LoadedRelease) -> dict[str, Any]:
+def _release_fields(release: PlaceRelease) -> dict[str, Any]:
     """Return the fields of every response about a release."""
     report = release.report
     best = f"{report.dataset}-{release.best}"
@@ -68,7 +68,7 @@ def _full_name(report: Report, model: ModelReport) -> str:
     return model.name if model.kind == "baseline" else f"{report.dataset}-{model.name}"
 
 
-def _facts(release: LoadedRelease, model: ModelReport) -> NetworkFacts | None:
+def _facts(release: PlaceRelease, model: ModelReport) -> NetworkFacts | None:
     """Return what the report says of a network; None of a baseline."""
     if model.kind == "baseline":
         return None
@@ -162,25 +162,22 @@ def to_csv(rows: Iterable[Sequence[Cell]]) -> str:
     return table.getvalue()
 
 
-def predictions_of(release: LoadedRelease) -> Predictions:
+def predictions_of(release: PlaceRelease) -> Predictions:
     """Return the observed and the predicted values of the test part, one step ahead."""
     report = release.report
     names = {model.name: _full_name(report, model) for model in report.networks}
+    times, columns = release.predictions
     return Predictions(
         **_release_fields(release),
-        hindcast=release.release.holds_evaluated,
-        timestamps=list(release.predicted_times),
-        observed=release.predictions["observed"].tolist(),
-        predictions={
-            names.get(str(name), str(name)): values.tolist()
-            for name, values in release.predictions.items()
-            if name != "observed"
-        },
+        hindcast=release.holds_evaluated,
+        timestamps=times,
+        observed=columns["observed"].tolist(),
+        predictions={names.get(name, name): values.tolist() for name, values in columns.items() if name != "observed"},
         caveats={names[model.name]: model.caveat for model in report.networks if model.caveat is not None},
     )
 
 
-def compare_leads(release: LoadedRelease) -> LeadComparison:
+def compare_leads(release: PlaceRelease) -> LeadComparison:
     """Return the accuracy of every model of the report at every lead."""
     report = release.report
     models = [_lead_errors(model, report) for model in report.models]
@@ -231,10 +228,10 @@ def training_record(report: Report) -> TrainingRecord:
     )
 
 
-def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOutComparison:
+def held_out_comparison(release: SeaRelease, horizon: int | None) -> HeldOutComparison:
     """Return the scores of the universal networks that serve, at one lead or at all that were scored."""
-    if loaded.report is None:
-        raise UnknownNameError(f"release {loaded.version} of {loaded.dataset} has no report on held-out seas")
+    if release.report is None:
+        raise UnknownNameError(f"release {release.version} of {release.dataset} has no report on held-out seas")
 
     def rows(scores: Iterable[HeldOutRow]) -> list[HeldOutRow]:
         return [score for score in scores if horizon in (None, score.lead)]
@@ -247,11 +244,11 @@ def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOut
             held_out=rows(model.held_out),
             held_out_without_companion=rows(model.held_out_without_companion),
         )
-        for model in loaded.report.models
-        if model.model in loaded.models
+        for model in release.report.models
+        if model.model in release.models
     ]
     if not any(model.held_out for model in models):
-        leads = sorted({score.lead for model in loaded.report.models for score in model.held_out})
+        leads = sorted({score.lead for model in release.report.models for score in model.held_out})
         raise RequestError(
             f"horizon {horizon} was not scored on held-out seas; {available(map(str, leads))}; for other leads send "
             "your series to POST /compare",
@@ -259,11 +256,11 @@ def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOut
         )
     return HeldOutComparison(
         kind="held_out_seas",
-        dataset=loaded.dataset,
-        version=loaded.version,
-        step=str(loaded.step),
-        seas=loaded.report.seas,
-        best=f"{loaded.dataset}-{loaded.best}",
+        dataset=release.dataset,
+        version=release.version,
+        step=str(release.step),
+        seas=release.report.seas,
+        best=f"{release.dataset}-{release.best}",
         models=models,
     )
 

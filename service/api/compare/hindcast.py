@@ -9,7 +9,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import Json, listed, written_times
 from forecasting.releases.hindcasts import Hindcasts
-from forecasting.releases.loaded import LoadedRelease
+from forecasting.releases.release import PlaceRelease
 from forecasting.series.times import Floats, iso, parse_time
 
 MAX_ORIGINS: Final = 100
@@ -23,30 +23,30 @@ class HindcastStore:
         self._lock = Lock()
         self._kept: dict[str, tuple[str, Hindcasts]] = {}
 
-    def load(self, loaded: LoadedRelease) -> Hindcasts:
+    def load(self, release: PlaceRelease) -> Hindcasts:
         """Return the hindcasts of a release, loaded on the first call; those of its predecessor are dropped."""
         with self._lock:
-            version, hindcasts = self._kept.get(loaded.dataset, ("", None))
-            if hindcasts is None or version != loaded.version:
-                hindcasts = Hindcasts.load(loaded)
-                self._kept[loaded.dataset] = (loaded.version, hindcasts)
+            version, hindcasts = self._kept.get(release.dataset, ("", None))
+            if hindcasts is None or version != release.version:
+                hindcasts = Hindcasts.load(release)
+                self._kept[release.dataset] = (release.version, hindcasts)
             return hindcasts
 
 
-def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin: str | None, n: int) -> Json:
+def hindcast_json(store: HindcastStore, release: PlaceRelease, cell: str, origin: str | None, n: int) -> Json:
     """Return the fields of :class:`HindcastAnswer`: forecasts from up to ``n`` origins, the first at ``origin``."""
-    hindcasts = store.load(loaded)
+    hindcasts = store.load(release)
     network = hindcasts.networks[cell]
     begin = hindcasts.last_complete if origin is None else hindcasts.find(_time(origin))
     forecasts = hindcasts.forecast(cell, begin, n)
     observed = hindcasts.origins.targets[begin : begin + n]
     return {
-        "dataset": loaded.dataset,
-        "version": loaded.version,
+        "dataset": release.dataset,
+        "version": release.version,
         "units": "celsius",
-        "step": str(loaded.step),
+        "step": str(release.step),
         "model": network.metadata.model,
-        "caveat": next(model.caveat for model in loaded.report.networks if model.name == cell),
+        "caveat": next(model.caveat for model in release.report.networks if model.name == cell),
         "horizon": network.metadata.horizon,
         "origins": _runs_json(hindcasts),
         "forecasts": _forecasts_json(forecasts, observed),

@@ -19,7 +19,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_positions
 from forecasting.models.metadata import CELLS
 from forecasting.releases.catalog import Selection
-from forecasting.releases.loaded import Loaded
+from forecasting.releases.release import Release
 from forecasting.series.batch import SeriesByStep, future_error
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
@@ -62,7 +62,7 @@ SECONDS_PER_EVENT: Final = 6e-5
 class Entry:
     """The backtest of one series, or of several by one release."""
 
-    loaded: Loaded
+    release: Release
     step: TimeStep
     backtest: Backtest
     horizon: int
@@ -93,7 +93,7 @@ class Entry:
     @property
     def release_json(self) -> Json:
         """The release and the step."""
-        return {"dataset": self.loaded.dataset, "version": self.loaded.version, "step": str(self.step)}
+        return {"dataset": self.release.dataset, "version": self.release.version, "step": str(self.step)}
 
     @property
     def scores_json(self) -> Json:
@@ -135,13 +135,13 @@ class OwnSeries:
     entries: Sequence[Entry | SeriesError]
 
     @property
-    def shared(self) -> tuple[Loaded, TimeStep] | None:
+    def shared(self) -> tuple[Release, TimeStep] | None:
         """The release that the request names, or that all series share, and their step; None if there are several."""
         named = self.selection.release
         if named is not None:
             return named, named.step
-        used = {(entry.loaded.dataset, entry.step): entry for entry in self._usable}
-        return next(((entry.loaded, entry.step) for entry in used.values()), None) if len(used) == 1 else None
+        used = {(entry.release.dataset, entry.step): entry for entry in self._usable}
+        return next(((entry.release, entry.step) for entry in used.values()), None) if len(used) == 1 else None
 
     def pooled(self) -> Entry | None:
         """Return the backtest of all series together; None if no series could be used, or they have several steps."""
@@ -149,7 +149,7 @@ class OwnSeries:
         if not usable or self.shared is None:
             return None
         together = Backtest.pooled([entry.backtest for entry in usable])
-        return Entry(usable[0].loaded, usable[0].step, together, self.horizon, self.units)
+        return Entry(usable[0].release, usable[0].step, together, self.horizon, self.units)
 
     @property
     def _usable(self) -> list[Entry]:
@@ -159,9 +159,9 @@ class OwnSeries:
         """Return the fields of :class:`~service.api.compare.schemas.OwnComparison`."""
         shared: Json = {}
         if self.shared is not None:
-            loaded, step = self.shared
-            best = f"{loaded.dataset}-{loaded.best}"
-            shared = {"dataset": loaded.dataset, "version": loaded.version, "step": str(step), "best": best}
+            release, step = self.shared
+            best = f"{release.dataset}-{release.best}"
+            shared = {"dataset": release.dataset, "version": release.version, "step": str(step), "best": best}
         series = [
             {"id": name, "error": sentence(entry)}
             if isinstance(entry, SeriesError)
@@ -232,14 +232,14 @@ async def compare_series(
             if error := half_positions(position[None]).get(0) or future_error(series, remedy=""):
                 raise error
             has_weather, series = series.weather is not None, replace(series, weather=None)
-            loaded = selection.release_at(series.step, reach)
+            release = selection.release_at(series.step, reach)
             where = position_of(given.latitude, given.longitude)
             asked = _requested_events(events, given.baseline or request.baseline, where, request.units)
-            backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
+            backtest = await _in_turns(serving, release.backtest(selection.name, series, position, horizon, asked))
             use_percentiles = any(isinstance(event.threshold, Percentile) for event in events)
             is_coarse = use_percentiles and isinstance(asked.baseline, Position)
             backtest = backtest.with_warnings((COARSE_BASELINE,) * is_coarse + (_NO_WEATHER,) * has_weather)
-            entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
+            entries.append(Entry(release, series.step, backtest, horizon, request.units))
         except SeriesError as error:
             entries.append(error.with_traceback(None))
     ids = series_ids(request.series)

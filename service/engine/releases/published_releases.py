@@ -9,8 +9,7 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from forecasting.releases.loaded import AnyLoaded, load_release
-from forecasting.releases.release import current_versions, open_current, traces
+from forecasting.releases.release import Release, current_versions, open_current, refuse_if_older, traces
 from forecasting.releases.remote.mirror import Mirror, default_cache
 from forecasting.releases.trust import FIELD, TrustedKeys
 from service.engine.releases.worker_bus import WorkerBus
@@ -65,13 +64,13 @@ class PublishedReleases:
                 raise
             logger.warning("serving the releases that were copied before: %s", error)
 
-    def load(self, dataset: str, device: torch.device, loaded: AnyLoaded | None = None) -> AnyLoaded:
+    def load(self, dataset: str, device: torch.device, loaded: Release | None = None) -> Release:
         """Verify and load the current release of a dataset, in place of the one that is ``loaded``."""
-        release = open_current(self.folder, dataset, self.trusted)
+        release = open_current(self.folder, dataset, self.trusted, device)
         if self.trusted is not None and loaded is not None:
             # Its folder may have been removed since.
-            release.refuse_if_older([loaded.release])
-        return load_release(release, device)
+            refuse_if_older(release.path, release.number, [loaded])
+        return release.load()
 
     def states(self) -> dict[str, ReleaseState]:
         """Return the current version and the state of its files, by dataset."""

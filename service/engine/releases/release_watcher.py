@@ -256,11 +256,11 @@ class ReleaseWatcher:
         self._forget_refusal(dataset)
         self._switch_to(self.catalog.with_release(release))
         self._freeze()
-        self.bus.serve(dataset, release.release.version)
+        self.bus.serve(dataset, release.version)
         self.metrics.reloaded("loaded")
-        logger.info("now serving %s release %s", dataset, release.release.version)
-        previous = None if loaded is None else loaded.release.version
-        return [ReleaseChange(dataset, release.release.version, previous)]
+        logger.info("now serving %s release %s", dataset, release.version)
+        previous = None if loaded is None else loaded.version
+        return [ReleaseChange(dataset, release.version, previous)]
 
     def _switch_to(self, catalog: Catalog) -> None:
         self._catalog = catalog

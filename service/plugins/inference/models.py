@@ -11,7 +11,7 @@ from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.network import UniversalForecaster
-from forecasting.releases.loaded import AnyLoaded, LoadedUniversal
+from forecasting.releases.release import Release
 from forecasting.wording import counted
 from service.engine.serving import Serving
 from service.plugins.inference.tensors import (
@@ -66,10 +66,11 @@ def all_models(serving: Serving) -> list[InferenceModel]:
     return [_model_of(serving, release, cell) for release in releases for cell in release.cells]
 
 
-def _model_of(serving: Serving, release: AnyLoaded, cell: str) -> InferenceModel:
-    if isinstance(release, LoadedUniversal):
-        return _universal_model(serving, release.networks.networks[cell])
-    return _place_model(serving, release.forecasters[cell])
+def _model_of(serving: Serving, release: Release, cell: str) -> InferenceModel:
+    network = release.networks[cell]
+    if isinstance(network, UniversalForecaster):
+        return _universal_model(serving, network)
+    return _place_model(serving, network)
 
 
 def _place_model(serving: Serving, forecaster: Forecaster) -> InferenceModel:

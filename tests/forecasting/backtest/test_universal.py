@@ -7,9 +7,7 @@ import pytest
 
 from forecasting.backtest.backtest import Backtest
 from forecasting.models.base import ALL
-from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded import LoadedUniversal
-from forecasting.releases.release import open_current
+from forecasting.releases.release import SeaRelease, open_current
 from forecasting.series.sst_series import SstSeries
 from tests.conftest import ROOT
 
@@ -19,11 +17,13 @@ Rolling = Generator[None, None, Backtest]
 
 
 @pytest.fixture(scope="module")
-def weekly() -> LoadedUniversal:
-    return LoadedUniversal.load(open_current(ROOT / "artifacts", "ocean-weekly"), CPU)
+def weekly() -> SeaRelease:
+    release = open_current(ROOT / "artifacts", "ocean-weekly").load()
+    assert isinstance(release, SeaRelease)
+    return release
 
 
-def series(loaded: LoadedUniversal, n: int) -> SstSeries:
+def series(loaded: SeaRelease, n: int) -> SstSeries:
     weeks = np.arange(n)
     values = 18 - 3 * np.cos(2 * np.pi * weeks / 52.18) + np.random.default_rng(1).normal(0, 0.2, n)
     return SstSeries(values, np.datetime64("1990-01-01T00:00:00"), loaded.step)
@@ -42,7 +42,7 @@ def finish(rolling: Rolling) -> tuple[Backtest, int]:
     return backtest, parts
 
 
-def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekly: LoadedUniversal) -> None:
+def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekly: SeaRelease) -> None:
     past = series(weekly, 150)
     together, _ = finish(weekly.backtest(ALL, past, NOWHERE, 2))
     assert set(weekly.cells) <= set(together.predicted)
@@ -51,7 +51,7 @@ def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekl
         np.testing.assert_array_equal(alone.predicted[cell], together.predicted[cell])
 
 
-def test_a_long_series_is_left_between_its_parts(weekly: LoadedUniversal) -> None:
-    length = 2 * weekly.networks.any_network.metadata.maximum
+def test_a_long_series_is_left_between_its_parts(weekly: SeaRelease) -> None:
+    length = 2 * weekly.universal.any_network.metadata.maximum
     _, parts = finish(weekly.backtest(ALL, series(weekly, length), NOWHERE, 1))
     assert parts >= 3

@@ -11,7 +11,6 @@ from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, choose_device
 from forecasting.releases.catalog import Catalog, load_forecaster
-from forecasting.releases.loaded import load_release
 from forecasting.releases.release import Release, current_version, dataset_names, open_current, universal_names
 from forecasting.series.batch import SeriesByStep
 from forecasting.series.timestep import MONTH, TimeStep
@@ -170,13 +169,13 @@ def test_places_and_universal_releases_are_told_apart(mixed: Path, artifacts: Pa
     catalog = Catalog.open(mixed, CPU, "nino12")
     assert set(catalog.places) == {"nino12", "buoy"}
     assert set(catalog.universal) == {"ocean-daily", "ocean-monthly"}
-    assert not Catalog.open(artifacts, CPU, lazy=True).steps
+    assert not Catalog.open(artifacts, CPU, lazy=True).served
 
 
 @pytest.mark.parametrize("lazy", [False, True])
 def test_a_universal_release_is_found_by_name_step_or_model(mixed: Path, lazy: bool) -> None:
     catalog = Catalog.open(mixed, CPU, lazy=lazy)
-    assert catalog.steps == [TimeStep.parse("day"), MONTH]
+    assert [*catalog.served] == [TimeStep.parse("day"), MONTH]
     assert catalog.steps_in_words == "one day (ocean-daily), one month (ocean-monthly)"
     assert catalog.universal_cells == ("gru",)
     assert catalog.at(MONTH) is catalog.universal["ocean-monthly"]
@@ -282,10 +281,10 @@ def test_each_kind_of_release_names_the_function_that_opens_it(mixed: Path) -> N
 def test_a_release_on_disk_says_what_its_networks_are_and_travels_with_its_manifest(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"lstm": 0.0, "gru": 0.0})
     publish(tmp_path, "ocean-hourly", "hour", {"gru": 0.0})
-    hourly, daily = Catalog.open(tmp_path, CPU, lazy=True).universal_on_disk
+    hourly, daily = Catalog.open(tmp_path, CPU, lazy=True).served.values()
     assert (hourly.dataset, daily.cells, daily.best) == ("ocean-hourly", ("lstm", "gru"), "lstm")
-    assert (str(daily.step), daily.horizon, daily.universal_metadata["gru"].cell) == ("day", 14, "gru")
+    assert (str(daily.step), daily.horizon, daily.metadata["gru"].cell) == ("day", 14, "gru")
     assert daily.file("gru.pt").sha256 == daily.manifest.files["gru.pt"].sha256
     travelled = pickle.loads(pickle.dumps(daily))
     (folder / "manifest.json").unlink()
-    assert load_release(travelled, CPU).cells == ("lstm", "gru")
+    assert travelled.load().cells == ("lstm", "gru")

@@ -49,7 +49,7 @@ def windy(wind_units: str = "m s-1", factor: float = 1.0, step: str = "1D") -> x
 
 def staged(path: Path, seas: Path, folder: Path, options: ReadingOptions) -> tuple[SeriesBatch, list[str]]:
     """Return the series of all cells as a chunk has them, with what was staged, and why some of it cannot be used."""
-    model = models_for_grid(Catalog.open(seas, CPU, lazy=True).select("ocean-daily-gru", None), "cpu", lambda: DAY)
+    model = models_for_grid(Catalog.open(seas, CPU, lazy=True).select("ocean-daily-gru", None), lambda: DAY)
     given = GridInput(path, (path,), options, AHEAD, (), EventRequest(), model)
     folder.mkdir()
     given.stage(1_000, folder, quiet=True)

@@ -329,7 +329,7 @@ def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask:
 
 def test_predictions_are_next_to_the_observations(ask: Ask, url: str, catalog: Catalog) -> None:
     table = ask(url, "predictions", "nino12")
-    expected = catalog.dataset("nino12").predictions
+    _, expected = catalog.dataset("nino12").predictions
     assert table.index[0] == pd.Timestamp("1998-10-01", tz="UTC")
     assert table["observed"].tolist() == expected["observed"].tolist()
     assert table["nino12-gru"].tolist() == expected["gru"].tolist()

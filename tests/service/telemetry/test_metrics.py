@@ -139,7 +139,7 @@ def test_loaded_models_are_those_of_the_catalog(catalog: Catalog) -> None:
     assert set(infos) == {f"{dataset}-{cell}" for dataset in ("nino12", "buoy") for cell in ("rnn", "lstm", "gru")}
     release = catalog.places["nino12"]
     assert infos["nino12-gru"] == ModelInfo(
-        "nino12-gru", release.release.version, "gru", "nino12", "cpu", release.sha256("gru")[:12]
+        "nino12-gru", release.version, "gru", "nino12", "cpu", release.file("gru.pt").sha256[:12]
     )
 
 

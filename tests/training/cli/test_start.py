@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 import sst
-from forecasting.models.checkpoint import CPU
 from forecasting.models.intervals import LEVELS
-from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.release import open_current
+from forecasting.releases.release import PlaceRelease, open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.models.universal import tiny
 from training.data.dataset import Dataset
@@ -47,7 +45,8 @@ def test_sixty_days_make_a_release(out: Path, capsys: pytest.CaptureFixture[str]
         "know the series of the place. The test part has only 12 values, so its figures say little."
     )
     assert sentence in printed
-    release = LoadedRelease.load(open_current(out, "pier"), CPU)
+    release = open_current(out, "pier").load()
+    assert isinstance(release, PlaceRelease)
     card = (release.card or b"").decode()
     assert f"\n- {sentence}\n" in card
     assert "recurrent networks that were trained on simulated seas, and know the series of this place" in card
@@ -78,7 +77,8 @@ def test_fewer_values_than_a_place_needs_are_refused_with_the_number(
 def test_the_networks_of_a_longer_series_start_where_that_helps(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A walk is forecast best by its last value, which two of the universal networks miss by a bias."""
     assert train(out, 160) == 0
-    release = LoadedRelease.load(open_current(out, "pier"), CPU)
+    release = open_current(out, "pier").load()
+    assert isinstance(release, PlaceRelease)
     starts = release.report.starts
     assert starts["lstm"].share > 0
     assert starts["rnn"].share < 1
@@ -90,7 +90,7 @@ def test_the_networks_of_a_longer_series_start_where_that_helps(out: Path, capsy
     assert "\nLSTM is " in printed
     series = tiny.walk(160)
     test = Dataset(series, ForecastShape(30, 14, 3)).origins("test")
-    for cell, network in load_evaluated(release.release, CPU)[0].items():
+    for cell, network in release.load_evaluated()[0].items():
         errors = network.roll(test.windows, test.valid_time, 14) - test.targets
         stated = next(model for model in release.report.networks if model.name == cell).accuracy["test"]
         assert np.sqrt(np.nanmean(errors**2, axis=0)) == pytest.approx(stated.rmse, abs=1e-3)

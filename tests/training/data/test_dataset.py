@@ -12,11 +12,9 @@ import sst
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import check_parts
 from forecasting.evaluation.report import Report, parse_report
-from forecasting.models.checkpoint import choose_device
 from forecasting.readers import ReadingOptions, read
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.loaded import LoadedRelease
-from forecasting.releases.release import Release
+from forecasting.releases.release import PlaceRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import MONTH, TimeStep
@@ -145,7 +143,7 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     assert whole.n[0] == sum(accuracy.n[0] for accuracy in each) == 4 * 80
     squares = sum(accuracy.n[0] * accuracy.rmse[0] ** 2 for accuracy in each)
     assert whole.rmse[0] == pytest.approx((squares / whole.n[0]) ** 0.5, abs=1e-5)
-    loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
+    loaded = PlaceRelease.open(release).load()
     assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
     card = (release / "MODEL_CARD.md").read_text()
     assert card.count("left out of training and used for testing only: " + left.name) == 1

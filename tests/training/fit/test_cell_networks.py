@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded import load_evaluated
-from forecasting.releases.release import Release
+from forecasting.releases.release import PlaceRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
@@ -45,7 +43,7 @@ def test_each_twentieth_is_forecast_from_earlier_data_only(nino12: SstSeries, sm
 
 
 def test_the_intervals_of_a_release_also_use_the_rolled_residuals(published: Published) -> None:
-    networks, _ = load_evaluated(Release.open(published.path), CPU)
+    networks, _ = PlaceRelease.open(published.path).load_evaluated()
     errors = networks["gru"].metadata.errors
     assert errors.n == (293,) * 12
     assert {season: table.n[0] for season, table in errors.seasons.items()} == {

@@ -6,9 +6,7 @@ import pytest
 
 from forecasting.errors import FileError, ReleaseError, RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.release import Release, current_version
+from forecasting.releases.release import PlaceRelease, current_version
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from tests.conftest import NINO12
@@ -22,14 +20,14 @@ from training.run import Destination
 
 
 @pytest.fixture(scope="session")
-def imported(abroad: Path) -> LoadedRelease:
+def imported(abroad: Path) -> PlaceRelease:
     """The release of two imported networks, without a statement on their training data."""
     (folder,) = (abroad / "abroad").glob("2*")
-    return LoadedRelease.load(Release.open(folder), CPU)
+    return PlaceRelease.open(folder).load()
 
 
 def test_a_release_of_imported_networks_has_their_names_and_honest_figures(
-    imported: LoadedRelease, nino12: SstSeries
+    imported: PlaceRelease, nino12: SstSeries
 ) -> None:
     report = imported.report
     assert imported.cells == ("persistent", "steady")
@@ -46,13 +44,13 @@ def test_a_release_of_imported_networks_has_their_names_and_honest_figures(
     assert (by_name["steady"].train_seconds, by_name["steady"].parameters) == (None, 1)
 
 
-def test_a_release_says_what_was_imported_and_that_it_may_have_seen_the_test_part(imported: LoadedRelease) -> None:
+def test_a_release_says_what_was_imported_and_that_it_may_have_seen_the_test_part(imported: PlaceRelease) -> None:
     source = imported.forecasters["steady"].metadata.imported
     assert source is not None
     assert (source.file, source.trained_until) == ("steady.pt", None)
     assert imported.report.imported["steady"] == source
     assert [model.caveat for model in imported.report.networks] == [MAY_HAVE_SEEN] * 2
-    card, report = ((imported.release.path / name).read_text() for name in ("MODEL_CARD.md", "report.md"))
+    card, report = ((imported.path / name).read_text() for name in ("MODEL_CARD.md", "report.md"))
     assert "the end of its training data is not known" in card
     assert source.sha256 in card
     for text in (card, report):
@@ -61,11 +59,11 @@ def test_a_release_says_what_was_imported_and_that_it_may_have_seen_the_test_par
     assert "recurrent" not in card
 
 
-def test_intervals_that_serve_also_rest_on_errors_in_the_test_part(imported: LoadedRelease) -> None:
-    evaluated, _ = load_evaluated(imported.release, CPU)
+def test_intervals_that_serve_also_rest_on_errors_in_the_test_part(imported: PlaceRelease) -> None:
+    evaluated, _ = imported.load_evaluated()
     n = [networks["steady"].metadata.errors.n[0] for networks in (evaluated, imported.forecasters)]
     assert n[1] - n[0] == imported.report.periods["test"].n
-    sidecar = json.loads((imported.release.path / "steady.json").read_bytes())
+    sidecar = json.loads((imported.path / "steady.json").read_bytes())
     assert sidecar["imported"]["sha256"] == imported.report.imported["steady"].sha256
 
 
@@ -111,7 +109,7 @@ def test_a_series_has_to_be_long_enough_for_the_figures(nino12: SstSeries, tmp_p
         )  # fmt: skip
 
 
-def test_the_served_module_is_the_imported_one(imported: LoadedRelease, nino12: SstSeries) -> None:
+def test_the_served_module_is_the_imported_one(imported: PlaceRelease, nino12: SstSeries) -> None:
     windows, times = np.full((1, modules.WINDOW), 20.0), nino12.times[:1]
     assert imported.forecasters["steady"].roll(windows, times, 2).round(4).tolist() == [[20.3, 20.57]]
-    assert current_version(imported.release.path.parent) == imported.release.version
+    assert current_version(imported.path.parent) == imported.version

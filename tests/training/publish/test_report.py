@@ -9,8 +9,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, load
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.release import Release
+from forecasting.releases.release import PlaceRelease
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
@@ -58,7 +57,7 @@ def one_after_another(
 def test_the_report_scores_what_the_forecasts_say_from_each_origin(
     published: Published, nino12: SstSeries, small: TrainingConfig, place: int
 ) -> None:
-    networks, references = load_evaluated(Release.open(published.path), CPU)
+    networks, references = PlaceRelease.open(published.path).load_evaluated()
     (model,) = (model for model in published.report.networks if model.name == "gru")
     event = model.events[place]
     dataset = Dataset.divide(nino12, small)
@@ -102,7 +101,7 @@ def test_the_texts_of_a_release_have_the_scores_of_events(published: Published) 
 
 
 def test_training_writes_how_the_leads_go_together(published: Published, nino12: SstSeries) -> None:
-    release = Release.open(published.path)
+    release = PlaceRelease.open(published.path)
     for name in ("gru.pt", "evaluated/gru.pt"):
         dependence = load(release.read(name), CPU)[1].dependence
         assert dependence is not None
@@ -110,7 +109,7 @@ def test_training_writes_how_the_leads_go_together(published: Published, nino12:
         assert correlation.shape == (12, 12)
         assert 0.3 < correlation[0, 1] < 0.95
         assert correlation[0, 11] < correlation[0, 1] < correlation[10, 11] + 0.1
-    network = LoadedRelease.load(release, CPU).forecasters["gru"]
+    network = release.load().forecasters["gru"]
     assert network.forecast(nino12, 12).outlook(nino12, paths=20).calibrated
 
 

@@ -2,10 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.release import UniversalRelease
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import Release
+from forecasting.releases.release import SeaRelease
 from tests.forecasting.models.universal.tiny import publish
 
 
@@ -21,10 +19,10 @@ def universal_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def daily(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-daily").glob("2*"))
-    return open_universal(Release.open(folder), CPU)
+    return SeaRelease.open(folder).universal
 
 
 @pytest.fixture(scope="session")
 def monthly(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-monthly").glob("2*"))
-    return open_universal(Release.open(folder), CPU)
+    return SeaRelease.open(folder).universal

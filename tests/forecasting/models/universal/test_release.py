@@ -8,11 +8,9 @@ import pytest
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.forecast import Forecast
-from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.release import UniversalRelease
-from forecasting.releases.loaded import open_universal
-from forecasting.releases.release import Release
+from forecasting.releases.release import SeaRelease
 from forecasting.series.times import Floats
 from tests.forecasting.models.universal.tiny import noise, publish, series, walk
 
@@ -225,7 +223,7 @@ def test_an_absurd_member_has_no_weight(biased: UniversalRelease) -> None:
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"gru": 0.0}, spread=0.1)
-    release = open_universal(Release.open(folder), CPU)
+    release = SeaRelease.open(folder).universal
     values = walk(400, scale=0.4)
     plain = release.forecast(values, 2, model="gru", backtest=False)
     recalibrated = release.forecast(values, 2, model="gru")
@@ -249,14 +247,14 @@ def test_a_checkpoint_of_another_release_is_refused(universal_artifacts: Path, t
     other = next((universal_artifacts / "ocean-monthly").glob("2*")) / "gru.pt"
     (folder / "gru.pt").write_bytes(other.read_bytes())
     with pytest.raises(ReleaseError, match="has changed since it was published"):
-        open_universal(Release.open(folder), CPU)
+        SeaRelease.open(folder).load()
 
 
 @pytest.fixture(scope="module")
 def biased(tmp_path_factory: pytest.TempPathFactory) -> UniversalRelease:
     """A release whose network for short series is 20 °C too warm."""
     folder = publish(tmp_path_factory.mktemp("biased"), "ocean-daily", "day", {"lstm": 20.0, "gru": 0.0})
-    return open_universal(Release.open(folder), CPU)
+    return SeaRelease.open(folder).universal
 
 
 def test_a_forecast_outside_what_the_past_allows_is_never_clipped(biased: UniversalRelease) -> None:

@@ -45,7 +45,7 @@ def forecast_each(
     for i, sent in enumerate(given):
         loaded = releases.nearest(sent.step, horizon)
         assert loaded is not None
-        results[i] = forecast_one(loaded.networks, sent, ForecastOptions(horizon, check=check), model)
+        results[i] = forecast_one(loaded.universal, sent, ForecastOptions(horizon, check=check), model)
     return [*results.values()]
 
 
@@ -149,7 +149,7 @@ def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: Catalo
         "steps of one day after the last observation): ask for at most 14"
     )
     half_hourly = series(walk(400).values, "PT30M")
-    hourly = releases.universal["ocean-hourly"].networks
+    hourly = releases.universal["ocean-hourly"].universal
     too_far = forecast_one(hourly, half_hourly, ForecastOptions(97))
     assert str(too_far).endswith("after the last observation): ask for at most 95")
     assert str(forecast_each(releases, [half_hourly], 97)[0]) == (
@@ -185,7 +185,7 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
     releases: Catalog, step: str, n: int
 ) -> None:
     past, future = daily_cycle(n, step)
-    daily = releases.universal["ocean-daily"].networks
+    daily = releases.universal["ocean-daily"].universal
     result = forecast_one(daily, series(past, step), ForecastOptions(12), "gru")
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:12]).max() < 0.25
@@ -200,7 +200,7 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
 def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Catalog) -> None:
     past, future = daily_cycle(120, "PT6H")
     past[[-2, -3]] = np.nan
-    daily = releases.universal["ocean-daily"].networks
+    daily = releases.universal["ocean-daily"].universal
     result = forecast_one(daily, series(past, "PT6H"), ForecastOptions(8), "gru")
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:8]).max() < 0.25

@@ -10,11 +10,9 @@ import pytest
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.models.checkpoint import CPU
 from forecasting.releases.catalog import Catalog
 from forecasting.releases.hindcasts import Hindcasts
-from forecasting.releases.loaded import load_evaluated
-from forecasting.releases.release import Release
+from forecasting.releases.release import PlaceRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from service.settings import Settings
@@ -34,7 +32,7 @@ def test_past_forecasts_are_those_that_the_accuracy_was_measured_on(
     client: httpx.Client, nino12: SstSeries, small: TrainingConfig, published: Published
 ) -> None:
     dataset = Dataset.divide(nino12, small)
-    networks, _ = load_evaluated(Release.open(published.path), CPU)
+    networks, _ = PlaceRelease.open(published.path).load_evaluated()
     origins = dataset.origins("test")
     expected = Evaluation.run(origins, {"gru": networks["gru"]}).predicted["gru"]
     begin = int(np.searchsorted(origins.valid_time, np.datetime64("1998-10-01")))

@@ -21,7 +21,7 @@ from training.run import Published
 def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, catalog: Catalog) -> None:
     answer = answered(client.get("/forecast", params={"model": "gru", "horizon": 3}))
     assert (answer["model"], answer["units"], answer["step"]) == ("nino12-gru", "celsius", "month")
-    assert answer["version"] == catalog.dataset("nino12").release.version
+    assert answer["version"] == catalog.dataset("nino12").version
     (forecast,) = answer["forecasts"]
     assert forecast["timestamps"] == ["2011-01-01T00:00:00Z", "2011-02-01T00:00:00Z", "2011-03-01T00:00:00Z"]
     assert list(forecast["baselines"]) == ["persistence", "climatology", "damped", "linear"]

@@ -55,7 +55,7 @@ def test_the_server_and_its_models_describe_themselves(infer_client: Any, catalo
     server = infer_client.get_server_metadata()
     assert server["name"] == "sst-forecasting"
     assert {"binary_tensor_data", "model_repository"} <= set(server["extensions"])
-    version = catalog.dataset("nino12").release.version
+    version = catalog.dataset("nino12").version
     assert infer_client.get_model_metadata("nino12-gru") == {
         "name": "nino12-gru",
         "versions": [version],
@@ -81,7 +81,7 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
 
 
 def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, catalog: Catalog) -> None:
-    version = catalog.dataset("nino12").release.version
+    version = catalog.dataset("nino12").version
     assert infer_client.is_model_ready("nino12-gru")
     assert infer_client.is_model_ready("nino12-gru", version)
     assert not infer_client.is_model_ready("nino12-gru", "1")
