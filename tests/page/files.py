@@ -1,5 +1,7 @@
 """Files such as users drop on the page."""
 
+from urllib.parse import urlsplit
+
 import numpy as np
 from playwright.sync_api import Page
 
@@ -17,9 +19,10 @@ DROP = """([name, text]) => {
 def drop_file(visit: Visit, name: str, text: str) -> None:
     """Drop a file where a place is added, and wait for its page."""
     page = visit.page
-    if not page.locator(".drop").count():
+    if urlsplit(page.url).path != "/add":
         page.get_by_role("navigation").get_by_role("link", name="Add a place").click()
-        page.locator(".drop").wait_for()
+    # The browser may still be asked for the file that it keeps.
+    page.locator(".drop").wait_for()
     page.evaluate(DROP, [name, text])
     page.wait_for_url("**/place/file*")
     visit.settle()
