@@ -108,11 +108,13 @@ def _start() -> tuple[Settings, Catalog | None, socket.socket]:
     settings = Settings()
     keys = read_keys(settings)
     refuse_open_bind(settings, keys)
-    for plugin in load_plugins(settings.plugins, PLUGINS):
+    plugins = load_plugins(settings.plugins, PLUGINS)
+    for plugin in plugins.values():
         if plugin.check:
             plugin.check(settings)
-    # A worker that replaces another gets the same keys, even if the file has changed.
-    settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
+    # A worker that replaces another gets the same keys, even if the file has changed, and the same plug-ins.
+    same = {"keys": SecretStr(keys.lines), "keys_file": None, "plugins": ",".join(plugins) or "none"}
+    settings = settings.model_copy(update=same)
     PublishedReleases.of(settings)
     # A single worker uses the models that are loaded here; several load their own.
     catalog = open_catalog(settings) if settings.workers == 1 else None

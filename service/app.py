@@ -96,7 +96,7 @@ def create_app(
             trace_parts(tracer)
         async with _serving(app, catalog, bus or WorkerBus()) as watcher, AsyncExitStack() as stack:
             app.state.release_watcher = watcher
-            for plugin in plugins:
+            for plugin in chosen.values():
                 if plugin.lifespan:
                     await stack.enter_async_context(plugin.lifespan(app))
             watching = asyncio.create_task(watcher.watch(settings.reload_seconds))
@@ -121,14 +121,15 @@ def create_app(
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     # The processes of the service share this folder as long as it runs.
     app.state.shared_folder = None if bus is None else bus.folder
-    plugins = app.state.plugins = [_OWN, *load_plugins(settings.plugins, PLUGINS)]
+    chosen = app.state.plugins = load_plugins(settings.plugins, PLUGINS)
+    plugins = [_OWN, *chosen.values()]
     paths = app.state.paths = _paths_of(plugins)
     _add_routes(app, plugins, paths)
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     guards = [guard for plugin in plugins for guard in plugin.guards]
     app.state.access = Access(settings, read_keys(settings), paths, guards, partial(has_route, app.routes))
-    for plugin in plugins:
+    for plugin in chosen.values():
         if plugin.install:
             plugin.install(app)
     app.add_middleware(
@@ -198,7 +199,7 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
     loader = stack.enter_context(Worker(1, "load"))
 
     async def tell(change: ReleaseChange) -> None:
-        for plugin in app.state.plugins:
+        for plugin in app.state.plugins.values():
             if plugin.released:
                 await plugin.released(app, change)
 

@@ -63,13 +63,13 @@ class Plugin(NamedTuple):
     """Hears of each release or model that was loaded or unloaded."""
 
 
-def load_plugins(chosen: str, known: Mapping[str, str]) -> list[Plugin]:
-    """Import the plug-ins that ``SST_PLUGINS`` chooses, in the order of ``known``, and no others.
+def load_plugins(chosen: str, known: Mapping[str, str]) -> dict[str, Plugin]:
+    """Import the plug-ins that ``SST_PLUGINS`` chooses, by name in the order of ``known``, and no others.
 
     Of all, those whose packages are not installed are left out, and those that require them.
     """
     if chosen.lower() in ("", "all"):
-        return [*_all_installed(known).values()]
+        return _all_installed(known)
     names = [] if chosen.lower() == "none" else [name.strip().lower() for name in chosen.split(",")]
     for name in names:
         if name not in known:
@@ -78,7 +78,7 @@ def load_plugins(chosen: str, known: Mapping[str, str]) -> list[Plugin]:
     for name, plugin in plugins.items():
         if lacking := sorted(plugin.requires - plugins.keys()):
             raise _invalid(chosen, f"{name} needs {' and '.join(lacking)}; add what is missing, or leave {name} out")
-    return [*plugins.values()]
+    return plugins
 
 
 def _all_installed(known: Mapping[str, str]) -> dict[str, Plugin]:

@@ -74,7 +74,8 @@ def turn_away(settings: Settings, listener: socket.socket) -> None:
 
 def _refusing(settings: Settings) -> ASGIApp:
     """Return the application of a process that never serves: it answers every request with 503."""
-    paths = Paths(protocols=[each.protocol for each in load_plugins(settings.plugins, PLUGINS) if each.protocol])
+    plugins = load_plugins(settings.plugins, PLUGINS).values()
+    paths = Paths(protocols=[each.protocol for each in plugins if each.protocol])
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await error_response(shutting_down(), {**scope, PATHS: paths})(scope, receive, send)

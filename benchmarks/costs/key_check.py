@@ -28,7 +28,7 @@ def measure() -> Iterator[str]:
 
 def _policy() -> tuple[Paths, list[Guard]]:
     state = create_app(Settings()).state
-    return state.paths, [guard for plugin in state.plugins for guard in plugin.guards]
+    return state.paths, [guard for plugin in state.plugins.values() for guard in plugin.guards]
 
 
 def _microseconds(call: Callable[[], object]) -> float:

@@ -1,6 +1,6 @@
 """Health checks: whether the process is running, and whether it can forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -46,8 +46,8 @@ async def ready(request: Request, catalog: CatalogDep, lifecycle: LifecycleDep) 
     Otherwise the status is 503, with the reason.
     """
     refuse_draining(lifecycle)
-    plugins: Sequence[Plugin] = request.app.state.plugins
+    plugins: Mapping[str, Plugin] = request.app.state.plugins
     fields: dict[str, Any] = {"store": None}
-    for plugin in plugins:
+    for plugin in plugins.values():
         fields |= await plugin.readiness(request.app) if plugin.readiness else {}
     return Ready(models=catalog.model_names, **fields)

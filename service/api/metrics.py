@@ -1,7 +1,7 @@
 """Metrics for Prometheus."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
@@ -27,8 +27,8 @@ _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",sta
 async def get_metrics(request: Request) -> Response:
     """Return the metrics of all workers together, in Prometheus's text format."""
     metrics: Metrics = request.app.state.metrics
-    plugins: Sequence[Plugin] = request.app.state.plugins
-    further = await asyncio.gather(*[plugin.metrics(request.app) for plugin in plugins if plugin.metrics])
+    plugins: Mapping[str, Plugin] = request.app.state.plugins
+    further = await asyncio.gather(*[plugin.metrics(request.app) for plugin in plugins.values() if plugin.metrics])
     # Reading the files that the workers share takes milliseconds, during which other requests are served.
     text, media_type = await run_in_threadpool(metrics.exposition, [*chain.from_iterable(further)])
     return Response(text, media_type=media_type)

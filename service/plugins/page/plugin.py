@@ -10,7 +10,7 @@ from service.plugins.page.assets import Assets
 
 
 def _install(app: FastAPI) -> None:
-    has_outlooks = hasattr(app.state, "outlook_reader") and app.state.settings.outlooks is not None
+    has_outlooks = "outlooks" in app.state.plugins and app.state.settings.outlooks is not None
     app.state.assets = Assets.find(has_outlooks=has_outlooks)
     pages.install_missing_page(app, app.state.assets)
 
