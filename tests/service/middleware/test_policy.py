@@ -19,7 +19,7 @@ from service.settings import Settings
 from tests.refused_start import refused_start
 
 APP = create_app(Settings()).state
-GUARDS = [guard for plugin in APP.plugins for guard in plugin.guards]
+GUARDS = [guard for plugin in APP.plugins.values() for guard in plugin.guards]
 
 PRESENTED, PIER = new_key("pier", Role.FORECAST)
 STATION_PRESENTED, BOAT = new_key("boat", Role.STATION)
