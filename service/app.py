@@ -162,8 +162,6 @@ def _add_routes(app: FastAPI, plugins: Sequence[Plugin], paths: Paths) -> None:
         bodies=[body for plugin in plugins for body in plugin.bodies],
         tags=[tag for plugin in plugins for tag in plugin.tags],
     )
-    # The first that is tried, since most requests are for it.
-    app.router.routes.insert(0, forecast.SERIES_ROUTE)
     for plugin in plugins:
         for router in plugin.routers:
             # Of what people open in a browser, an unusable query is no reason to show nothing.

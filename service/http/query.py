@@ -1,6 +1,6 @@
-"""Query parameters: read the known ones and refuse others; those that say how a file is read are one model."""
+"""Query parameters: refuse those that a route does not have; those that say how a file is read are one model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qs
 
@@ -18,27 +18,6 @@ from service.http.paths import paths_of
 Value = TypeVar("Value", str, int)
 
 
-def read_query(query_string: bytes, known: Iterable[str], repeatable: Iterable[str] = ()) -> dict[str, list[str]]:
-    """Return the values of each parameter."""
-    parameters = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
-    names, several = [*known], {*repeatable}
-    problems = {name: _problem(name, len(values), names, several) for name, values in parameters.items()}
-    errors = [
-        {"type": "query", "loc": ("query", name), "msg": message} for name, message in problems.items() if message
-    ]
-    if errors:
-        raise RequestValidationError(errors)
-    return parameters
-
-
-def _problem(name: str, count: int, known: list[str], repeatable: set[str]) -> str | None:
-    if name not in known:
-        return f"unknown query parameter; this call takes {', '.join(known) or 'no parameters'}"
-    if count > 1 and name not in repeatable:
-        return f"given {count} times; send it once"
-    return None
-
-
 async def refuse_unusable(request: Request) -> None:
     """Refuse query parameters that a route does not have or that are repeated, except on operators' paths.
 
@@ -47,7 +26,17 @@ async def refuse_unusable(request: Request) -> None:
     query, route = request.scope["query_string"], request.scope.get("route")
     if query and isinstance(route, APIRoute) and not paths_of(request.scope).is_operators(request.scope["path"]):
         known = _known(route)
-        read_query(query, known, [name for name, is_list in known.items() if is_list])
+        values = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        problems = {name: _problem(name, len(given), known) for name, given in values.items()}
+        errors = [{"type": "query", "loc": ("query", name), "msg": text} for name, text in problems.items() if text]
+        if errors:
+            raise RequestValidationError(errors)
+
+
+def _problem(name: str, count: int, known: Mapping[str, bool]) -> str | None:
+    if name not in known:
+        return f"unknown query parameter; this call takes {', '.join(known) or 'no parameters'}"
+    return f"given {count} times; send it once" if count > 1 and not known[name] else None
 
 
 def _known(route: APIRoute) -> Mapping[str, bool]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import parse_qs
 
 import numpy as np
 from fastapi.exceptions import RequestValidationError
@@ -36,7 +37,7 @@ from service.engine.forecasting import SLOW_PIECE, Column, Job, RequestOptions, 
 from service.engine.reading import check_horizon, check_limits, refuse_missing_steps, sentence, series_ids
 from service.engine.serving import Serving
 from service.http.problems import errors_of
-from service.http.query import merge_query_and_body, read_query
+from service.http.query import merge_query_and_body
 from service.settings import Settings
 from service.telemetry.tracing import INFERENCE, WRITING, part
 from service.worker.accounts import reserve
@@ -126,21 +127,17 @@ class LinesQuery(ForecastQuery, ForecastFields, frozen=True):
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":
-        """Read the query of a request."""
+        """Read the query of a request, whose names the route has checked."""
         # Requests of one client have the same query. Long ones must not fill the cache.
         return (_read_lines if len(query_string) <= _MAX_CACHED_BYTES else _read_lines.__wrapped__)(query_string)
 
 
-_PARAMETERS: Final = [SINGULAR.get(name, name) for name in LinesQuery.model_fields]
-
-
 @lru_cache(maxsize=256)
 def _read_lines(query_string: bytes) -> LinesQuery:
-    repeatable = SINGULAR.values()
-    parameters = read_query(query_string, _PARAMETERS, repeatable)
+    parameters = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
     try:
         return LinesQuery.model_validate(
-            {name: values if name in repeatable else values[-1] for name, values in parameters.items()}
+            {name: values if name in SINGULAR.values() else values[-1] for name, values in parameters.items()}
         )
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)

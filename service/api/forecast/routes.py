@@ -7,9 +7,7 @@ JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep
 from service.api.forecast.columns.streams import ColumnStreams
@@ -31,23 +29,6 @@ from service.http.problems import Problem
 from service.middleware.deadlines import STREAMED
 from service.middleware.requests import HEADERS
 from service.settings import Settings
-
-
-class PlainRoute(APIRoute):
-    """A route like Starlette's, with a place in the OpenAPI document: its endpoint gets the request, and nothing else.
-
-    FastAPI would take longer to resolve the dependencies of a small forecast than the forecast takes (``python -m
-    benchmarks request_cost``). The endpoint checks its query and its body itself.
-    """
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response of the endpoint; raise HTTPException (405) for another method."""
-        if scope["method"] in (self.methods or ()):
-            response = await self.endpoint(Request(scope, receive, send))
-            await response(scope, receive, send)
-        else:
-            await super().handle(scope, receive, send)
-
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -94,6 +75,20 @@ def get_forecast(catalog: CatalogDep, settings: SettingsDep, query: Annotated[Fo
     return Response(forecast_dataset(catalog, settings, query), media_type="application/json")
 
 
+@router.post(
+    "",
+    operation_id="forecastSeries",
+    summary="Forecast your series",
+    response_model=ForecastAnswer,
+    responses=problems(400, 404, 406, 413, 415, 422, 503, 504)
+    | {
+        200: {
+            "content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)
+            | {name: {"schema": BYTES} for name in (ARROW_TYPE, PARQUET_TYPE)}
+        }
+    },
+    openapi_extra=_BODY | {"parameters": [*_QUERY, *_LINES_QUERY["parameters"]]},
+)
 async def post_forecast(request: Request) -> Response:
     """Forecast what follows each of your series, from one to thousands.
 
@@ -116,23 +111,3 @@ async def post_forecast(request: Request) -> Response:
         asked = merge(asked, query)
     content = await forecast_series(serving, settings, asked, strict=query is not None and query.strict)
     return Response(content, media_type="application/json")
-
-
-SERIES_ROUTE: Final = PlainRoute(
-    "/forecast",
-    post_forecast,
-    methods=["POST"],
-    tags=["forecast"],
-    operation_id="forecastSeries",
-    summary="Forecast your series",
-    response_model=ForecastAnswer,
-    responses=problems(400, 404, 406, 413, 415, 422, 503, 504)
-    | {
-        200: {
-            "content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)
-            | {name: {"schema": BYTES} for name in (ARROW_TYPE, PARQUET_TYPE)}
-        }
-    },
-    openapi_extra=_BODY | {"parameters": [*_QUERY, *_LINES_QUERY["parameters"]]},
-)
-"""The route of ``POST /forecast``, which the application has beside those of :data:`router`."""

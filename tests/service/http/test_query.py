@@ -50,8 +50,8 @@ def test_ndjson_and_json_requests_are_refused_alike(client: httpx.Client, nino12
     ]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert {answer.json()["detail"] for answer in answers} == {
-        "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, "
-        "events, paths, as_of, check, strict"
+        "query.levels: unknown query parameter; this call takes dataset, strict, model, horizon, level, threshold, "
+        "units, events, paths, check, as_of"
     }
 
 
