@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     without one) can take; 1: no limit."""
     request_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
     """Time limit for a request, after which it gets a 504. It restarts with each batch of NDJSON, and with every 64
-    stations of `POST /observations`."""
+    stations of `POST /observations`. The folder of outlooks has a third of it to answer, before a 503."""
     write_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
     """Time without progress after which the connection of a client that does not read its response is closed."""
     drain_seconds: int = Field(default=30, ge=1, le=_MAX_SECONDS)

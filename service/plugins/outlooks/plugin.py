@@ -9,10 +9,13 @@ from fastapi import FastAPI
 from service.plugin import Plugin, Tag
 from service.plugins.outlooks.reader import OutlookReader
 from service.plugins.outlooks.routes import router
+from service.settings import Settings
 
 
 def _install(app: FastAPI) -> None:
-    app.state.outlook_reader = OutlookReader(app.state.settings.outlooks)
+    settings: Settings = app.state.settings
+    # Well before the request gets a 504, which would not say what is slow.
+    app.state.outlook_reader = OutlookReader(settings.outlooks, patience=settings.request_seconds / 3)
 
 
 @asynccontextmanager

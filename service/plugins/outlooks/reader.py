@@ -14,8 +14,6 @@ from service.worker.children import Child, Children
 
 logger = logging.getLogger("service")
 
-PATIENCE: Final = 10
-"""Seconds that a request waits for its answer."""
 _SECONDS: Final = 60
 """After these, a process is ended. Until then, a slow disk gets the chance to answer the next request."""
 _AT_ONCE: Final = 2
@@ -28,11 +26,11 @@ _Answered = tuple[Answer, bytes]
 class OutlookReader(Children):
     """Reads the folder of outlooks, in processes that start with the first request and then wait for the next."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Read ``folder``; None if there is none."""
+    def __init__(self, folder: Path | None, patience: float) -> None:
+        """Read ``folder``; None if there is none. A request waits ``patience`` seconds for its answer."""
         arguments = ("-m", MODULE, str((folder or Path()).absolute()))
         super().__init__(arguments, at_once=_AT_ONCE, max_idle=_AT_ONCE)
-        self._folder, self._work = folder, set[asyncio.Task[None]]()
+        self._folder, self._patience, self._work = folder, patience, set[asyncio.Task[None]]()
 
     async def ask(self, function: str, **arguments: str | float) -> bytes:
         """Return what a function of :mod:`service.plugins.outlooks.answers` returns."""
@@ -48,9 +46,9 @@ class OutlookReader(Children):
         self._work.add(work)
         work.add_done_callback(self._work.discard)
         try:
-            answer, content = await asyncio.wait_for(answered, PATIENCE)
+            answer, content = await asyncio.wait_for(answered, self._patience)
         except TimeoutError:
-            logger.warning("the folder of outlooks did not answer within %s s", PATIENCE)
+            logger.warning("the folder of outlooks did not answer within %g s", self._patience)
             raise _unavailable() from None
         for line in answer.log:
             logger.warning("%s", line)

@@ -469,7 +469,7 @@ def readers(service: Service) -> list[int]:
 
 def test_a_disk_that_hangs_holds_up_neither_other_requests_nor_the_end(copied: Path, seas: Path) -> None:
     with (
-        running(seas, outlooks=copied, drain_seconds=60) as service,
+        running(seas, outlooks=copied, drain_seconds=60, request_seconds=30) as service,
         httpx.Client(base_url=service.url, timeout=600) as client,
         ThreadPoolExecutor() as pool,
     ):
