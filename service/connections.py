@@ -29,8 +29,8 @@ _DROP_SYN: Final = (
 
 _SYN_RECV: Final = "03"
 
-_FIRST_REQUEST_SECONDS: Final = 2.0
-"""How long a stopping process waits for the first request of a connection: its client is about to send it."""
+_NEXT_REQUEST_SECONDS: Final = 2.0
+"""How long after its start or its last response the client of a connection is taken to be about to send a request."""
 
 _SILENCE_SECONDS: Final = 1.0
 """After the end of the last response, how long the client may be silent before its connection is closed for good."""
@@ -137,7 +137,7 @@ class Connection(HttpToolsProtocol):
     _awaits_head = False
     """Whether the first bytes of a request have been read, but not all of its head."""
     _is_stopping = False
-    _first_request_until = float("inf")
+    _idle_since = 0.0
     _lingers_since = _heard = 0.0
 
     @property
@@ -147,6 +147,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve a connection."""
+        self._idle_since = self.loop.time()
         super().connection_made(_LingeringTransport(transport))
 
     def data_received(self, data: bytes) -> None:
@@ -168,18 +169,21 @@ class Connection(HttpToolsProtocol):
         if self._is_stopping:
             self.cycle.keep_alive = False
 
+    def on_response_complete(self) -> None:
+        """End a response."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that was idle for long."""
         self._close_if_idle()
 
     def shutdown(self) -> None:
         """Close the connection when nothing more is to be expected of it. Call this until it is closed."""
-        now = self.loop.time()
-        if not self._is_stopping:
-            self._is_stopping, self._first_request_until = True, now + _FIRST_REQUEST_SECONDS
+        self._is_stopping = True
         if not self.is_answered:
             self.cycle.keep_alive = False
-        elif not self._awaits_head and (self.cycle is not None or now >= self._first_request_until):
+        elif not self._awaits_head and self.loop.time() >= self._idle_since + _NEXT_REQUEST_SECONDS:
             self._close_if_idle()
 
     def end_linger(self) -> None:

@@ -1,4 +1,4 @@
-"""Connections across a stop: none is reset on which the service has read a byte, or that its listening socket holds."""
+"""Connections across a stop: none is reset, or ended on a client that is about to send its next request."""
 
 import asyncio
 import errno
@@ -203,6 +203,18 @@ def test_a_client_that_reads_only_after_sending_a_long_body_gets_the_503(artifac
         assert service.process.wait() == 0
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"the service is shutting down" in answer
+
+
+def test_a_client_that_is_about_to_send_its_next_request_is_answered(artifacts: Path) -> None:
+    with running(artifacts, linger_seconds=0) as service, socket.create_connection((LOOPBACK, service.port)) as wire:
+        wire.sendall(GET + b"\r\n")
+        read_until(wire, b"live")
+        service.process.terminate()
+        service.wait_for("Shutting down")
+        answer = ask(wire, GET + b"\r\n")
+        assert service.process.wait() == 0
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer.lower()
 
 
 def test_clients_that_send_nothing_more_do_not_hold_up_the_stop_and_see_a_clean_end(artifacts: Path) -> None:
