@@ -22,7 +22,7 @@ STREAMED: Final = "streamed"
 STATUS: Final = "response_status"
 """Key in the scope of a request whose response has begun: its status."""
 
-_CHECK_SECONDS: Final = 0.25
+CHECK_SECONDS: Final = 0.25
 """Seconds between checks of all requests. One timer for all of them costs less than one each."""
 
 
@@ -51,6 +51,8 @@ class Deadline:
         self._deadlines.running.discard(self)
         if self._watch is not None:
             self._watch.cancel()
+            # The task refers to this object; a cycle would wait for the garbage collector.
+            self._watch = None
 
     def check(self, now: float) -> None:
         """Cancel the request if it is overdue, and from the first check on watch whether its client leaves."""
@@ -103,7 +105,7 @@ class Deadlines:
         """Begin the time of a request; return when it is overdue."""
         loop = asyncio.get_running_loop()
         if self._timer is None:
-            self._timer = loop.call_later(_CHECK_SECONDS, self._check)
+            self._timer = loop.call_later(CHECK_SECONDS, self._check)
         self.running.add(deadline)
         return loop.time() + self._seconds
 
@@ -112,7 +114,7 @@ class Deadlines:
         now = loop.time()
         for deadline in self.running:
             deadline.check(now)
-        self._timer = loop.call_later(_CHECK_SECONDS, self._check) if self.running else None
+        self._timer = loop.call_later(CHECK_SECONDS, self._check) if self.running else None
 
     def overdue(self, *, streams: bool) -> ProblemError:
         """Return the 504 for a request that was not answered in time."""

@@ -150,7 +150,7 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
 
     A usual name does not count if the attributes describe something else, such as an anomaly or the air.
     """
-    names = [str(name) for name in data.data_vars]
+    names = sorted(map(str, data.data_vars))  # a store lists them in any order
     if options.value_column:
         if options.value_column not in data.variables:
             raise FileError(f"has no variable {options.value_column!r}; its variables are {listed(names)}")
@@ -272,7 +272,8 @@ def find_unused_quality(data: "xr.Dataset", value: str, options: ReadingOptions)
 def _fitting(data: "xr.Dataset", value: str) -> list[str]:
     """Return the variables of numbers with the same dimensions."""
     shape = set(data[value].dims)
-    return [str(n) for n in data.data_vars if n != value and set(data[n].dims) == shape and data[n].dtype.kind in "iuf"]
+    names = sorted(map(str, data.data_vars))
+    return [n for n in names if n != value and set(data[n].dims) == shape and data[n].dtype.kind in "iuf"]
 
 
 def _ancillary(data: "xr.Dataset", value: str) -> list[str]:

@@ -23,7 +23,10 @@ from tests.servers.open_meteo import DAILY, HOURLY, JSON, MINUTELY, OpenMeteoSer
 from training.data.fetch_weather import OPEN_METEO_SERVER, FetchedWeather, fetch_weather
 
 DAY, HOUR = TimeStep.parse("day"), TimeStep.parse("hour")
-TODAY = int(np.datetime64("now", "D").astype(np.int64))
+
+
+def today() -> int:
+    return int(np.datetime64("now", "D").astype(np.int64))
 
 
 @pytest.fixture
@@ -57,21 +60,21 @@ def test_days_are_means_of_the_hours_of_utc_days_from_the_past_to_the_end_of_the
     fetched, _, _ = get(server, tmp_path / "weather.csv")
     rows = rows_of(fetched.path)
     newest = [row for row in rows if not row["issued"]]
-    days = np.arange(TODAY - 5, TODAY + 16)
+    days = np.arange(today() - 5, today() + 16)
     assert [row["time"] for row in newest] == [day(each) for each in days.tolist()]
     assert [float(row["air_temperature"]) for row in newest] == air(days, 43.61).round(2).tolist()
     assert [float(row["wind_speed"]) for row in newest] == wind(days).tolist()
-    earlier = [row for row in rows if row["issued"] == day(TODAY - 4)]
-    assert [row["time"] for row in earlier] == [day(each) for each in range(TODAY - 3, TODAY + 1)]
-    leads, valid = np.arange(1, 5), np.arange(TODAY - 3, TODAY + 1)
+    earlier = [row for row in rows if row["issued"] == day(today() - 4)]
+    assert [row["time"] for row in earlier] == [day(each) for each in range(today() - 3, today() + 1)]
+    leads, valid = np.arange(1, 5), np.arange(today() - 3, today() + 1)
     assert [float(row["wind_speed"]) for row in earlier] == (wind(valid) + leads / 2).tolist()
     assert [float(row["air_temperature"]) for row in earlier] == (air(valid, 43.61) + leads / 2).round(2).tolist()
-    assert {row["issued"] for row in rows} == {"", *(day(each) for each in range(TODAY - 5, TODAY))}
+    assert {row["issued"] for row in rows} == {"", *(day(each) for each in range(today() - 5, today()))}
 
 
 def test_the_file_is_read_as_the_weather_that_was_fetched(server: OpenMeteoServer, tmp_path: Path) -> None:
     fetched, _, _ = get(server, tmp_path / "weather.csv", days=9)
-    series = SstSeries(np.full(5, 10.0), np.datetime64(TODAY - 6, "D").astype("datetime64[s]"), DAY)
+    series = SstSeries(np.full(5, 10.0), np.datetime64(today() - 6, "D").astype("datetime64[s]"), DAY)
     found = read_weather(fetched.path).over("pier", series).weather
     assert found is not None
     assert (found.start, found.source) == (fetched.weather.start, ATTRIBUTION)
@@ -86,13 +89,13 @@ def test_hours_are_of_the_hour_and_earlier_forecasts_were_known_when_they_were_i
 ) -> None:
     fetched, _, _ = get(server, tmp_path / "weather.csv", HOUR)
     weather = fetched.weather
-    assert weather.start == np.datetime64(TODAY - 5, "D")
-    days = np.arange(TODAY - 5, TODAY + 16)
+    assert weather.start == np.datetime64(today() - 5, "D")
+    days = np.arange(today() - 5, today() + 16)
     hours = air(days, 43.61)[:, None] + (np.arange(24) - 11.5) / 10
     np.testing.assert_allclose(weather.values[:, 0], hours.ravel(), atol=0.011)
     first, second, *_, last = weather.issued
     assert (first.issued, second.issued - first.issued) == (weather.start, np.timedelta64(3, "h"))
-    assert last.issued == np.datetime64(TODAY, "D") + np.timedelta64(21, "h")
+    assert last.issued == np.datetime64(today(), "D") + np.timedelta64(21, "h")
     assert len(first.values) == 72
     # From one to 24 hours ahead, what was known a day before; from 25 to 48, two days.
     np.testing.assert_allclose(first.values[:, 1] - weather.values[1 : 1 + len(first.values), 1],
@@ -108,9 +111,9 @@ def test_requests_have_documented_parameters_and_older_days_come_from_historical
               "timezone": "GMT", "cell_selection": "sea"}  # fmt: skip
     variables = {"hourly": "temperature_2m,wind_speed_10m"}
     assert recent == shared | variables | {"past_days": "92", "forecast_days": "16"}
-    since, until = (str(np.datetime64(TODAY - each, "D")) for each in (180, 92))
+    since, until = (str(np.datetime64(today() - each, "D")) for each in (180, 92))
     assert older == shared | variables | {"start_date": since, "end_date": until}
-    assert (previous["start_date"], previous["end_date"]) == (since, str(np.datetime64(TODAY, "D")))
+    assert (previous["start_date"], previous["end_date"]) == (since, str(np.datetime64(today(), "D")))
     assert previous["hourly"].split(",")[:3] == [
         "temperature_2m_previous_day1", "wind_speed_10m_previous_day1", "temperature_2m_previous_day2"
     ]  # fmt: skip
@@ -221,7 +224,7 @@ def test_a_day_without_values_stays_empty(server: OpenMeteoServer, tmp_path: Pat
     server.gap = True
     fetched, _, _ = get(server, tmp_path / "weather.csv")
     assert np.flatnonzero(np.isnan(fetched.weather.values).all(axis=1)).tolist() == [4]
-    assert f"{day(TODAY - 1)},,," in fetched.path.read_text()
+    assert f"{day(today() - 1)},,," in fetched.path.read_text()
 
 
 def test_weather_without_its_earlier_forecasts_is_still_weather(server: OpenMeteoServer, tmp_path: Path) -> None:
@@ -244,7 +247,7 @@ def test_the_command_says_what_it_wrote_whose_data_they_are_and_what_is_next(
     arguments = ["fetch", "--weather", "open-meteo", "--lat", "43.6", "--lon=-9.1", "-o", str(target)]
     assert sst.run([*arguments, "--days", "10"]) == 0
     output = capsys.readouterr().out
-    first, last = (str(np.datetime64(each, "D")) for each in (TODAY - 10, TODAY + 15))
+    first, last = (str(np.datetime64(each, "D")) for each in (today() - 10, today() + 15))
     assert output.splitlines() == [
         f"{target}: weather of each day from {first} to {last}, and 10 earlier forecasts",
         f"{target}.source.json: source of the data",
@@ -300,7 +303,7 @@ def gfs(units: str = "K,m s-1,m s-1", missing: tuple[int, ...] = ()) -> str:
     """Three-hourly values over the last three days and two ahead: a wind of 5 m/s from all sides."""
     rows = ["time,latitude,longitude,tmp2m,ugrd10m,vgrd10m", f"UTC,degrees_north,degrees_east,{units}"]
     for i in range(40):
-        time = np.datetime64(TODAY - 3, "D").astype("datetime64[s]") + i * np.timedelta64(3, "h")
+        time = np.datetime64(today() - 3, "D").astype("datetime64[s]") + i * np.timedelta64(3, "h")
         u, v = (3, 4) if i % 2 else (-5, 0)
         air = "NaN" if i in missing else f"{273.15 + i // 8:.2f}"
         rows.append(f"{time}Z,43.5,351.0,{air},{u},{v}")
@@ -310,7 +313,7 @@ def gfs(units: str = "K,m s-1,m s-1", missing: tuple[int, ...] = ()) -> str:
 @pytest.fixture
 def erddap() -> Iterator[Erddap]:
     with serving() as server:
-        first = (TODAY - 3) * 86_400
+        first = (today() - 3) * 86_400
         info = GFS_INFO.format(first=float(first), last=float(first + 39 * 10_800))
         server.files = {"/erddap/info/gfs/index.csv": Answer(info)}
         yield server
@@ -328,13 +331,13 @@ def test_a_grid_of_winds_in_kelvin_becomes_weather_of_days(
     target = tmp_path / "weather.csv"
     assert fetch_gfs(erddap, target) == 0
     assert "Global Forecast System of a test; Free of charge" in capsys.readouterr().out
-    first = f"({day(TODAY - 3)}):1:last"
+    first = f"({day(today() - 3)}):1:last"
     assert erddap.asked == [
         f"/erddap/griddap/gfs.csv?tmp2m[{first}][(43.6):1:(43.6)][(350.9):1:(350.9)],"
         f"ugrd10m[{first}][(43.6):1:(43.6)][(350.9):1:(350.9)],vgrd10m[{first}][(43.6):1:(43.6)][(350.9):1:(350.9)]"
     ]
     rows = rows_of(target)
-    assert [row["time"] for row in rows] == [day(TODAY - 3 + each) for each in range(5)]
+    assert [row["time"] for row in rows] == [day(today() - 3 + each) for each in range(5)]
     assert {row["wind_speed"] for row in rows} == {"5.0"}
     # Up to 21:00; then the mean of two three-hourly values at each hour.
     assert [float(row["air_temperature"]) for row in rows] == pytest.approx([0.04, 1.04, 2.04, 3.04, 4.0], abs=0.01)

@@ -264,8 +264,8 @@ def test_a_cell_is_found_if_the_limits_are_unpacked(netcdf: Save) -> None:
     [
         (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
         (buoy().isel(time=0, drop=True), "variable wt has no time dimension"),
-        (buoy().assign(other=buoy()["wt"]), "has 2 variables with the standard name sea_water_temperature: wt, other;"),
-        (buoy().rename(wt="x").drop_attrs(), "only x, wt_tests; if one of them is SST, name it with value_column="),
+        (buoy().assign(other=buoy()["wt"]), "has 2 variables with the standard name sea_water_temperature: other, wt;"),
+        (buoy().rename(wt="x").drop_attrs(), "only wt_tests, x; if one of them is SST, name it with value_column="),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) in addition to time"),
     ],

@@ -245,14 +245,8 @@ def test_without_keys_elsewhere_strangers_see_what_is_shared(seas: Path, store: 
 SOURCE: Final = {"erddap": {"server": "https://erddap.example/erddap", "dataset": "buoys", "variable": "sst"}}
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_a_key_has_no_more_stations_and_sources_than_it_may(
-    request: pytest.FixtureRequest, seas: Path, tmp_path: Path, dialect: str
-) -> None:
-    url = f"sqlite:///{tmp_path}/sst.db"
-    if dialect == "postgresql":
-        url = request.getfixturevalue("postgres").new_database()
-    with serve(keyed(seas, url, stations_per_key=3, sources_per_key=1)) as client:
+def test_a_key_has_no_more_stations_and_sources_than_it_may(seas: Path, store_url: str) -> None:
+    with serve(keyed(seas, store_url, stations_per_key=3, sources_per_key=1)) as client:
 
         def put(caller: str, station: str, **settings: Any) -> httpx.Response:
             return client.put(f"/stations/{station}", headers=HEADERS[caller], json={"step": "day", **settings})

@@ -232,16 +232,10 @@ def keyed(artifacts: Path, store: str, keys: Sequence[Key]) -> Settings:
     return Settings(artifacts=artifacts, store=SecretStr(store), keys=SecretStr("\n".join(key.line for key in keys)))
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_a_station_belongs_to_the_name_of_the_key_that_created_it(
-    request: pytest.FixtureRequest, seas: Path, tmp_path: Path, dialect: str
-) -> None:
-    store = f"sqlite:///{tmp_path}/sst.db"
-    if dialect == "postgresql":
-        store = request.getfixturevalue("postgres").new_database()
+def test_a_station_belongs_to_the_name_of_the_key_that_created_it(seas: Path, store_url: str) -> None:
     made = {name: new_key(name, role) for name, role in ROLES.items()}
     reading = {"start": "2025-06-01", "values": [10]}
-    with serve(keyed(seas, store, [])) as client:
+    with serve(keyed(seas, store_url, [])) as client:
         client.put("/stations/older", json={"step": "day"}).raise_for_status()
 
     def ask(client: httpx.Client, name: str, method: str, station: str, body: object = None) -> int:
@@ -249,7 +243,7 @@ def test_a_station_belongs_to_the_name_of_the_key_that_created_it(
         sent = {"Authorization": f"Bearer {made[name][0]}"}
         return client.request(method, path, headers=sent, json=body).status_code
 
-    with serve(keyed(seas, store, [key for _, key in made.values()])) as client:
+    with serve(keyed(seas, store_url, [key for _, key in made.values()])) as client:
         assert ask(client, "pier", "PUT", "a", {"step": "day", "visibility": "shared"}) == 201
         for name, status in (("pier", 200), ("boat", 403), ("ops", 200)):
             assert ask(client, name, "GET", "a") == 200
@@ -272,7 +266,7 @@ def test_a_station_belongs_to_the_name_of_the_key_that_created_it(
         assert [ask(client, name, "DELETE", "a/observations/2025-06-01") for name in ("boat", "pier")] == [403, 200]
     # A new secret under the same name.
     made["pier"] = new_key("pier", Role.STATION)
-    with serve(keyed(seas, store, [key for _, key in made.values()])) as client:
+    with serve(keyed(seas, store_url, [key for _, key in made.values()])) as client:
         assert [ask(client, name, "DELETE", "a") for name in ("boat", "pier")] == [403, 204]
         assert [ask(client, name, "DELETE", "older") for name in ("boat", "ops")] == [204, 404]
 
