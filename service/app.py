@@ -23,14 +23,15 @@ from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
 from service.api.events import EventsRequest
 from service.api.forecast import routes as forecast
-from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
+from service.api.forecast.streaming import stream_forecast
 from service.api.openapi import install_openapi
 from service.engine.releases.published_releases import PublishedReleases, open_catalog
 from service.engine.releases.release_watcher import ReleaseChange, ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Lifecycle, Serving
-from service.http.paths import FILE, Paths
+from service.http.bodies import NDJSON_TYPE
+from service.http.paths import FILE, Paths, Stream
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.middleware.access import Access
@@ -72,7 +73,7 @@ _OWN: Final = Plugin(
     ],
     open_paths=["/metrics", r"/openapi\.json", f"/health{FILE}"],
     operators=["/health/", "/metrics"],
-    streamed=["/forecast"],
+    streams=[Stream("/forecast", NDJSON_TYPE)],
 )
 """The service itself, in the form of its plug-ins. ``/docs`` lists the routes in the order of their routers."""
 
@@ -103,7 +104,6 @@ def create_app(
             stack.callback(watching.cancel)
             logger.info("ready: %s", ", ".join(watcher.catalog.model_names))
             yield
-        await app.state.column_streams.close()
 
     app = FastAPI(
         title="SST forecasting",
@@ -118,7 +118,7 @@ def create_app(
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
     app.state.hindcasts = HindcastStore()
-    app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
+    app.state.forecast_streams = {NDJSON_TYPE: stream_forecast}
     # The processes of the service share this folder as long as it runs.
     app.state.shared_folder = None if bus is None else bus.folder
     chosen = app.state.plugins = load_plugins(settings.plugins, PLUGINS)
@@ -148,7 +148,7 @@ def _paths_of(plugins: Sequence[Plugin]) -> Paths:
     return Paths(
         open_paths=[path for plugin in plugins for path in plugin.open_paths],
         operators=[path for plugin in plugins for path in plugin.operators],
-        streamed=[path for plugin in plugins for path in plugin.streamed],
+        streams=[stream for plugin in plugins for stream in plugin.streams],
         protocols=[plugin.protocol for plugin in plugins if plugin.protocol],
     )
 

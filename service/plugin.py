@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
 from service.engine.releases.release_watcher import ReleaseChange
-from service.http.paths import Protocol
+from service.http.paths import Protocol, Stream
 from service.middleware.access import Guard
 from service.settings import Settings
 
@@ -31,7 +31,7 @@ class Tag(NamedTuple):
 class Plugin(NamedTuple):
     """A part of the service that can be left out: what it serves, and what the service has to know about that."""
 
-    routers: Sequence[APIRouter]
+    routers: Sequence[APIRouter] = ()
     requires: frozenset[str] = frozenset()
     """Names of plug-ins that this one cannot do without. It imports no others."""
     tags: Sequence[Tag] = ()
@@ -41,8 +41,8 @@ class Plugin(NamedTuple):
     """Regular expressions for the paths that need no key: one has to match all of a path."""
     operators: Sequence[str] = ()
     """Prefixes of the paths that a draining or full process also answers, because its operators rely on them."""
-    streamed: Sequence[str] = ()
-    """Paths whose route reads a long body piece by piece."""
+    streams: Sequence[Stream] = ()
+    """Bodies that routes, its own or those of others, read piece by piece."""
     guards: Sequence[Guard] = ()
     """The roles that its paths need."""
     protocol: Protocol | None = None

@@ -101,10 +101,10 @@ class Settings(BaseSettings):
     """PEM files with public keys, or folders of them, separated by commas. Releases that none of them signed are
     refused."""
     plugins: str = "all"
-    """Parts of the service to start: `all`, `none`, or names separated by commas: `uploads` reads files,
-    `stations` (with `uploads`) keeps readings in a database, `outlooks` shows those of a grid, `inference` is the Open
-    Inference Protocol under `/v2`, which the health checks of the images and of `deploy` call, and `page` (with
-    `stations`) is what people see in a browser."""
+    """Parts of the service to start: `all`, `none`, or names separated by commas: `columns` takes Arrow
+    tables, `uploads` reads files, `stations` (with `uploads`) keeps readings in a database, `outlooks` shows those of a
+    grid, `inference` is the Open Inference Protocol under `/v2`, which the health checks of the images and of `deploy`
+    call, and `page` (with `stations`) is what people see in a browser."""
     default_dataset: str = "nino12"
     """Dataset for GET requests that name none."""
     host: str = "127.0.0.1"

@@ -140,6 +140,13 @@ def _describe(app: FastAPI, paths: Paths, bodies: Sequence[type[BaseModel]], tag
             _drop_links(operation, known)
             _simplify_parameters(operation)
             _describe_responses(path, method, operation, paths)
+    for stream in paths.streams:
+        operation = schema["paths"][stream.path]["post"]
+        if stream.description:
+            body, response = operation["requestBody"], operation["responses"]["200"]
+            body["content"][stream.media_type] = {"schema": BYTES}
+            body["description"] += f" {stream.description}"
+            response["content"] |= {name: {"schema": BYTES} for name in stream.responses}
     schema["components"]["headers"] = _HEADERS
     schema["components"]["securitySchemes"] = {"key": _KEY}
     components = schema["components"]["schemas"]

@@ -13,30 +13,14 @@ from service.http.problems import ProblemError
 Headers = dict[bytes, bytes]
 """Request headers, by name in lower case."""
 
-_JSON: Final = b"application/json"
+_JSON: Final = "application/json"
 
 NDJSON_TYPE: Final = "application/x-ndjson"
-ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
-PARQUET_TYPE: Final = "application/vnd.apache.parquet"
-
-STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE})
-"""Media types of bodies that may be answered while they come in."""
-
-_SHORTEST_STREAMED: Final = min(map(len, STREAMED_TYPES))
 
 
-def streamed_type(headers: Headers) -> str | None:
-    """Return which of :data:`STREAMED_TYPES` the headers announce; None if none of them."""
-    header = headers.get(b"content-type", b"")
-    # Most headers are shorter, and need no closer look.
-    if len(header) < _SHORTEST_STREAMED:
-        return None
-    media_type = _media_type(header).decode("latin-1")
-    return media_type if media_type in STREAMED_TYPES else None
-
-
-def _media_type(header: bytes) -> bytes:
-    return header.partition(b";")[0].strip().lower()
+def media_type_of(headers: Headers) -> str:
+    """Return the media type that the headers announce, in lower case and without parameters."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def wants_ndjson(accept: str) -> bool:
@@ -44,7 +28,7 @@ def wants_ndjson(accept: str) -> bool:
     weights = dict(weighed(offer) for offer in accept.lower().split(","))
     ndjson = weights.get(NDJSON_TYPE)
     others = weights.get("application/*", weights.get("*/*", 0.0))
-    json = weights.get(_JSON.decode(), others)
+    json = weights.get(_JSON, others)
     return others > json if ndjson is None else ndjson > 0 and ndjson >= json
 
 
@@ -80,20 +64,16 @@ def weighed(offer: str) -> tuple[str, float]:
 
 def is_json(headers: Headers) -> bool:
     """Whether the headers announce JSON."""
-    header = headers.get(b"content-type", b"")
-    if header == _JSON:
-        return True
-    media_type = _media_type(header)
-    return media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
+    media_type = media_type_of(headers)
+    return media_type == _JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
 def require_json(headers: Headers) -> None:
     """Raise ProblemError (415) unless the headers announce JSON."""
     if is_json(headers):
         return
-    media_type = _media_type(headers.get(b"content-type", b""))
-    shown = media_type.decode("latin-1")[:64]
-    reason = f"unsupported media type {shown!r}" if media_type else "the header Content-Type is missing"
+    shown = media_type_of(headers)[:64]
+    reason = f"unsupported media type {shown!r}" if shown else "the header Content-Type is missing"
     raise ProblemError(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{reason}: send JSON with the header Content-Type: application/json"
     )

@@ -1,7 +1,7 @@
 """What holds for a path before a route sees the request: what the service and its plug-ins say, in one place."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel
@@ -26,6 +26,17 @@ class Protocol(NamedTuple):
     refusal: Callable[[int, str, Mapping[str, str]], Response]
 
 
+class Stream(NamedTuple):
+    """A body that the POST route of a path reads piece by piece, as the client sends it."""
+
+    path: str
+    media_type: str
+    responses: Sequence[str] = ()
+    """Media types of the response, if the document of the route does not have them."""
+    description: str = ""
+    """What the document of the route says of the body, likewise."""
+
+
 class Paths:
     """What holds for the paths of a service."""
 
@@ -33,15 +44,16 @@ class Paths:
         self,
         open_paths: Iterable[str] = (),
         operators: Iterable[str] = (),
-        streamed: Iterable[str] = (),
+        streams: Iterable[Stream] = (),
         protocols: Iterable[Protocol] = (),
     ) -> None:
         """Take what the fields of these names say in each :class:`~service.plugin.Plugin`."""
         # Without any, nothing matches: an empty pattern would match an empty path.
         self._open = re.compile("|".join(open_paths) or r"(?!)")
         self._operators, self._protocols = tuple(operators), tuple(protocols)
-        self.streamed = frozenset(streamed)
-        """Paths whose route reads a long body piece by piece."""
+        self.streams = tuple(streams)
+        self.streamed = frozenset((stream.path, stream.media_type) for stream in self.streams)
+        """Path and media type of the bodies that are read piece by piece."""
 
     def is_open(self, path: str) -> bool:
         """Whether a decoded path never needs a key: one of the patterns must match all of it."""

@@ -16,7 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.engine.serving import Lifecycle
-from service.http.bodies import read_body, replay, stated_length, streamed_type, too_large, weighed
+from service.http.bodies import media_type_of, read_body, replay, stated_length, too_large, weighed
 from service.http.paths import PATHS, Paths
 from service.http.problems import REFUSAL, error_response, shutting_down
 from service.middleware.access import KEY, READING, Access, RateLimiter, caller_of
@@ -138,8 +138,8 @@ class RequestMiddleware:
         """Raise ProblemError if a request may not pass; otherwise note its key."""
         headers, method, path = scope[HEADERS], scope["method"], scope["path"]
         self._origins.check(method, headers)
-        is_posted = method == "POST" and path in self._paths.streamed
-        scope[STREAMED] = streamed_type(headers) if is_posted else None
+        media_type = media_type_of(headers) if method == "POST" else ""
+        scope[STREAMED] = media_type if (path, media_type) in self._paths.streamed else None
         if scope[STREAMED] is None and stated_length(headers) > self._settings.max_body_bytes:
             raise too_large(self._settings.max_body_bytes)
         is_operators = self._paths.is_operators(path)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 PLUGINS: Final[Mapping[str, str]] = {
+    "columns": "service.plugins.columns.plugin",
     "uploads": "service.plugins.uploads.plugin",
     "stations": "service.plugins.stations.plugin",
     "outlooks": "service.plugins.outlooks.plugin",

@@ -19,7 +19,7 @@ from service.client import Client
 from service.settings import Settings
 from tests.forecasting.models.universal import tiny
 from tests.forecasting.models.universal.test_weather import PRIOR, sea
-from tests.service.api.forecast.columns.bodies import arrow_bytes, post, read
+from tests.service.plugins.columns.bodies import arrow_bytes, post, read
 from tests.service.requests import CSV, NDJSON, answered
 from tests.serving import serve
 

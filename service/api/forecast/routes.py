@@ -1,7 +1,7 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow in
-:mod:`service.api.forecast.columns.streams`.
+JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and what
+plug-ins add to ``forecast_streams`` there.
 """
 
 from typing import Annotated, Final
@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep
-from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import ForecastQuery, LinesQuery, forecast_dataset, forecast_series, merge
 from service.api.forecast.schemas import (
     EXAMPLES,
@@ -21,10 +20,10 @@ from service.api.forecast.schemas import (
     ForecastLine,
     ForecastRequest,
 )
-from service.api.forecast.streaming import stream_forecast
+from service.api.forecast.streaming import Answer
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.engine.serving import Lifecycle
-from service.http.bodies import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE, require_json
+from service.http.bodies import NDJSON_TYPE, require_json
 from service.http.problems import Problem
 from service.middleware.deadlines import STREAMED
 from service.middleware.requests import HEADERS
@@ -33,13 +32,11 @@ from service.settings import Settings
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
 _BODY = request_body(ForecastRequest, examples=EXAMPLES)
-_BODY["requestBody"]["content"] |= {name: {"schema": BYTES} for name in (NDJSON_TYPE, ARROW_TYPE)}
+_BODY["requestBody"]["content"][NDJSON_TYPE] = {"schema": BYTES}
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
     "options are query parameters. The service responds line by line while it reads. If it has to stop early, the last "
-    "line is a problem document. An Arrow stream has the columns `id`, `time` and `sst`, and optionally "
-    "`latitude`, `longitude`, `air_temperature` and `wind_speed`, one series after another; `Accept` selects the "
-    "format of the response: Arrow or Parquet."
+    "line is a problem document."
 )
 _QUERY: Final = (
     {
@@ -59,7 +56,7 @@ _QUERY: Final = (
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check", "as_of",
-    note="Use it with NDJSON or Arrow, or with a JSON body that leaves it out.",
+    note="Use it with a body other than JSON, or with a JSON body that leaves it out.",
 )  # fmt: skip
 
 
@@ -81,12 +78,7 @@ def get_forecast(catalog: CatalogDep, settings: SettingsDep, query: Annotated[Fo
     summary="Forecast your series",
     response_model=ForecastAnswer,
     responses=problems(400, 404, 406, 413, 415, 422, 503, 504)
-    | {
-        200: {
-            "content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)
-            | {name: {"schema": BYTES} for name in (ARROW_TYPE, PARQUET_TYPE)}
-        }
-    },
+    | {200: {"content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
     openapi_extra=_BODY | {"parameters": [*_QUERY, *_LINES_QUERY["parameters"]]},
 )
 async def post_forecast(request: Request) -> Response:
@@ -97,12 +89,9 @@ async def post_forecast(request: Request) -> Response:
     state, scope = request.app.state, request.scope
     lifecycle: Lifecycle = state.lifecycle
     settings: Settings = state.settings
-    media_type = scope[STREAMED]
-    if media_type == NDJSON_TYPE:
-        return stream_forecast(lifecycle, settings, request)
-    if media_type is not None:
-        columns: ColumnStreams = state.column_streams
-        return columns.respond(request)
+    if scope[STREAMED] is not None:
+        answer: Answer = state.forecast_streams[scope[STREAMED]]
+        return answer(request)
     serving, body = lifecycle.ready(), await request.body()
     require_json(scope[HEADERS])
     query = LinesQuery.read(scope["query_string"]) if scope["query_string"] else None

@@ -1,6 +1,6 @@
 """Answer NDJSON to ``POST /forecast``: series arrive line by line, and their forecasts leave the same way."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -48,11 +48,17 @@ class _AnswerLine(NamedTuple):
     error: str | None = None
 
 
-def stream_forecast(lifecycle: Lifecycle, settings: Settings, request: Request) -> StreamedResponse:
+Answer = Callable[[Request], StreamedResponse]
+"""Answers ``POST /forecast`` with a body of one media type, in ``forecast_streams`` of the application's state."""
+
+
+def stream_forecast(request: Request) -> StreamedResponse:
     """Answer ``POST /forecast`` with an NDJSON body.
 
     With ``strict``, the pieces end with a 422 at the first line that could not be forecast.
     """
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    settings: Settings = request.app.state.settings
     refuse_compression(dict(request.scope["headers"]), "NDJSON")
     forecaster = _LineForecaster(lifecycle.ready(), settings, LinesQuery.read(request.scope["query_string"]))
     pieces = _forecast_lines(forecaster, settings, request.receive)

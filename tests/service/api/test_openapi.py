@@ -235,7 +235,7 @@ def test_a_link_leads_to_a_call_with_parameters_that_the_first_call_has(call: st
             assert has_pointer(schema, name.split("/"))
 
 
-_NOTE = " Use it with NDJSON or Arrow, or with a JSON body that leaves it out."
+_NOTE = " Use it with a body other than JSON, or with a JSON body that leaves it out."
 
 
 def test_the_query_parameters_of_ndjson_are_declared() -> None:

@@ -19,12 +19,12 @@ from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
-from service.api.forecast.columns.cutting import SeriesCutter
-from service.api.forecast.columns.rows import read_rows, rows_of, write_rows
-from service.api.forecast.columns.writing import form_of, to_batch
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, parse
-from service.engine.series_columns import SeriesColumns
+from service.plugins.columns.cutting import SeriesCutter
+from service.plugins.columns.rows import read_rows, rows_of, write_rows
+from service.plugins.columns.series_columns import SeriesColumns
+from service.plugins.columns.writing import form_of, to_batch
 from tests.forecasting.series.test_weather import AIR, SERIES, WIND, assert_same, frame
 
 DAY = TimeStep.parse("day")

@@ -43,10 +43,13 @@ def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are
         assert answered(client.get("/compare?dataset=nino12"))["models"]
         assert answered(client.get("/health/ready"))["store"] is None
         assert "sst_request_seconds" in client.get("/metrics").text
+        arrow = {"Content-Type": "application/vnd.apache.arrow.stream"}
+        assert client.post("/forecast", content=b"", headers=arrow).status_code == 415
         for path in ("/v2/health/live", "/stations", "/series", "/outlooks/latest", "/docs", "/"):
             missing = client.get(path, headers={"Accept": "text/html"})
             assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json"), path
         document = answered(client.get("/openapi.json"))
+    assert "arrow" not in str(document["paths"]["/forecast"]["post"]).lower()
     tags = {tag["name"] for tag in document["tags"]}
     assert tags == {"forecast", "events", "compare", "models", "health", "metrics"}
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
@@ -85,7 +88,7 @@ def test_plug_ins_are_chosen_by_name_and_all_by_default(chosen: str, names: list
     assert [*plugins.items()] == [(name, import_module(PLUGINS[name]).PLUGIN) for name in names]
 
 
-@pytest.mark.parametrize("left_out", ["uploads", "stations", "outlooks", "inference", "page"])
+@pytest.mark.parametrize("left_out", [*PLUGINS])
 def test_a_service_without_one_plug_in_and_those_that_require_it_starts_and_describes_itself(left_out: str) -> None:
     gone = {left_out}
     for name, module in PLUGINS.items():
@@ -103,15 +106,16 @@ def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
     messages = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), plugins="inference,tide")
     assert messages == [
         "sst serve: invalid setting SST_PLUGINS=inference,tide: there is no plug-in 'tide'; write all, none, or some "
-        "of uploads, stations, outlooks, inference, page"
+        "of columns, uploads, stations, outlooks, inference, page"
     ]
 
 
 @pytest.mark.parametrize(
     ("package", "extra", "kept"),
     [
-        ("sqlalchemy", "stations", ["uploads", "outlooks", "inference"]),
-        ("jinja2", "page", ["uploads", "stations", "outlooks", "inference"]),
+        ("sqlalchemy", "stations", ["columns", "uploads", "outlooks", "inference"]),
+        ("jinja2", "page", ["columns", "uploads", "stations", "outlooks", "inference"]),
+        ("pyarrow", "columns", ["uploads", "stations", "outlooks", "inference", "page"]),
     ],
 )
 def test_the_small_installation_serves_without_the_plug_ins_whose_packages_it_lacks(

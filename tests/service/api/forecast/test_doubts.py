@@ -10,8 +10,8 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from tests.service.api.forecast.columns.bodies import ARROW, arrow_bytes, long_table, post, read
 from tests.service.api.forecast.daily import calibrated, days, forecast, held, messages
+from tests.service.plugins.columns.bodies import ARROW, arrow_bytes, long_table, post, read
 from tests.service.requests import NDJSON, Json, answered, body
 
 WEATHER = np.convolve(np.random.default_rng(3).normal(0, 0.3, 1_000), np.full(5, 0.5), "valid")
@@ -86,6 +86,7 @@ def ways(client: httpx.Client, given: SstSeries, options: dict[str, Any], query:
     return [entry.get("error"), line.get("error"), *columns["error"].dropna().unique().tolist()]
 
 
+@pytest.mark.plugin("columns")
 @pytest.mark.parametrize("dataset", [None, "nino12"])
 def test_a_series_from_the_future_is_an_error_unless_as_of_says_otherwise(
     seas_client: httpx.Client, nino12: SstSeries, dataset: str | None
@@ -131,6 +132,7 @@ def test_hourly_and_monthly_values_that_are_declared_as_daily_get_a_warning(
     assert messages(forecast(seas_client, series(18 + WEATHER[: len(values)])), "doubtful_step") == []
 
 
+@pytest.mark.plugin("columns")
 def test_times_that_were_sorted_or_repeated_are_told_for_any_sea(seas_client: httpx.Client) -> None:
     values = (18 + WEATHER[:60]).tolist()
     times = [str(np.datetime64("2024-01-01") + np.timedelta64(i, "D")) for i in range(60)]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.service.api.forecast.columns.bodies import arrow_bytes, post, read
 from tests.service.api.forecast.daily import VALUES, days, forecast, held, messages
 from tests.service.api.generated_requests import Anything, Moments, to_json
+from tests.service.plugins.columns.bodies import arrow_bytes, post, read
 from tests.service.requests import CSV, JSON, NDJSON, REFUSALS, Json, answered, body, loaded
 from tests.serving import serve
 
@@ -172,6 +172,7 @@ def columns_of_days(rows_ahead: int, **columns: float) -> pa.Table:
     return pa.table({"time": times, "sst": sst, **{name: [value] * count for name, value in columns.items()}})
 
 
+@pytest.mark.plugin("columns")
 def test_rows_of_weather_ahead_do_not_shift_the_forecast(seas_client: httpx.Client) -> None:
     without = read(post(seas_client, arrow_bytes(columns_of_days(0))))
     answer = read(post(seas_client, arrow_bytes(columns_of_days(5, air_temperature=15.0, wind_speed=5.0))))
@@ -182,6 +183,7 @@ def test_rows_of_weather_ahead_do_not_shift_the_forecast(seas_client: httpx.Clie
     assert refused["error"][0].startswith("weather: wind_speed is 80 m/s at 2024-01-01")
 
 
+@pytest.mark.plugin("columns")
 def test_unknown_columns_are_refused_with_the_list(seas_client: httpx.Client) -> None:
     response = post(seas_client, arrow_bytes(columns_of_days(0, humidity=80.0)))
     assert response.status_code == 422

@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from service.settings import Settings
-from tests.servers.postgres import Cluster
 from tests.service.plugins.stations.conftest import create, in_time
 from tests.service.requests import Json, answered
 from tests.serving import serve
@@ -21,11 +20,9 @@ def service(
     request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     """A service of its own, since some figures are about all stations."""
-    if request.param == "sqlite":
-        store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
-    else:
-        cluster: Cluster = request.getfixturevalue("postgres")
-        store = cluster.new_database()
+    store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    if request.param == "postgresql":
+        store = request.getfixturevalue("postgres").new_database()
     with serve(Settings(artifacts=seas, store=SecretStr(store), request_seconds=600)) as client:
         yield client
 

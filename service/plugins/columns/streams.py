@@ -1,4 +1,4 @@
-"""Begins the responses to columnar requests. pyarrow is imported with the first of them."""
+"""Begins the responses to columnar requests. Most of the plug-in is imported with the first of them."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -6,23 +6,21 @@ from weakref import WeakValueDictionary
 
 from fastapi import Request
 
-from forecasting.errors import MissingExtraError, RequestError
-from forecasting.extras import needs_extra
-from service.api.forecast.columns.spool import SpoolSpace
+from forecasting.errors import RequestError
 from service.api.forecast.handler import LinesQuery, select_models
 from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import check_horizon
 from service.engine.serving import Lifecycle, Serving
-from service.http.bodies import ARROW_TYPE, PARQUET_TYPE, preferred, refuse_compression
+from service.http.bodies import preferred, refuse_compression
 from service.http.problems import ProblemError
 from service.middleware.deadlines import StreamedResponse
+from service.plugins.columns import ARROW_TYPE, PARQUET_TYPE
+from service.plugins.columns.spool import SpoolSpace
 from service.settings import Settings
 from service.worker.accounts import current
 
 if TYPE_CHECKING:
-    from service.api.forecast.columns.readers import ColumnReaders
-
-_PURPOSE = "an Arrow body"
+    from service.plugins.columns.readers import ColumnReaders
 
 
 class ColumnStreams:
@@ -50,12 +48,9 @@ class ColumnStreams:
 
     def respond(self, request: Request) -> StreamedResponse:
         """Begin the response to a request with an Arrow stream."""
-        try:
-            with needs_extra("columns", _PURPOSE):
-                from service.api.forecast.columns.pipeline import ColumnResponse, Pipeline
-                from service.api.forecast.columns.readers import ColumnReaders
-        except MissingExtraError as error:
-            raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
+        from service.plugins.columns.pipeline import ColumnResponse, Pipeline
+        from service.plugins.columns.readers import ColumnReaders
+
         headers = dict(request.scope["headers"])
         refuse_compression(headers, "Arrow")
         accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [ARROW_TYPE, PARQUET_TYPE])

@@ -12,7 +12,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.service.api.forecast.columns.bodies import (
+from tests.service.plugins.columns.bodies import (
     ARROW,
     PARQUET,
     arrow_bytes,

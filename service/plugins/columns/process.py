@@ -1,10 +1,10 @@
 """Reads columnar bodies in a process of its own: a damaged one can end the process that decodes it.
 
-    python -m service.api.forecast.columns.process
+    python -m service.plugins.columns.process
 
 reads one body after another from standard input: a line of JSON with the arguments of :func:`read_body`, and then the
 pieces of the body, each after its length in four bytes; the length 0 ends it. It writes the rows to standard output as
-:func:`~service.api.forecast.columns.rows.write_rows` does, or a line with the reason why a body is refused. If
+:func:`~service.plugins.columns.rows.write_rows` does, or a line with the reason why a body is refused. If
 pyarrow has refused it, the process ends.
 """
 
@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 import pyarrow as pa
 
 from forecasting.process_limits import limit_memory, limit_time, take_output
-from service.api.forecast.columns.rows import (
+from service.plugins.columns.rows import (
     TOO_LARGE,
     RefusedError,
     Rows,

@@ -19,10 +19,10 @@ import pytest
 from starlette.types import Message, Receive
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.readers import ColumnReaders
 from service.http.problems import ProblemError
+from service.plugins.columns.readers import ColumnReaders
 from service.settings import Settings
-from tests.service.api.forecast.columns.bodies import (
+from tests.service.plugins.columns.bodies import (
     ARROW,
     arrow_bytes,
     long_table,

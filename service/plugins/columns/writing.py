@@ -20,7 +20,7 @@ from forecasting.references.baselines import REFERENCE_COLUMNS
 from forecasting.series.times import Floats, Times
 from service.engine.forecasting import Job
 from service.engine.reading import sentence
-from service.http.bodies import ARROW_TYPE
+from service.plugins.columns import ARROW_TYPE
 
 TIME: Final = pa.timestamp("s", "UTC")
 
@@ -39,10 +39,6 @@ class ResponseForm:
     def nulls(self, rows: int) -> dict[str, pa.Array]:
         """Return all columns, by name, without values."""
         return (_nulls if rows <= _MAX_CACHED_ROWS else _nulls.__wrapped__)(self, rows)
-
-    def stream_end(self, series: int, failed: int) -> bytes:
-        """Return the messages that end an Arrow stream: a record batch without rows, with these counts as metadata."""
-        return _stream_end(self, series, failed)
 
 
 def form_of(job: Job) -> ResponseForm:
@@ -97,6 +93,7 @@ def _nulls(form: ResponseForm, rows: int) -> dict[str, pa.Array]:
 
 @lru_cache(maxsize=256)
 def _stream_end(form: ResponseForm, series: int, failed: int) -> bytes:
+    """Return the messages that end an Arrow stream: a record batch without rows, with these counts as metadata."""
     sink = pa.BufferOutputStream()
     # Only a whole stream takes metadata; its own head is left out.
     with pa.ipc.new_stream(sink, form.schema) as stream:
@@ -175,12 +172,7 @@ def _numbers(forecasts: Forecasts) -> dict[str, Floats]:
     for threshold in forecasts.columns.thresholds:
         columns[exceedance_column(threshold)] = forecasts.exceedance(threshold)
     references = {name: forecasts.reference(name) for name in forecasts.columns.references}
-    return columns | {f"baseline_{name}": values for name, values in references.items() if _has_any(values)}
-
-
-def _has_any(values: Floats) -> bool:
-    """Return whether a value is not missing; mostly, that is the first."""
-    return bool(values.size) and not (np.isnan(values.flat[0]) and np.isnan(values).all())
+    return columns | {f"baseline_{name}": values for name, values in references.items() if not np.isnan(values).all()}
 
 
 class _Spread:
@@ -359,7 +351,7 @@ class ArrowWriter:
 
     def end(self, series: int, failed: int) -> bytes:
         """See :class:`Writer`."""
-        return self._begun(self._form.stream_end(series, failed))
+        return self._begun(_stream_end(self._form, series, failed))
 
     def abort(self, message: str) -> bytes:
         """See :class:`Writer`. The last row has no station, and the message as its error."""

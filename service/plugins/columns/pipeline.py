@@ -10,17 +10,17 @@ from typing import Final
 from starlette.types import Receive
 
 from forecasting.models.base import ALL
-from service.api.forecast.columns.cutting import SeriesCutter
-from service.api.forecast.columns.readers import ColumnReaders
-from service.api.forecast.columns.rows import Rows
-from service.api.forecast.columns.spool import HeldResponse, SpoolSpace
-from service.api.forecast.columns.writing import form_of, to_batch, writer_of
 from service.engine.forecasting import PIECE, SLOW_PIECE, Job
 from service.engine.reading import sentence
-from service.engine.series_columns import SeriesColumns
 from service.engine.serving import Serving
 from service.http.problems import Place, ProblemError
 from service.middleware.deadlines import WholeContent
+from service.plugins.columns.cutting import SeriesCutter
+from service.plugins.columns.readers import ColumnReaders
+from service.plugins.columns.rows import Rows
+from service.plugins.columns.series_columns import SeriesColumns
+from service.plugins.columns.spool import HeldResponse, SpoolSpace
+from service.plugins.columns.writing import form_of, to_batch, writer_of
 
 _MOST_WINDOWS: Final = 2 * PIECE
 """Windows that a place's networks forecast at once: here, fewer cost more for each."""

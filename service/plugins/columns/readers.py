@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from starlette.types import Receive
 
-from service.api.forecast.columns.rows import INVALID, TOO_LARGE, Rows, rows_of
 from service.http.bodies import part_of
 from service.http.problems import Place, ProblemError
+from service.plugins.columns.rows import INVALID, TOO_LARGE, Rows, rows_of
 from service.worker.children import Child, Children
 
-_MODULE: Final = "service.api.forecast.columns.process"
+_MODULE: Final = "service.plugins.columns.process"
 
 _AT_ONCE: Final = 4
 """Bodies that are read at once."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from tests.service.api.forecast.columns.bodies import ARROW, arrow_bytes, long_table, post, read, refusal
+from tests.service.plugins.columns.bodies import ARROW, arrow_bytes, long_table, post, read, refusal
 
 PLACE: dict[str, Any] = {"dataset": "nino12", "model": "gru"}
 

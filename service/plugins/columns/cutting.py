@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
 from forecasting.series.weather import COVARIATES
-from service.api.forecast.columns.rows import Rows
 from service.engine.reading import MAX_ID
-from service.engine.series_columns import SeriesColumns
+from service.plugins.columns.rows import Rows
+from service.plugins.columns.series_columns import SeriesColumns
 
 _REMEMBERED: Final = 2**17
 """IDs that are remembered, to recognize one that comes again."""

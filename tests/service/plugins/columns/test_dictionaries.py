@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.process import MAX_PLAIN
-from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
+from service.plugins.columns.process import MAX_PLAIN
+from tests.service.plugins.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
 
 PLACE = {"dataset": "nino12", "model": "gru"}
 
