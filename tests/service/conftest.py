@@ -68,8 +68,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The value of ``SST_STORE``: a new database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/state/sst.db"
-    cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
+    return str(request.getfixturevalue("postgres").new_database())
 
 
 @pytest.fixture

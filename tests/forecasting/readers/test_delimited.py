@@ -89,6 +89,7 @@ FIRST = "time,sst", "2001-01-01,10"
          r"line 1 \('Station, 46042'\) is a title, and the header seems to be line 4; remove the lines"),
         (("SST anomaly", "", "date,value", *(f"2001-01-0{i},1" for i in (1, 2, 3))), "line 1 .'SST anomaly'. is a"),
         (("time", "2001-01-01,10"), "line 2 has 2 columns, but the header has 1"),
+        (("sst", "2001-01-01,10,calm"), "line 2 has 3 columns, but the header has 1"),
         (("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 separates columns with spaces"),
         (("[{", '"name": "sst",', '"data": [', '["1982,1,15", 20.1],'), "is JSON; write it as CSV with one value per"),
         (('{"time": ["2001-01-01"], "sst": [10]}',), "is JSON; write it as CSV with one value per line"),

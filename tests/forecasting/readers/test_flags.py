@@ -40,11 +40,14 @@ def test_the_flags_of_another_column_are_left_alone(tmp_path: Path, header: str)
     expect(path, flag_column=None if "salinity" in header else "sst_qc", values=[10] * 3, warnings=())
 
 
-@pytest.mark.parametrize("flags", ["0 1 1", "0 0 4", "1 1 77"])
-def test_flags_of_an_unknown_scheme_are_ignored_with_a_warning(tmp_path: Path, flags: str) -> None:
-    lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [("0 1 1", "0"), ("0 0 4", "0"), ("1 1 77", "77"), ("1 10 11 12 13 14 15", "10, 11, 12, 13, 14")],
+)
+def test_flags_of_an_unknown_scheme_are_ignored_with_a_warning(tmp_path: Path, flags: str, named: str) -> None:
+    lines = [f"{day},10,{flag}" for day, flag in zip(days(7), flags.split(), strict=False)]
     (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
-    assert "are not QARTOD flags" in station.warnings[0]
+    assert f"was not used, as {named} are not QARTOD flags" in station.warnings[0]
     assert station.flags == {}
 
 

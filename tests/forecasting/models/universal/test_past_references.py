@@ -133,6 +133,11 @@ def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
     assert (usual, "climatology" in forecasts) == ([None], False)
 
 
+def test_an_autoregression_is_fitted_again_where_the_past_has_grown_by_a_tenth() -> None:
+    begins = [begin for begin, _ in past(weather(400), [*range(400)]).refits(100)]
+    assert begins[:5] == [100, 111, 123, 136, 150]
+
+
 def test_an_autoregression_that_grows_without_end_is_not_stable() -> None:
     calm = 15.0 + weather(200)
     growing = 15.0 + 0.01 * np.power(1.03, np.arange(200))

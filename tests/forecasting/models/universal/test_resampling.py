@@ -58,18 +58,10 @@ def forecast(releases: Catalog, values: list[float], step: str, horizon: int) ->
 @pytest.mark.parametrize(
     ("step", "nearest"),
     [
-        *[
-            ("PT1M", "hour"),
-            ("PT30M", "hour"),
-            ("PT3H", "hour"),
-            ("PT6H", "hour"),
-            ("PT11H", "hour"),
-            ("PT12H", "day"),
-            ("P2D", "day"),
-        ],
-        *[("P2D", "day"), ("P5D", "week"), ("P8D", "week"), ("P30D", "week"), ("day", "day")],
+        ("PT1M", "hour"), ("PT30M", "hour"), ("PT3H", "hour"), ("PT6H", "hour"), ("PT11H", "hour"), ("PT12H", "day"),
+        ("P2D", "day"), ("P5D", "week"), ("P8D", "week"), ("P30D", "week"), ("day", "day"),
     ],
-)
+)  # fmt: skip
 def test_the_nearest_step_is_chosen(step: str, nearest: str) -> None:
     assert nearest_step(TimeStep.parse(step), HORIZONS) == TimeStep.parse(nearest)
 
@@ -230,6 +222,12 @@ def test_a_series_shorter_than_one_mean_has_no_daily_cycle(n: int) -> None:
     detail = Detail.of(np.linspace(10.0, 11.0, n), Resampling(TimeStep(3_600), TimeStep(86_400)))
     assert detail.cycle.tolist() == [0.0] * 24
     assert np.isfinite([detail.last, detail.decay, detail.spread]).all()
+
+
+@pytest.mark.parametrize("hours", [1, 8])
+def test_a_steady_change_is_not_taken_for_departures_from_the_mean(hours: int) -> None:
+    detail = Detail.of(np.arange(1_000.0), Resampling(TimeStep(hours * 3_600), TimeStep(86_400)))
+    assert detail.spread < 0.2
 
 
 def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean(releases: Catalog) -> None:

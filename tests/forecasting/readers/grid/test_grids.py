@@ -185,15 +185,15 @@ def test_ghrsst_quality_levels_are_not_mistaken_for_qartod_flags(netcdf: Save) -
 
 def test_the_cf_role_identifies_stations(netcdf: Save) -> None:
     cf = {"units": "degree_C", "standard_name": "sea_surface_temperature"}
-    data = xr.Dataset(
-        {"temp": (("station", "time"), np.array([[10.0] * 10, [20.0] * 10]), cf),
-         "id": ("station", np.array(["pier", "buoy"], dtype=object), {"cf_role": "timeseries_id"})},
-        {"time": TIMES},
-    )  # fmt: skip
+    temp = (("station", "time"), np.array([[10.0] * 10, [20.0] * 10]), cf)
+    names = ("station", np.array(["pier", "buoy"], dtype=object), {"cf_role": "timeseries_id"})
+    data = xr.Dataset({"temp": temp, "id": names}, {"time": TIMES})
     path = netcdf(data)
     expect(path, names=("pier", "buoy"))
     expect(path, {"station": "buoy"}, values=[20] * 10)
     refuse(path, "no station 'quay'; it has pier, buoy", station="quay")
+    rows = buoy().assign(id=("time", np.array([*"ab"] * 5, dtype=object), {"cf_role": "timeseries_id"}))
+    refuse(netcdf(rows), "holds 2 stations in one list of rows; fetch only one")
 
 
 def test_unstated_units_need_a_choice(netcdf: Save) -> None:

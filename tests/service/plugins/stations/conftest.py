@@ -41,6 +41,14 @@ def service(request: pytest.FixtureRequest) -> httpx.Client:
     return client
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def own_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database of each kind for the tests of one file."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
 @pytest.fixture
 def new_station(service: httpx.Client) -> NewStation:
     """Create a daily station with these settings, and return its ID."""

@@ -21,14 +21,9 @@ from tests.serving import serve
 Ask = Callable[..., httpx.Response]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def audited(
-    request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx.Client]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('audited')}/sst.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").new_database()
-    with serve(keyed(seas, url, allow_anonymous=True)) as client:
+@pytest.fixture(scope="module")
+def audited(seas: Path, own_store: str) -> Iterator[httpx.Client]:
+    with serve(keyed(seas, own_store, allow_anonymous=True)) as client:
         yield client
 
 

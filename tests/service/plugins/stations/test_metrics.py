@@ -15,15 +15,10 @@ from tests.service.requests import Json, answered
 from tests.serving import serve
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def service(
-    request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def service(seas: Path, own_store: str) -> Iterator[httpx.Client]:
     """A service of its own, since some figures are about all stations."""
-    store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
-    if request.param == "postgresql":
-        store = request.getfixturevalue("postgres").new_database()
-    with serve(Settings(artifacts=seas, store=SecretStr(store), request_seconds=600)) as client:
+    with serve(Settings(artifacts=seas, store=SecretStr(own_store), request_seconds=600)) as client:
         yield client
 
 
