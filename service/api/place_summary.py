@@ -110,7 +110,7 @@ class SummaryAccuracy(BaseModel):
         description="Issued forecasts against observations, or forecasts made afterwards in the past of the series."
     )
     n: int = Field(description="The number of forecasts.")
-    rmse: float = Field(description="Over the leads of the request.")
+    rmse: float = Field(description="Over the leads of the request, or of the forecasts of a station's last 60 steps.")
     persistence_rmse: float | None = Field(description="The RMSE of repeating the last value, over the same forecasts.")
 
 

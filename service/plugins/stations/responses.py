@@ -65,6 +65,7 @@ from service.plugins.stations.store.stations import (
     list_stations,
     station_for,
 )
+from service.plugins.stations.verification import recent_accuracy
 from service.plugins.stations.weather_fetching import parse_origin
 from service.plugins.stations.webhooks import shown_webhooks
 
@@ -81,6 +82,9 @@ def station_detail(connection: Connection, station_id: str, caller: Caller, *, r
     """
     station = station_for(connection, station_id, caller)
     (fields,) = _described(connection, [station], caller, recent=recent)
+    if station.newest is not None:
+        begin = shifted(station.newest.time, -RECENT, TimeStep.parse(station.settings.step))
+        fields["summary"].accuracy = recent_accuracy(connection, station, begin)
     may_write = caller.may_write and caller.owns(station.owner) and takes_writes(connection)
     return StationDetail(
         **fields,

@@ -29,6 +29,7 @@ from forecasting.scores.verification import Indices, Intervals, LeadVerification
 from forecasting.series.times import SECONDS, Bools, Floats, Times, calendar_months, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
+from service.api.place_summary import SummaryAccuracy
 from service.plugins.stations.alerts import EventKind
 from service.plugins.stations.schemas import (
     StationVerification,
@@ -41,7 +42,7 @@ from service.plugins.stations.schemas import (
 from service.plugins.stations.store.database import AFTER_ALL, BEFORE_ALL
 from service.plugins.stations.store.forecasts import IssuedForecast, counting_forecasts, iterate_forecasts
 from service.plugins.stations.store.observations import latest_values
-from service.plugins.stations.store.stations import EVERYONE, Caller, station_for
+from service.plugins.stations.store.stations import EVERYONE, Caller, Station, station_for
 
 MAX_PAIRS: Final = 200_000
 """Forecasts times leads of one response: ten years of hours at one lead, or sixty years of days at seven."""
@@ -129,6 +130,23 @@ def verify(
         result.leads.append(VerifiedLead.model_validate({"replayed": replayed, "months": months, **whole}))
     result.events.extend(_event_scores(events, selection.lead, observed))
     return result
+
+
+def recent_accuracy(connection: Connection, station: Station, begin: int) -> SummaryAccuracy | None:
+    """Return how right the forecasts from observations since ``begin`` were, over all leads."""
+    pairs = _Rows()
+    for forecast in counting_forecasts(iterate_forecasts(connection, {station.number: (begin, AFTER_ALL)})):
+        _add_forecast(pairs, forecast, None)
+    if not pairs.count:
+        return None
+    columns, scores = pairs.columns(), Verification[str]()
+    observed = _observed(connection, station.number, columns, TimeStep.parse(station.settings.step), (1, 1))
+    common = scores.add(0, _pairs(columns, observed, station.settings.units), _groups(columns, by_month=False))
+    rmse = {model.model: model.rmse for model in scores.at(_ALL, 0, "").models}
+    if not rmse:
+        return None
+    n = len(np.unique(columns["until"][common]))
+    return SummaryAccuracy(by="verification", n=n, rmse=rmse[""], persistence_rmse=rmse.get(PERSISTENCE))
 
 
 class _Rows:

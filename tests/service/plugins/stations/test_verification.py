@@ -71,6 +71,18 @@ def test_scores_by_lead_are_those_of_the_archive_against_the_observations(servic
     assert any(forecast["plain"] for forecast in archive(service, buoy))
 
 
+def test_the_summary_says_how_right_forecasts_of_the_last_sixty_steps_were(service: httpx.Client, buoy: str) -> None:
+    leads = recomputed(service, buoy).values()
+    pairs = sum(lead["n"] for lead in leads)
+    rmse, persistence = (
+        (sum(lead["n"] * lead["models"][name]["rmse"] ** 2 for lead in leads) / pairs) ** 0.5
+        for name in ("best", "persistence")
+    )
+    told = answered(service.get(f"/stations/{buoy}"))["summary"]["accuracy"]
+    assert (told.pop("by"), told.pop("n")) == ("verification", DAYS)
+    assert told == pytest.approx({"rmse": rmse, "persistence_rmse": persistence}, abs=2e-6)
+
+
 def test_a_period_and_a_lead_choose_which_forecasts_count(service: httpx.Client, buoy: str) -> None:
     begin, end = day(HISTORY + 5), day(HISTORY + 14)
     (lead,) = verify(service, buoy, lead=2, **{"from": begin, "to": end})["leads"]
