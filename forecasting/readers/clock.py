@@ -119,8 +119,7 @@ def _local_clock(table: Table, options: ReadingOptions) -> Clock:
     """Find the columns of times, ignoring columns of zones."""
     if options.time_column:
         return _single(table, table.column(options.time_column), options)
-    plain = table.plain
-    usual = [plain[name] for name in _USUAL if name in plain]
+    usual = table.named(_USUAL)
     parts = find_parts(table)
     if len(usual) > 1 and (hours := times_of_day(table, usual[0], usual[1])) is not None:
         return _joined(table, usual[1], [usual[0]], hours, options)
@@ -141,7 +140,7 @@ def _local_clock(table: Table, options: ReadingOptions) -> Clock:
     if not usual and "year" in parts and ("month" in parts or "doy" in parts):
         texts = compose(table, parts)
         return Clock(" ".join(parts.values()), tuple(parts.values()), texts, texts, options.timezone)
-    usual += [plain[name] for name in _MONTHS if name in plain]
+    usual += table.named(_MONTHS)
     return _single(table, usual[0], options) if usual else _dated(table, options)
 
 
@@ -202,8 +201,7 @@ _LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1
 
 def find_parts(table: Table) -> dict[str, str]:
     """Return the columns by the part of a time that they are named after."""
-    plain = table.plain
-    return {part: plain[name] for part, names in _NAMES.items() for name in reversed(names) if name in plain}
+    return {part: columns[0] for part, names in _NAMES.items() if (columns := table.named(names))}
 
 
 def compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
@@ -292,6 +290,5 @@ def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
         return False
     if set(table.names) <= {date, *others}:
         return True
-    plain = table.plain
-    keys = [plain[name] for name in (*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS) if name in plain]
+    keys = table.named((*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS))
     return are_repeated(int(table.cells[[date, *keys]].duplicated().sum()), len(dates))

@@ -1,6 +1,9 @@
 """Find the columns of weather in a table: air temperature and wind speed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from forecasting.readers.table import Table
 from forecasting.series.times import Floats
@@ -16,30 +19,35 @@ class Covariate:
     column: str
     units: str
 
-    def convert(self, values: Floats) -> Floats:
-        """Return values in °C or m/s."""
+    def convert(self, values: Floats, missing: tuple[float, ...] = ()) -> Floats:
+        """Return values in °C or m/s, NaN for the numbers that mark a ``missing`` value."""
+        known = np.where(np.isin(values, missing), np.nan, values)
         if self.name == WIND:
-            return to_metres_per_second(values, parse_wind_units(self.units) or "m/s")
-        return to_celsius(values, parse_units(self.units) or "celsius")
+            return to_metres_per_second(known, parse_wind_units(self.units) or "m/s")
+        return to_celsius(known, parse_units(self.units) or "celsius")
+
+
+def usable(covariates: Iterable[Covariate], doubt: str) -> tuple[list[Covariate], tuple[str, ...]]:
+    """Return the columns whose unit is known, and a sentence for each other one: its column, its unit and its name."""
+    found, doubts = list[Covariate](), list[str]()
+    for each in covariates:
+        if (parse_wind_units if each.name == WIND else parse_units)(each.units) is None:
+            doubts.append(doubt.format(each.column, each.units[:40], each.name))
+        else:
+            found.append(each)
+    return found, tuple(doubts)
 
 
 def find_covariates(table: Table, sst: str | None, units: Units) -> tuple[list[Covariate], tuple[str, ...]]:
     """Return the columns of weather, and a sentence for each whose unit is not known."""
     if table.nameless:
         return [], ()
-    names = {name: column for name, column in _covariate_columns(table).items() if column != sst}
-    found, doubts = list[Covariate](), list[str]()
-    for name, column in names.items():
-        unit = table.unit(column)
-        written = unit[0] if unit else ("m/s" if name == WIND else units)
-        if (parse_wind_units if name == WIND else parse_units)(written) is None:
-            doubts.append(f"weather in column {column} is not used: {written[:40]!r} is not a known unit of {name}")
-        else:
-            found.append(Covariate(name, column, written))
-    return found, tuple(doubts)
-
-
-def _covariate_columns(table: Table) -> dict[str, str]:
     stems = {table.stem(name).strip().lower().replace(" ", "_"): name for name in reversed(table.names)}
-    known = {**stems, **table.plain}
-    return {name: known[name] for name in COVARIATES if name in known}
+    columns = {**stems, **table.plain}
+    found = list[Covariate]()
+    for name in COVARIATES:
+        column = columns.get(name)
+        if column is not None and column != sst:
+            unit, _ = table.unit(column) or ("m/s" if name == WIND else units, "")
+            found.append(Covariate(name, column, unit))
+    return usable(found, "weather in column {} is not used: {!r} is not a known unit of {}")

@@ -34,8 +34,8 @@ _MIN_DATA: Final = 3
 _FORMAT: Final = re.compile(r"\d+[sdn]")
 """Width and type of a column, below the header in files of the US Geological Survey."""
 
-_Line = tuple[int, list[str]]
-"""Index of a line, and its cells."""
+Row = tuple[int, list[str]]
+"""Number of a line, and its cells."""
 
 
 class Body(NamedTuple):
@@ -101,7 +101,7 @@ def _separator(lines: list[str]) -> str:
     return " " if not any(mark in line for line in lines for mark in SEPARATORS) else ","
 
 
-def _header(rows: list[_Line]) -> int | None:
+def _header(rows: list[Row]) -> int | None:
     """Index of the header, with as many cells of data below it; None if that is not clear."""
     first, width = len(rows), len(rows[-1][1])
     while first and len(rows[first - 1][1]) == width and any(kinds(rows[first - 1][1])):
@@ -133,9 +133,6 @@ def _header(rows: list[_Line]) -> int | None:
             )
     return rows[at][0]
 
-
-Row = tuple[int, list[str]]
-"""Number of a line, and its cells."""
 
 _LOGGERS_TITLE: Final = "Plot Title: "
 """Start of the first line of an export from an Onset logger."""
@@ -391,11 +388,6 @@ def _names(header: list[str], body: list[Row]) -> list[str]:
 
 def _cells(header: list[str], body: list[Row], separator: str, commas: bool) -> pd.DataFrame:
     """Return the cells of all columns that have a name, with decimal points."""
-    cells = _frame(header, body, separator)
-    return cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) if commas else cells
-
-
-def _frame(header: list[str], body: list[Row], separator: str) -> pd.DataFrame:
     width = len(header)
     for number, row in body:
         if len(row) != width and (len(row) < width or any(row[width:])):
@@ -409,5 +401,6 @@ def _frame(header: list[str], body: list[Row], separator: str) -> pd.DataFrame:
         raise FileError("has a header without names; add the names of the columns")
     if len({header[i] for i in named}) < len(named):
         raise FileError("has two columns with the same name; rename one")
-    cells = {header[i]: [row[i] for _, row in body] for i in named}
-    return pd.DataFrame(cells, index=[number for number, _ in body], dtype=str)
+    columns = {header[i]: [row[i] for _, row in body] for i in named}
+    cells = pd.DataFrame(columns, index=[number for number, _ in body], dtype=str)
+    return cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) if commas else cells

@@ -31,10 +31,7 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
     series.
     """
     path = Path(path)
-    try:
-        return _read(path, path, options)
-    except SeriesError as error:
-        raise _of_file(error, path) from None
+    return read_content(path, options, name=str(path))
 
 
 def read_content(
@@ -44,7 +41,7 @@ def read_content(
     try:
         return _read(content, Path(name), options, limit)
     except SeriesError as error:
-        raise _of_file(error, name) from None
+        raise in_one_line(error, name) from None
 
 
 def read_csv(
@@ -82,12 +79,12 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _of_file(error: SeriesError, name: Path | str) -> FileError:
+def in_one_line(error: SeriesError, name: Path | str) -> FileError:
     """Return the error in one line, with the name of the file in front."""
     return FileError(f"{name}: {one_line(error.message)}", index=error.index, remedy=error.remedy)
 
 
-def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int = MAX_TEXT) -> Reading:
+def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int) -> Reading:
     if options.format is not None and options.format not in FORMATS:
         raise FileError(f"unknown format {options.format[:40]!r}; use one of {', '.join(FORMATS)}")
     if options.sample is not None and options.at is not None:

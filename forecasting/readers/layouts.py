@@ -86,14 +86,13 @@ def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
 
     Other tables stay as they are, and so do tables with a column chosen by name.
     """
-    year = next((table.plain[name] for name in YEARS if name in table.plain), None)
+    year = next(iter(table.named(YEARS)), None)
     months = {name: number for name in table.names if (number := month_number(table.short(name))) is not None}
     if year is None or options.time_column or options.value_column or sorted(months.values()) != list(range(1, 13)):
         return table
     columns = sorted(months, key=lambda name: months[name])
     refuse_size(len(table.cells) * len(columns), "months", options)
-    plain = table.plain
-    beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
+    beside = table.named((*STATIONS, *PLACES, *POSITIONS))
     ignored = [name for name in table.names if name not in {year, *columns, *beside}]
     value = _VALUE.format(columns[0], columns[-1])
     repeated = {name: np.repeat(table.cells[name].to_numpy(), len(columns)) for name in (year, *beside)}

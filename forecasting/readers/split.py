@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
-from forecasting.readers.names import ANYTHING, DEPTHS, PLACES, STATIONS
+from forecasting.readers.names import ANYTHING, DEPTHS, LATITUDES, LONGITUDES, PLACES, STATIONS
 from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import (
     choose_depth,
@@ -50,10 +50,10 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Stati
     Stations are distinguished by their column. Places and depths split them only if times would otherwise be repeated,
     or if there are a few distant places: a buoy that drifts or is redeployed nearby is one station.
     """
-    column = _several(table, station_column(table, clock))
-    everything = np.ones(len(table.cells), dtype=np.bool_)
-    parts = [StationRows(None, None, everything)]
-    if column is not None:
+    column = station_column(table, clock)
+    parts = [StationRows(None, None, np.ones(len(table.cells), dtype=np.bool_))]
+    # A column of places may only name that of a single series.
+    if column is not None and (column in table.named(STATIONS) or table.cells[column].nunique() > 1):
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
             refuse_many(len(names), "stations", Setting("station"), options)
@@ -82,12 +82,6 @@ def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
     return name in PLACES or runs == column.nunique() or _repeats(clock, np.ones(len(column), dtype=np.bool_))
 
 
-def _several(table: Table, column: str | None) -> str | None:
-    """Return the column, unless it only names the place of a single series."""
-    usual = column is not None and column in {table.plain.get(name) for name in STATIONS}
-    return column if usual or column is None or table.cells[column].nunique() > 1 else None
-
-
 def _repeats(clock: Clock, rows: Rows) -> bool:
     texts = clock.texts[rows]
     return are_repeated(int(texts.duplicated().sum()), len(texts))
@@ -95,9 +89,8 @@ def _repeats(clock: Clock, rows: Rows) -> bool:
 
 def place_columns(table: Table) -> tuple[str, str] | None:
     """Return the columns of latitude and longitude, if both exist."""
-    plain = table.plain
-    lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
-    return None if lat is None or lon is None else (lat, lon)
+    lats, lons = table.named(LATITUDES), table.named(LONGITUDES)
+    return (lats[0], lons[0]) if lats and lons else None
 
 
 def _places(table: Table, clock: Clock, part: StationRows, options: ReadingOptions) -> Iterator[StationRows]:
@@ -138,8 +131,7 @@ def _points(table: Table, clock: Clock, part: StationRows, columns: tuple[str, s
 
 
 def _depth(table: Table, clock: Clock, part: StationRows, options: ReadingOptions) -> StationRows:
-    plain = table.plain
-    column = next((plain[name] for name in DEPTHS if name in plain), None)
+    column = next(iter(table.named(DEPTHS)), None)
     if column is None and options.depth is not None:
         raise FileError("has no column of depths", remedy=Remedy.of("; remove {}", "depth"))
     if column is None:

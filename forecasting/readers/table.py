@@ -1,6 +1,6 @@
 """A table of text cells, read from any format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -63,6 +63,10 @@ class Table:
         """List the names of the first columns."""
         return listed(self.names)
 
+    def named(self, usual: Iterable[str]) -> list[str]:
+        """Return the columns that have a ``usual`` name, in the order of these names."""
+        return [self.plain[name] for name in usual if name in self.plain]
+
     def short(self, name: str) -> str:
         """Return a column's name without the text in brackets behind it."""
         return name if self.nameless else in_brackets(name)[0]
@@ -109,7 +113,7 @@ class Table:
         specific = [
             f"{_plain(name)}_{unit}" for name in (self.short(value), self.stem(value)) for unit in _UNIT_COLUMNS
         ]
-        return next((self.plain[name] for name in (*specific, *_UNIT_COLUMNS) if name in self.plain), None)
+        return next(iter(self.named((*specific, *_UNIT_COLUMNS))), None)
 
     @cached_property
     def _split(self) -> dict[str, tuple[str, str | None]]:

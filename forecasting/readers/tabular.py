@@ -11,25 +11,18 @@ from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.covariates import Covariate, find_covariates
 from forecasting.readers.dates import order_of
-from forecasting.readers.flags import Flagged, apply_flags, describe_unused, flag_column, quality_column
+from forecasting.readers.flags import DROPPED, Flagged, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import Place, own_place
 from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations, WeatherRows
 from forecasting.readers.split import StationRows, place_columns, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
-from forecasting.readers.values import (
-    ValueColumn,
-    find_values,
-    ignored_columns,
-    is_usual,
-    stations_of_columns,
-    unit_of_column,
-)
+from forecasting.readers.values import find_values, ignored_columns, is_usual, stations_of_columns, unit_of_column
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import Units, parse_units
-from forecasting.wording import listed
+from forecasting.wording import counted, listed
 
 
 @dataclass(frozen=True)
@@ -62,9 +55,8 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
     order = options.dates or order_of(clock.shown)
     station = station_column(table, clock)
     values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
-    if not values:
-        values = {choice.value: choice.station for choice in find_values(table, clock, options)}
-    named = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
+    values = values or find_values(table, clock, options)
+    named = {value: name for value in values if (name := _flags(table, value, options)) is not None}
     foreign = {name: warning for name in named.values() for warning in _foreign_flags(table, name)}
     flags = {value: name for value, name in named.items() if name not in foreign}
     units = {value: units_of(table, value, options)[0] for value in values}
@@ -74,7 +66,7 @@ def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
     sentinels = (*table.sentinels, *options.missing)
     positions = place_columns(table) if set(values.values()) == {None} else None
     places = positions if station is None else None
-    ignored = _note_ignored(ignored_columns(table, clock, [ValueColumn(value, name) for value, name in values.items()]))
+    ignored = _note_ignored(ignored_columns(table, clock, values))
     weather, unknown = list[Covariate](), tuple[str, ...]()
     if len(values) == 1:
         weather, unknown = find_covariates(table, *next(iter(units.items())))
@@ -90,35 +82,43 @@ def observations(table: Table, options: ReadingOptions) -> list[StationObservati
     table = replace(table, notes=(*table.notes, *_note_zone(clock, options)))
     parts = list(split(table, clock, options))
     times = [clock.times(part.rows) for part in parts]
-    choices = find_values(table, clock, options)
-    table = replace(table, notes=(*table.notes, *_note_ignored(ignored_columns(table, clock, choices))))
+    values = find_values(table, clock, options)
+    table = replace(table, notes=(*table.notes, *_note_ignored(ignored_columns(table, clock, values))))
     if options.station is None:
-        refuse_many(len(choices) * len(parts), "stations", Setting("station"), options)
+        refuse_many(len(values) * len(parts), "stations", Setting("station"), options)
+    timed = list(zip(parts, times, strict=True))
     stations = [
         station
-        for choice in choices
-        for station in _stations_of_column(table, clock.label, choice, list(zip(parts, times, strict=True)), options)
+        for value, name in values.items()
+        for station in _stations_of_column(table, clock.label, value, name, timed, options)
     ]
     _check_choice(stations, options)
     return stations
 
 
 def _stations_of_column(
-    table: Table, time: str, choice: ValueColumn, parts: list[tuple[StationRows, Times]], options: ReadingOptions
+    table: Table,
+    time: str,
+    value: str,
+    name: str | None,
+    parts: list[tuple[StationRows, Times]],
+    options: ReadingOptions,
 ) -> Iterator[StationObservations]:
-    """Return the observations of each part in one column of temperatures."""
-    values = numbers(table.cells[choice.value])
-    flag_name = _flags(table, choice.value, options)
+    """Return the observations of each part in the column ``value``, which may be that of a station ``name``."""
+    values = numbers(table.cells[value])
+    flag_name = _flags(table, value, options)
     flags = None if flag_name is None else _flag_numbers(table, flag_name)
-    quality = None if flag_name is not None else _unused_quality(table, choice.value, options)
-    unused = () if flag_name or quality or options.flags else _note_unused_flags(table, choice.value)
-    units, units_from, doubts = units_of(table, choice.value, options)
-    weather, names, unknown = _weather(table, choice.value, units, options)
-    doubts = (*doubts, *unknown)
+    quality = None if flag_name is not None else _unused_quality(table, value, options)
+    unused = () if flag_name or quality or options.flags else _note_unused_flags(table, value)
+    units, units_from, doubts = units_of(table, value, options)
+    missing = (*table.sentinels, *options.missing)
+    covariates, unknown = find_covariates(table, value, units)
+    weather = {each.name: each.convert(to_numbers(table.cells[each.column]), missing) for each in covariates}
+    names = tuple(each.column for each in covariates)
     lines = table.cells.index.to_numpy()
     for part, part_times in parts:
         observed = values[part.rows]
-        observed[np.isin(observed, (*table.sentinels, *options.missing))] = np.nan
+        observed[np.isin(observed, missing)] = np.nan
         flagged = Flagged(observed, {}, ())
         if flags is not None:
             flagged = apply_flags(observed, flags[part.rows], str(flag_name), part_times)
@@ -126,27 +126,15 @@ def _stations_of_column(
             doubt = describe_unused(observed, quality[1][part.rows], quality[0])
             flagged = Flagged(observed, {}, (doubt,))
         station = ReadStation(
-            part.station if choice.station is None else choice.station,
-            ColumnNames(time, choice.value, part.column, flag_name, names or None),
-            units, units_from, flagged.counts, (*doubts, *flagged.warnings), flagged.marked, _position(table, part),
+            part.station if name is None else name,
+            ColumnNames(time, value, part.column, flag_name, names or None),
+            units, units_from, flagged.counts, (*doubts, *unknown, *flagged.warnings), flagged.marked,
+            _position(table, part),
         )  # fmt: skip
         notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, flag_name), *unused)
         own = {name: column[part.rows] for name, column in weather.items()}
         rows = WeatherRows(part_times, own) if own else None
         yield StationObservations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes, rows)
-
-
-def _weather(
-    table: Table, sst: str, units: Units, options: ReadingOptions
-) -> tuple[dict[str, Floats], tuple[str, ...], tuple[str, ...]]:
-    """Return the weather by covariate, °C and m/s; its columns; and why others are not used."""
-    columns = dict[str, Floats]()
-    covariates, doubts = find_covariates(table, sst, units)
-    for covariate in covariates:
-        values = to_numbers(table.cells[covariate.column])
-        values[np.isin(values, (*table.sentinels, *options.missing))] = np.nan
-        columns[covariate.name] = covariate.convert(values)
-    return columns, tuple(covariate.column for covariate in covariates), doubts
 
 
 def _line(lines: npt.NDArray[np.int64], i: int) -> str:
@@ -173,11 +161,8 @@ def _note_unused_flags(table: Table, value: str) -> tuple[str, ...]:
     """Return a note on flags that were not used, and are not named after another column."""
     others = [table.short(name).lower() for name in table.names if name not in {value, *table.flag_names.values()}]
     unused = [name for short, name in table.flag_names.items() if not short.lower().startswith(tuple(others))]
-    return (
-        (f"flags that were not used: {listed(unused)}; to use one for {value}, set flags to its name",)
-        if unused
-        else ()
-    )
+    note = f"flags that were not used: {listed(unused)}; to use one for {value}, set flags to its name"
+    return (note,) if unused else ()
 
 
 def _check_choice(stations: list[StationObservations], options: ReadingOptions) -> None:
@@ -201,9 +186,8 @@ def _position(table: Table, part: StationRows) -> Place | None:
 
 
 def _note_dropped(counts: dict[int, int], name: str | None) -> Iterator[str]:
-    dropped = sum(counts.get(flag, 0) for flag in (4, 9))
-    if dropped:
-        yield f"{dropped} value{'s' if dropped > 1 else ''} flagged 4 or 9 by {name} set to missing"
+    if dropped := sum(counts.get(flag, 0) for flag in DROPPED):
+        yield f"{counted(dropped, 'value')} flagged 4 or 9 by {name} set to missing"
 
 
 def _flags(table: Table, value: str, options: ReadingOptions) -> str | None:

@@ -4,7 +4,8 @@ import gzip
 import io
 import re
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -31,18 +32,12 @@ _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";
 
 def sniff_binary(path: Path | bytes) -> str | None:
     """Return ``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text."""
-    if isinstance(path, bytes):
-        return _kind(path[:8])
-    if path.is_dir():
+    if isinstance(path, Path) and path.is_dir():
         if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
             return "zarr"
         raise FileError("is a folder but not a Zarr store; name a file in it")
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except (OSError, ValueError) as error:
-        raise FileError(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
-    return _kind(head)
+    with _opened(path) as file:
+        return _kind(file.read(8))
 
 
 def _kind(head: bytes) -> str | None:
@@ -86,23 +81,26 @@ def is_longer(content: bytes, limit: int) -> bool:
 
 
 def _unpacked(path: Path | bytes, limit: int) -> bytes:
-    try:
-        with _open(path) as file:
-            data = file.read(limit + 1)
-        if data.startswith(_GZIP):
-            with _open(path) as file, gzip.open(file) as packed:
-                data = packed.read(limit + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise FileError("is a damaged or truncated gzip file; download it again") from None
-    except (OSError, ValueError) as error:
-        raise FileError(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
+    with _opened(path) as file:
+        data = file.read(limit + 1)
+    if data.startswith(_GZIP):
+        with _opened(path) as file, gzip.open(file) as packed:
+            data = packed.read(limit + 1)
     if len(data) > limit:
         raise FileError(f"holds more than {limit / 2**20:g} MiB of text; keep one station or a shorter period")
     return data
 
 
-def _open(path: Path | bytes) -> BinaryIO:
-    return io.BytesIO(path) if isinstance(path, bytes) else path.open("rb")
+@contextmanager
+def _opened(path: Path | bytes) -> Iterator[BinaryIO]:
+    """Open a file or its content; an error while it is read becomes a sentence."""
+    try:
+        with io.BytesIO(path) if isinstance(path, bytes) else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise FileError("is a damaged or truncated gzip file; download it again") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _refuse_responses(text: str) -> None:

@@ -1,7 +1,7 @@
 """Find the columns of sea temperature in a table, and the stations in their names."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Final
 
 from forecasting.errors import FileError
@@ -36,14 +36,6 @@ _AS_STATIONS: Final = Remedy.of(
 )
 
 
-@dataclass(frozen=True)
-class ValueColumn:
-    """A column of temperatures, and the station in its name."""
-
-    value: str
-    station: str | None = None
-
-
 def is_usual(table: Table, name: str) -> bool:
     """Return whether a column has a usual name of sea temperature."""
     return table.first_of((*_USUAL, *_OTHERS, *_BARE), [name]) is not None
@@ -67,26 +59,29 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
     return {name: station for name, station in named.items() if station in stations}
 
 
-def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[ValueColumn]:
-    """Find the columns of sea temperature: chosen, with a usual name, the only candidate, or one per station."""
+def find_values(table: Table, clock: Clock, options: ReadingOptions) -> dict[str, str | None]:
+    """Find the columns of sea temperature: chosen, with a usual name, the only candidate, or one per station.
+
+    Returns the station in the name of each.
+    """
     if options.value_column:
-        return [ValueColumn(table.column(options.value_column))]
+        return {table.column(options.value_column): None}
     others = [name for name in table.names if name not in clock.names]
     usual = _usual(table, others)
     if usual is not None:
-        return [ValueColumn(usual)]
+        return {usual: None}
     candidates = _without_keys(table, [name for name in others if _may_hold_values(table, name)])
     stated = [name for name in candidates if is_temperature(table, name) and not is_no_sst(name)]
     if len(stated) == 1 or len(candidates) == 1:
-        return [ValueColumn(_require_sst((stated or candidates)[0]))]
-    wide = [ValueColumn(name, station) for name in candidates for station in [_wide(table, name)] if station]
-    chosen = [choice for choice in wide if choice.station == options.station]
-    chosen += [ValueColumn(name, name) for name in candidates if name == options.station]
+        return {_require_sst((stated or candidates)[0]): None}
+    wide = {name: station for name in candidates if (station := _wide(table, name))}
+    chosen = [name for name, station in wide.items() if station == options.station]
+    chosen += [name for name in candidates if name == options.station]
     if options.station is not None and chosen:
-        return chosen[:1]
-    stations = places(choice.station or "" for choice in wide)
+        return {chosen[0]: options.station}
+    stations = places(wide.values())
     if len(stations) >= _MIN_WIDE:
-        return [choice for choice in wide if choice.station in stations]
+        return {name: station for name, station in wide.items() if station in stations}
     if not others:
         raise FileError(f"has no columns other than {', '.join(clock.names)}; add a temperature column")
     if not candidates:
@@ -138,11 +133,11 @@ def _require_sst(name: str) -> str:
     return name
 
 
-def ignored_columns(table: Table, clock: Clock, choices: list[ValueColumn]) -> list[str]:
-    """Return the columns of temperatures that are not stations, if others are."""
-    if len(choices) < _MIN_WIDE:
+def ignored_columns(table: Table, clock: Clock, values: Collection[str]) -> list[str]:
+    """Return the columns of temperatures that are not stations, if ``values`` are."""
+    if len(values) < _MIN_WIDE:
         return []
-    used = {*clock.names, *(choice.value for choice in choices)}
+    used = {*clock.names, *values}
     rest = [name for name in table.names if name not in used and _may_hold_values(table, name)]
     return [name for name in rest if _wide(table, name) or is_of_water(name)]
 

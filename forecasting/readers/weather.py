@@ -11,11 +11,11 @@ import numpy as np
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.clock import clock_of, find_clock
 from forecasting.readers.covariates import find_covariates
-from forecasting.readers.files import table_of
+from forecasting.readers.files import in_one_line, table_of
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.reading import WeatherRows
 from forecasting.readers.split import split
-from forecasting.readers.table import ABSENT, Table, numbers, one_line
+from forecasting.readers.table import ABSENT, Table, numbers
 from forecasting.readers.text import read_text
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Times
@@ -59,7 +59,7 @@ def read_weather(path: Path, options: ReadingOptions | None = None) -> WeatherFi
     try:
         return WeatherFile(path, _places(path, known), _attribution(path))
     except SeriesError as error:
-        raise FileError(f"{path}: {one_line(error.message)}", index=error.index, remedy=error.remedy) from None
+        raise in_one_line(error, path) from None
 
 
 def _places(path: Path, options: ReadingOptions) -> dict[str | None, WeatherRows]:
@@ -70,11 +70,8 @@ def _places(path: Path, options: ReadingOptions) -> dict[str | None, WeatherRows
         reason = f"; {doubts[0]}" if doubts else ""
         raise FileError(f"has no column {' or '.join(COVARIATES)}{reason}; its columns are {table.describe()}")
     clock = find_clock(table, options)
-    columns = {}
-    for covariate in covariates:
-        values = numbers(table.cells[covariate.column])
-        values[np.isin(values, (*table.sentinels, *options.missing))] = np.nan
-        columns[covariate.name] = covariate.convert(values)
+    missing = (*table.sentinels, *options.missing)
+    columns = {each.name: each.convert(numbers(table.cells[each.column]), missing) for each in covariates}
     issued = _issue_times(table, options)
     places: dict[str | None, WeatherRows] = {}
     for part in split(table, clock, options):

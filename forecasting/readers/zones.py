@@ -57,7 +57,7 @@ def parse_zone(text: str) -> str | None:
         sign = "+" if match[1] == "+" else "-"
         return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
     if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _LOCAL.fullmatch(plain) or _is_known(plain):
-        _refuse(plain, plain if _is_known(plain) else None)
+        _refuse(plain)
     return None
 
 
@@ -83,10 +83,10 @@ def zone_in_name(name: str) -> str | None:
     if names_utc(name):
         return None
     if _LOCAL.fullmatch(name):
-        _refuse("local", None)
+        _refuse("local")
     for word in words:
         if word.upper() in _NAMES - _AMBIGUOUS:
-            _refuse(word, None)
+            _refuse(word)
     return None
 
 
@@ -103,15 +103,15 @@ def iso_suffix(cell: str, column: str) -> str:
     known = _OF_STATES.get(cell) if column.lower() == STATES else None
     offset = known or (parse_zone(cell) if _OFFSET.fullmatch(cell) else None)
     if offset is None:
-        _refuse(cell, cell if _is_known(cell) else None, f"column {column}")
+        _refuse(cell, f"column {column}")
     return offset
 
 
-def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
-    message = f"has times in the time zone {named[:40]!r}, according to {place}, not in UTC"
-    if zone is not None:
-        raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone, zone)))
-    raise FileError(message, remedy=Remedy.of("; set {} to a zone such as Europe/Rome or +01:00", "timezone"))
+def _refuse(zone: str, place: str = "its header") -> NoReturn:
+    remedy = Remedy.of("; set {} to a zone such as Europe/Rome or +01:00", "timezone")
+    if _is_known(zone):
+        remedy = Remedy.of("; set {}", Setting("timezone", zone, zone))
+    raise FileError(f"has times in the time zone {zone[:40]!r}, according to {place}, not in UTC", remedy=remedy)
 
 
 def _is_known(name: str) -> bool:

@@ -57,7 +57,7 @@ class _Columns(NamedTuple):
         station = station_column(table, clock)
         others = {reference, valid, lead, station}
         rest = Table(table.format, table.cells[[name for name in table.names if name not in others]], table.units)
-        return cls(reference, valid, lead, station, find_values(rest, clock, _OPTIONS)[0].value)
+        return cls(reference, valid, lead, station, next(iter(find_values(rest, clock, _OPTIONS))))
 
 
 def _may_be_lead(table: Table, name: str) -> bool:

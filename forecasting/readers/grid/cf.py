@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.covariates import Covariate
+from forecasting.readers.covariates import Covariate, usable
 from forecasting.readers.flags import MEANINGS, flag_column, is_level_name, to_qartod
 from forecasting.readers.names import (
     EVERY_UNIT,
@@ -26,7 +26,7 @@ from forecasting.readers.reading import OF_STATION
 from forecasting.remedies import Remedy
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Bools, Floats, Times
 from forecasting.series.units import Units, parse_units
-from forecasting.series.weather import COVARIATES, WIND, parse_wind_units
+from forecasting.series.weather import COVARIATES, WIND
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
@@ -241,16 +241,10 @@ def find_flags(data: "xr.Dataset", value: str, options: ReadingOptions) -> str |
 
 def find_covariates(data: "xr.Dataset", value: str) -> tuple[list[Covariate], tuple[str, ...]]:
     """Return the variables of weather with the dimensions of the temperatures, and why others are not used."""
-    found, doubts = list[Covariate](), list[str]()
-    for name in COVARIATES:
-        if name == value or name not in _fitting(data, value):
-            continue
-        written = str(data[name].attrs.get("units", "m/s" if name == WIND else ""))
-        if (parse_wind_units if name == WIND else parse_units)(written) is None:
-            doubts.append(f"variable {name} is not used: {written[:40]!r} is not a known unit of it")
-        else:
-            found.append(Covariate(name, name, written))
-    return found, tuple(doubts)
+    names = [name for name in COVARIATES if name in _fitting(data, value)]
+    units = {name: str(data[name].attrs.get("units", "m/s" if name == WIND else "")) for name in names}
+    found = [Covariate(name, name, unit) for name, unit in units.items()]
+    return usable(found, "variable {} is not used: {!r} is not a known unit of it")
 
 
 def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
