@@ -12,7 +12,7 @@ from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, have_offset, is_dated, parse_as_written, parse_utc, rewrite
 from forecasting.readers.names import ANYTHING, DEPTHS, PLACES, POSITIONS, STATIONS, YEARS, month_number
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.table import ABSENT, Table, is_empty, is_numeric, numbers
+from forecasting.readers.table import ABSENT, Table, is_empty, is_numeric, numbers, refuse_first
 from forecasting.readers.zones import (
     COLUMNS,
     PERIOD,
@@ -107,9 +107,7 @@ def _by_zones(table: Table, clock: Clock) -> Clock:
         return clock
     zones = table.cells[column]
     absent = naive & zones.str.lower().isin(ABSENT)
-    if absent.any():
-        message = f"line {absent.idxmax()}: column {column} names no zone, unlike other lines; add it"
-        raise FileError(message, index=int(absent.argmax()))
+    refuse_first(absent, zones, lambda _: f"column {column} names no zone, unlike other lines; add it")
     offsets = zones.map({cell: iso_suffix(cell, column) for cell in zones[naive].unique()})
     texts = clock.texts.where(~naive, clock.texts + offsets)
     return replace(clock, label=f"{clock.label} and {column}", names=(*clock.names, column), texts=texts)
@@ -234,13 +232,8 @@ def _integers(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
     values = numbers(column)
     low, high = _LIMITS[part]
     bad = ~((values >= low) & (values <= high) & (values == np.round(values)))
-    if bad.any():
-        i = int(bad.argmax())
-        cell = column.iloc[i][:40]
-        hint = "; write years with four digits" if part == "year" else ""
-        raise FileError(
-            f"line {column.index[i]}: {cell!r} in column {column.name} is not a valid {part}{hint}", index=i
-        )
+    hint = "; write years with four digits" if part == "year" else ""
+    refuse_first(bad, column, lambda cell: f"{cell!r} in column {column.name} is not a valid {part}{hint}")
     if part == "year" and values.min() < 100:
         i = int(values.argmin())
         raise FileError(f"line {column.index[i]}: write the year {column.iloc[i]} with four digits", index=i)

@@ -11,6 +11,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.names import month_number
 from forecasting.readers.options import DateOrder
+from forecasting.readers.table import refuse_first, to_numbers
 from forecasting.readers.zones import localise_cells, within_years
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.observations import choose_clock
@@ -46,9 +47,6 @@ UNAMBIGUOUS: Final[dict[DateOrder, str]] = {
 """Patterns of dates that settle the order, in the syntax that all regex libraries share."""
 FARTHEST_SECONDS: Final = 1e11
 """Largest distance from the origin of times in seconds, some three thousand years."""
-
-
-_SET_ORDER: Final = "; write dates such as 2010-12-31, or set the order with {} or {}"
 
 
 class AmbiguousOrderError(FileError):
@@ -131,8 +129,7 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool | None
     if order is not None:
         return order == "dmy"
     parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2(\d+)")
-    first = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    second = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    first, second = to_numbers(parts[0]), to_numbers(parts[2])
     differ = np.abs(first - second) > 0
     short = (parts[3].str.len() == 2).to_numpy()
     if short.any():
@@ -171,7 +168,8 @@ def _ambiguous(column: "pd.Series[str]", i: int) -> AmbiguousOrderError:
 
 def _set_order(cell: str) -> Remedy:
     """Return the choice between both orders, with the date that a cell is in each of them."""
-    return Remedy.of(_SET_ORDER, *(Setting("dates", order, _dated(cell, order)) for order in get_args(DateOrder)))
+    orders = (Setting("dates", order, _dated(cell, order)) for order in get_args(DateOrder))
+    return Remedy.of("; write dates such as 2010-12-31, or set the order with {} or {}", *orders)
 
 
 def _dated(cell: str, order: DateOrder) -> str:
@@ -223,9 +221,7 @@ def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
     if seconds is None or pd.isna(start):
         raise FileError(f"the times have unknown units {units[:60]!r}; write them as 2010-12-01T06:00:00Z")
     bad = ~(np.abs(values * seconds) < FARTHEST_SECONDS)
-    if bad.any():
-        i = int(bad.argmax())
-        raise FileError(f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in {units[:60]}", index=i)
+    refuse_first(bad, shown, lambda cell: f"time {cell!r} is not in {units[:60]}")
     origin_seconds = np.datetime64(start.tz_localize(None), "s")
     times: Times = origin_seconds + np.round(values * seconds).astype("timedelta64[s]")
     return times

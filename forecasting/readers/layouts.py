@@ -37,12 +37,11 @@ def read_ndbc(text: str, notes: tuple[str, ...] = (), max_columns: int = MAX_COL
     units: dict[str, str] = {}
     if rest and rest[0][1][0].startswith("#"):
         units = dict(zip(names, [word.lstrip("#") for word in rest[0][1]], strict=False))
-    repeated = [(number, row) for number, row in rest if not row[0][0].isdigit() and is_ndbc(" ".join(row))]
-    for number, row in repeated:
+    repeated = {number: row for number, row in rest if not row[0][0].isdigit() and is_ndbc(" ".join(row))}
+    for number, row in repeated.items():
         if _placed(_names(row)) != _placed(names):
             raise FileError(f"line {number} is a second header with different columns; split the file there")
-    headers = {number for number, _ in repeated}
-    body = [(number, row) for number, row in rest if number not in headers and not row[0].startswith("#")]
+    body = [(number, row) for number, row in rest if number not in repeated and not row[0].startswith("#")]
     if len(set(names)) < len(names):
         raise FileError("has two columns with the same name; rename one")
     if not body:

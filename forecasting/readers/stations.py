@@ -154,8 +154,7 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
         _doubt_repeats(observations),
         unused,
     )
-    doubts = tuple(doubt for doubt in found if doubt is not None)
-    warnings = (*station.warnings, *doubts)
+    warnings = (*station.warnings, *(doubt for doubt in found if doubt is not None))
     series = replace(series, notes=(source, *observations.notes, *warnings, *series.notes))
     return replace(station, warnings=warnings, series=series, marked=_placed(station, series, options))
 

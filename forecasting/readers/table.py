@@ -1,6 +1,6 @@
 """A table of text cells, read from any format."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -12,7 +12,7 @@ from forecasting.errors import FileError
 from forecasting.readers.flags import may_be_flags
 from forecasting.readers.names import EVERY_UNIT, in_brackets, separate_words, split_names
 from forecasting.remedies import Remedy
-from forecasting.series.times import Floats
+from forecasting.series.times import Bools, Floats
 from forecasting.series.units import Units, parse_units
 from forecasting.wording import listed
 
@@ -160,14 +160,18 @@ def refuse_columns(count: int, limit: int, line: int) -> None:
         raise FileError(f"line {line} has {count} columns, more than the limit of {limit}; write one value per line")
 
 
+def refuse_first(bad: "Bools | pd.Series[bool]", cells: "pd.Series[str]", problem: Callable[[str], str]) -> None:
+    """Refuse the first of the ``bad`` cells, with its line and the ``problem`` with its text."""
+    if bad.any():
+        i = int(bad.argmax())
+        raise FileError(f"line {cells.index[i]}: {problem(cells.iloc[i][:40])}", index=i)
+
+
 def numbers(column: "pd.Series[str]") -> Floats:
     """Convert a column to numbers, NaN where it is empty or says so."""
     converted = to_numbers(column)
     absent = column.str.lower().isin(ABSENT).to_numpy()
-    bad = np.isnan(converted) & ~absent
-    if bad.any():
-        i = int(bad.argmax())
-        raise FileError(f"line {column.index[i]}: {describe_bad_number(column.iloc[i], str(column.name))}", index=i)
+    refuse_first(np.isnan(converted) & ~absent, column, lambda cell: describe_bad_number(cell, str(column.name)))
     converted[absent] = np.nan
     return converted
 

@@ -47,11 +47,8 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
     if _usual(table, others) is not None:
         return {}
     # A column that is still empty is a station that begins later.
-    kept = [
-        name
-        for name in others
-        if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
-    ]
+    cells = table.cells
+    kept = [name for name in others if _is_free(table, name) and (is_numeric(cells[name]) or is_empty(cells[name]))]
     named = {name: _wide(table, name) or table.short(name) for name in _without_keys(table, kept)}
     stations = places(named.values())
     if len(stations) < _MIN_WIDE:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.table import ABSENT, to_numbers
+from forecasting.readers.table import ABSENT, refuse_first, to_numbers
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Times
 
@@ -160,11 +160,6 @@ def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Time
 def within_years(times: Times, shown: "pd.Series[str]") -> Times:
     """Return ``times`` if all are in the years 1 to 9999."""
     far = (times < FIRST_TIME) | (times > LAST_TIME)
-    if far.any():
-        i = int(far.argmax())
-        raise FileError(
-            f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in the years 1 to 9999 (UTC); correct it, or "
-            "remove the line",
-            index=i,
-        )
+    problem = "is not in the years 1 to 9999 (UTC); correct it, or remove the line"
+    refuse_first(far, shown, lambda cell: f"time {cell!r} {problem}")
     return times
