@@ -123,15 +123,15 @@ def _header(rows: list[Row]) -> int | None:
     dated = sum(any(map(starts_as_date, row)) and sum(kinds(row)) > 1 for row in above)
     if unclear or dated >= _MIN_DATA or 0 < len(above) <= 2 * dated:
         return None
+    header = rows[at][0]
     for index, row in rows[:at]:
-        if names_zone(" ".join(row)):
-            remedy = (
-                f"; remove the lines above line {rows[at][0] + 1}, and set {{}} to a zone such as Europe/Rome or +01:00"
-            )
+        title = " ".join(row)
+        if names_zone(title):
+            remedy = f"; remove the lines above line {header + 1}, and set {{}} to a zone such as Europe/Rome or +01:00"
             raise FileError(
-                f"line {index + 1} ({' '.join(row)[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
+                f"line {index + 1} ({title[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
             )
-    return rows[at][0]
+    return header
 
 
 _LOGGERS_TITLE: Final = "Plot Title: "

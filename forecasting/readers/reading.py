@@ -14,7 +14,7 @@ from forecasting.remedies import Syntax, in_python
 from forecasting.series.shape import missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, iso
-from forecasting.series.units import Units
+from forecasting.series.units import Units, parse_units
 from forecasting.series.weather import WeatherReader
 
 UNSAID: Final = "by default, as the file does not say"
@@ -22,6 +22,12 @@ UNSAID: Final = "by default, as the file does not say"
 
 OF_STATION: Final = "as for the station, as the file does not say"
 """Source of units that only the station states."""
+
+
+def as_requested(name: str, units: Units, written: str) -> tuple[Units, str, tuple[str, ...]]:
+    """Return the requested units of a column, their source, and a warning if the file has ``written`` others."""
+    warning = f"read {name} in {units}, as requested, although the file says {written}"
+    return units, "as requested", (warning,) if parse_units(written) not in (None, units) else ()
 
 
 @dataclass(frozen=True)
@@ -190,9 +196,10 @@ class Reading:
 
 def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]:
     """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None."""
+    columns = asdict(station.columns).items()
     return {
         "name": station.name,
-        "columns": {role: _listed(name) for role, name in asdict(station.columns).items() if name is not None},
+        "columns": {role: [*name] if isinstance(name, tuple) else name for role, name in columns if name is not None},
         "units": station.units,
         "units_from": station.units_from,
         "flags": {str(flag): count for flag, count in station.flags.items()},
@@ -200,10 +207,6 @@ def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]
         "series": None if station.series is None else _describe_series(station.series),
         "problem": None if station.error is None else station.error.written(syntax),
     }
-
-
-def _listed(name: str | tuple[str, ...]) -> str | list[str]:
-    return name if isinstance(name, str) else [*name]
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:

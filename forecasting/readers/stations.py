@@ -53,7 +53,17 @@ def average(times: Times, values: Floats, step: TimeStep, where: Callable[[int],
             f"{in_words(str(step))}; check for a wrong time at either end"
         )
     means, short_of = _means(values, positions, expected_counts(start, step, int(positions[-1]) + 1, pace))
-    return _averaged(means, short_of, start, step, notes)
+    kept = np.flatnonzero(np.isfinite(means))
+    if not len(kept):
+        raise SeriesError(
+            f"no step of {in_words(str(step))} has at least half of its observations; resample to a longer step"
+        )
+    length = length_of(str(step))
+    note = f"resampled to the mean of each {length} (UTC): {len(kept)} with at least half of their observations"
+    if short_of:
+        note += f", {short_of} with fewer, which count as missing"
+    begin = step.range(start, int(kept[0]) + 1)[-1]
+    return SstSeries(means[kept[0] : kept[-1] + 1], begin, step, (*notes, note))
 
 
 def typical_interval(times: Times) -> int:
@@ -97,20 +107,6 @@ def _means(values: Floats, positions: npt.NDArray[np.int64], expected: Floats) -
     means = np.full(len(expected), np.nan)
     means[enough] = total[enough] / count[enough]
     return means, int(((count > 0) & ~enough).sum())
-
-
-def _averaged(means: Floats, short_of: int, start: np.datetime64, step: TimeStep, notes: tuple[str, ...]) -> SstSeries:
-    kept = np.flatnonzero(np.isfinite(means))
-    if not len(kept):
-        raise SeriesError(
-            f"no step of {in_words(str(step))} has at least half of its observations; resample to a longer step"
-        )
-    length = length_of(str(step))
-    note = f"resampled to the mean of each {length} (UTC): {len(kept)} with at least half of their observations"
-    if short_of:
-        note += f", {short_of} with fewer, which count as missing"
-    begin = step.range(start, int(kept[0]) + 1)[-1]
-    return SstSeries(means[kept[0] : kept[-1] + 1], begin, step, (*notes, note))
 
 
 _COLDEST: Final = -2.0

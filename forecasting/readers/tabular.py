@@ -15,7 +15,15 @@ from forecasting.readers.flags import DROPPED, Flagged, apply_flags, describe_un
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import Place, own_place
-from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations, WeatherRows
+from forecasting.readers.reading import (
+    OF_STATION,
+    UNSAID,
+    ColumnNames,
+    ReadStation,
+    StationObservations,
+    WeatherRows,
+    as_requested,
+)
 from forecasting.readers.split import StationRows, place_columns, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.values import find_values, ignored_columns, is_usual, stations_of_columns, unit_of_column
@@ -225,19 +233,16 @@ def units_of(table: Table, value: str, options: ReadingOptions) -> tuple[Units, 
     """Return the units of a column, their source, and a warning if they contradict the file."""
     unit = unit_of_column(table, value)
     if options.units is not None:
-        stated = parse_units(unit[0]) if unit else None
-        warning = f"read {value} in {options.units}, as requested, although the file says {unit[0] if unit else ''}"
-        return options.units, "as requested", (warning,) if stated not in (None, options.units) else ()
+        return as_requested(value, options.units, unit[0] if unit else "")
     unit = unit or table.units_of_values(value, usual=is_usual(table, value))
     if unit is not None:
         written, place = unit
         stated = parse_units(written)
         if stated is None:
+            remedy = Remedy.of("; choose another column with {} or set {} to " + SCALES, "value_column", "units")
             raise FileError(
                 f"column {value} is in {written[:40]!r}, according to {place}, not in a known unit of temperature",
-                remedy=Remedy.of(
-                    "; choose another column with {} or set {} to " + SCALES, "value_column", "units"
-                ).offering(*EVERY_UNIT),
+                remedy=remedy.offering(*EVERY_UNIT),
             )
         return stated, f"by {place}", ()
     if table.units_by_format is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError, RangeError, SeriesError
-from forecasting.readers.grid.cf import Validity, as_written
+from forecasting.readers.grid.cf import as_written
 from forecasting.readers.grid.fields import Field
 from forecasting.readers.options import AT
 from forecasting.readers.place import Place, distance_km, name_place
@@ -27,10 +27,7 @@ _SEARCHED_CELLS: Final = 10
 _SAMPLED_TIMES: Final = 12
 """Number of times at which a cell is examined to distinguish land from sea."""
 
-_UNITS: Final = {
-    "latitude": ("degrees_north", "degree_north"),
-    "longitude": ("degrees_east", "degree_east"),
-}
+_UNITS: Final = {"latitude": ("degrees_north", "degree_north"), "longitude": ("degrees_east", "degree_east")}
 
 Index = dict[Hashable, int]
 
@@ -85,15 +82,14 @@ def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[In
     if at is None:
         shape = " × ".join(str(value.sizes[dim]) for dim in value.dims if dim != field.along)
         raise NoPlaceError(f"is a grid of {shape} cells, {_extent((lat, lon))}", overview(field, value))
-    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
-    nearest = _nearest(lat, lon, at)
     reach = _SEARCHED_CELLS
-    box = {dim: slice(max(0, nearest[dim] - reach), min(value.sizes[dim], nearest[dim] + reach + 1)) for dim in dims}
+    nearest = _nearest(lat, lon, at).items()
+    box = {dim: slice(max(0, i - reach), min(value.sizes[dim], i + reach + 1)) for dim, i in nearest}
     near_lat, near_lon = meshed(lat, lon, box)
     km = distance_km(at, near_lat, near_lon)
     if float(np.nanmin(km)) > 2 * _spacing(near_lat, near_lon):
         raise FileError(f"does not reach {name_place(at)}; its grid has {_extent((lat, lon))}")
-    sea = sea_of(value, field.along, box, dims, field.validity)
+    sea = sea_of(field, value, box)
     if not sea.any():
         message = f"has no sea cell within {_SEARCHED_CELLS} cells of {name_place(at)}"
         raise FileError(message, remedy=Remedy.of("; choose another place with {}", AT))
@@ -102,18 +98,17 @@ def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[In
     note = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
     if not sea[np.unravel_index(int(np.nanargmin(km)), km.shape)]:
         note += ", the nearest sea cell"
-    return {dim: box[dim].start + int(offset) for dim, offset in zip(dims, chosen, strict=True)}, (note,)
+    return {dim: near.start + int(offset) for (dim, near), offset in zip(box.items(), chosen, strict=True)}, (note,)
 
 
 def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
-    if lat.ndim == lon.ndim == 1 and lat.dims != lon.dims:
-        off = (np.asarray(lon.values, dtype=np.float64) - at[1] + 180) % 360 - 180
-        return {
-            lat.dims[0]: int(np.nanargmin(np.abs(np.asarray(lat.values, dtype=np.float64) - at[0]))),
-            lon.dims[0]: int(np.nanargmin(np.abs(off))),
-        }
-    lon = lon.transpose(*lat.dims)
-    km = distance_km(at, np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64))
+    separate = lat.ndim == lon.ndim == 1 and lat.dims != lon.dims
+    axes = (lat, lon if separate else lon.transpose(*lat.dims))
+    north, east = (np.asarray(axis.values, dtype=np.float64) for axis in axes)
+    if separate:
+        off = (east - at[1] + 180) % 360 - 180
+        return {lat.dims[0]: int(np.nanargmin(np.abs(north - at[0]))), lon.dims[0]: int(np.nanargmin(np.abs(off)))}
+    km = distance_km(at, north, east)
     return dict(zip(lat.dims, map(int, np.unravel_index(int(np.nanargmin(km)), km.shape)), strict=True))
 
 
@@ -134,18 +129,12 @@ def _spacing(lats: Floats, lons: Floats) -> float:
     return max((float(np.sort(line)[1]) for line in lines if len(line) > 1), default=np.inf)
 
 
-def sea_of(
-    value: "xr.DataArray",
-    along: Hashable,
-    box: dict[Hashable, slice],
-    dims: tuple[Hashable, ...],
-    validity: Validity,
-) -> Any:
+def sea_of(field: Field, value: "xr.DataArray", box: dict[Hashable, slice]) -> Any:
     """Return which cells in the box hold a value at any of several times spread over the whole period."""
-    count = value.sizes[along]
+    count = value.sizes[field.along]
     at = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_TIMES)).astype(int))
-    near = value.isel(box | {along: at}).transpose(along, *dims)
-    values, _ = validity.masked(np.asarray(near.values))
+    near = value.isel(box | {field.along: at}).transpose(field.along, *box)
+    values, _ = field.validity.masked(np.asarray(near.values))
     return np.isfinite(values).any(axis=0)
 
 
@@ -164,14 +153,13 @@ def draw_cells(
 
     value, along = variables["value"], field.along
     lat, lon = grid_axes(field.data, value, along)
-    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
-    whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
-    sea = np.flatnonzero(sea_of(value, along, whole, dims, field.validity))
+    whole = {dim: slice(0, value.sizes[dim]) for dim in (*lat.dims, *lon.dims)}
+    sea = np.flatnonzero(sea_of(field, value, whole))
     if not len(sea):
         raise FileError("has no sea cell: every value is missing")
     chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))
     lats, lons = (axis.ravel()[chosen] for axis in meshed(lat, lon, whole))
-    columns = {name: _columns(variable, along, dims, chosen) for name, variable in variables.items()}
+    columns = {name: _columns(variable, along, tuple(whole), chosen) for name, variable in variables.items()}
     note = f"one of {len(chosen)} cells drawn from {len(sea)} sea cells with seed {seed}"
     for column, place in enumerate(zip(lats, lons, strict=True)):
         cell = {
@@ -199,8 +187,8 @@ _MAX_VALUES: Final = 50_000_000
 def overview(field: Field, value: "xr.DataArray") -> Grid:
     """Describe a variable of ``field`` with dimensions of time and space only."""
     lat, lon = grid_axes(field.data, value, field.along)
-    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
-    lats, lons = meshed(lat, lon, {dim: slice(0, value.sizes[dim]) for dim in dims})
+    whole = {dim: slice(0, value.sizes[dim]) for dim in (*lat.dims, *lon.dims)}
+    lats, lons = meshed(lat, lon, whole)
     times, known = field.times, field.times[~np.isnat(field.times)]
     step, step_notes = _step(known)
     notes = (*field.notes, *field.doubts, *step_notes)
@@ -208,7 +196,7 @@ def overview(field: Field, value: "xr.DataArray") -> Grid:
     example: Place | None = None
     if value.size <= _MAX_VALUES and len(times):
         at = len(times) // 2
-        plane = value.isel({field.along: at}).transpose(*dims)
+        plane = value.isel({field.along: at}).transpose(*whole)
         values = as_written(field.validity.masked(np.asarray(plane.values))[0])
         example = _sea_in_the_middle(values, lats, lons)
         try:
@@ -228,7 +216,7 @@ def overview(field: Field, value: "xr.DataArray") -> Grid:
         times=len(np.unique(known)),
         start=known.min() if len(known) else None,
         end=known.max() if len(known) else None,
-        cells={str(dim): value.sizes[dim] for dim in dims},
+        cells={str(dim): value.sizes[dim] for dim in whole},
         latitudes=(float(np.nanmin(lats)), float(np.nanmax(lats))),
         longitudes=(float(np.nanmin(lons)), float(np.nanmax(lons))),
         range=span,

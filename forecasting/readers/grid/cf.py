@@ -22,7 +22,7 @@ from forecasting.readers.names import (
 )
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.place import MAX_DEPTHS_METRES, choose_depth, nearest_depth
-from forecasting.readers.reading import OF_STATION
+from forecasting.readers.reading import OF_STATION, as_requested
 from forecasting.remedies import Remedy
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Bools, Floats, Times
 from forecasting.series.units import Units, parse_units
@@ -35,25 +35,20 @@ if TYPE_CHECKING:
 
 def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
     """Return the units of a variable, their source, and a warning if they contradict the file."""
-    written = variable.attrs.get("units")
-    stated = parse_units(str(written)) if written is not None else None
-    name = variable.name
+    name, written = variable.name, str(variable.attrs.get("units", ""))
     if options.units is not None:
-        warning = f"read {name} in {options.units}, as requested, although the file says {written}"
-        return options.units, "as requested", (warning,) if stated not in (None, options.units) else ()
+        return as_requested(str(name), options.units, written)
+    stated = parse_units(written)
     if stated is not None:
         return stated, "by the attribute units", ()
-    if written is None and options.station_units is not None:
-        return options.station_units, OF_STATION, ()
-    if written is None:
-        message = f"variable {name} does not state its units"
-        raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units").offering(*EVERY_UNIT))
-    raise FileError(
-        f"variable {name} is in {str(written)[:40]!r}, not in a known unit of temperature",
-        remedy=Remedy.of("; choose another variable with {} or set {} to " + SCALES, "value_column", "units").offering(
-            *EVERY_UNIT
-        ),
-    )
+    if "units" not in variable.attrs:
+        if options.station_units is not None:
+            return options.station_units, OF_STATION, ()
+        message, remedy = f"variable {name} does not state its units", Remedy.of("; set {} to " + SCALES, "units")
+    else:
+        message = f"variable {name} is in {written[:40]!r}, not in a known unit of temperature"
+        remedy = Remedy.of("; choose another variable with {} or set {} to " + SCALES, "value_column", "units")
+    raise FileError(message, remedy=remedy.offering(*EVERY_UNIT))
 
 
 def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOptions) -> str:
@@ -63,15 +58,10 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOpti
             raise FileError(f"has no variable {options.time_column!r}")
         return options.time_column
     along = [str(name) for name in data.variables if _holds_times(data[name]) and data[name].dims[0] in variable.dims]
-    for usual in (
-        *(n for n in along if data[n].attrs.get("standard_name") == "time"),
-        "time",
-        *map(str, variable.dims),
-    ):
-        if usual in along:
-            return usual
-    if len(along) == 1:
-        return along[0]
+    standard = [name for name in along if data[name].attrs.get("standard_name") == "time"]
+    usual = [name for name in (*standard, "time", *map(str, variable.dims)) if name in along]
+    if usual or len(along) == 1:
+        return (usual or along)[0]
     raise FileError(
         f"variable {variable.name} has no time dimension with CF units such as 'days since 1970-01-01'",
         remedy=Remedy.of("; name the time variable with {}, or first join the files of all times", "time_column"),
@@ -157,7 +147,7 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
         return options.value_column
     if not names:
         raise FileError("holds no variables")
-    others = {name: reason for name in names for reason in [_of_something_else(data[name])] if reason is not None}
+    others = {name: reason for name in names if (reason := _of_something_else(data[name])) is not None}
     kept = [name for name in names if name not in others]
     sea = (standard for standard in STANDARD_NAMES if standard != _OF_ANYTHING)
     sst = next((name for name in (_with_standard(data, kept, standard) for standard in sea) if name), None)
@@ -165,14 +155,10 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     sst = sst or _titled(data, kept)
     if sst is not None:
         return sst
+    message = f"has no sea-temperature variable, only {listed(names)}"
     usual = _named(list(others), (*_NAMES, *_BARE))
     if usual is not None:
-        raise FileError(
-            f"has no sea-temperature variable, only {listed(names)}; {usual} is something else, according to its "
-            f"{others[usual]}",
-            remedy=_ONE_OF_THEM.offering_values("value_column", names),
-        )
-    message = f"has no sea-temperature variable, only {listed(names)}"
+        message += f"; {usual} is something else, according to its {others[usual]}"
     raise FileError(message, remedy=_ONE_OF_THEM.offering_values("value_column", names))
 
 
@@ -253,10 +239,8 @@ def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
     return to_qartod(flags) if _is_wider(variable) else flags
 
 
-def find_unused_quality(data: "xr.Dataset", value: str, options: ReadingOptions) -> str | None:
-    """Find a variable of quality per value in another scheme, if there are no QARTOD flags."""
-    if options.flags is not None or find_flags(data, value, options) is not None:
-        return None
+def find_unused_quality(data: "xr.Dataset", value: str) -> str | None:
+    """Find a variable of quality per value in another scheme than QARTOD."""
     fitting, ancillary = _fitting(data, value), _ancillary(data, value)
     levels = [name for name in fitting if is_level_name(name)]
     flags = [name for name in fitting if name in ancillary and {"flag_values", "flag_masks"} & set(data[name].attrs)]

@@ -131,14 +131,11 @@ def find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
     if along not in data[name].dims:
         message = f"variable {name} has no dimension {along}, along which {time} holds times"
         raise FileError(message, remedy=Remedy.of("; choose another time variable with {}", "time_column"))
-    names = {
-        "value": name,
-        "flags": find_flags(data, name, options),
-        "unused": find_unused_quality(data, name, options),
-    }
+    flags = find_flags(data, name, options)
+    unused = find_unused_quality(data, name) if flags is None and options.flags is None else None
     notes: list[str] = []
     weather, unknown = find_covariates(data, name)
-    names |= {covariate.name: covariate.column for covariate in weather}
+    names = {"value": name, "flags": flags, "unused": unused, **{each.name: each.column for each in weather}}
     variables = {role: data[each] for role, each in names.items() if each is not None}
     variables = one_depth(data, variables, along, options, notes)
     validity = Validity.of(data[name], options.missing)

@@ -124,24 +124,16 @@ def _refuse_choice(options: ReadingOptions, reason: str, remedy: Remedy) -> None
         raise FileError(reason, remedy=Remedy(remedy.text, (*remedy.settings, Setting(chosen))))
 
 
-def _station_variable(data: "xr.Dataset", dim: Hashable) -> str | None:
-    """Return the variable of station names along ``dim``."""
-    for name in data.variables:
-        variable = data[name]
-        if variable.dims != (dim,):
-            continue
-        usual = str(name).lower() in ("station", "station_id", "station_name", "platform", "buoy", "site")
-        if variable.attrs.get("cf_role") == "timeseries_id" or (usual and variable.dtype.kind in "OSUi"):
-            return str(name)
-    return None
-
-
 def _station_names(data: "xr.Dataset", dim: Hashable) -> list[str]:
-    name = _station_variable(data, dim)
-    if name is None:
-        return []
-    stations = np.asarray(data[name].values).tolist()
-    return [one_line(each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)) for each in stations]
+    """Return the names of the stations along ``dim``, if a variable holds some."""
+    for name, variable in data.variables.items():
+        usual = str(name).lower() in ("station", "station_id", "station_name", "platform", "buoy", "site")
+        named = variable.attrs.get("cf_role") == "timeseries_id" or (usual and variable.dtype.kind in "OSUi")
+        if named and variable.dims == (dim,):
+            stations = variable.values.tolist()
+            texts = (each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in stations)
+            return [one_line(text) for text in texts]
+    return []
 
 
 def _each_station(
@@ -165,7 +157,7 @@ def _by_rows(
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch only one, or the table as CSV")
     refuse_station(names[:1], options)
-    deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
-    columns = {name: depths for name in deep for depths in [data[name].squeeze()] if depths.dims == (along,)}
-    warnings = [describe_depths(np.asarray(depths.values, float), name) for name, depths in columns.items()]
+    deep = [data[name].squeeze() for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
+    columns = [depths for depths in deep if depths.dims == (along,)]
+    warnings = [describe_depths(np.asarray(depths.values, float), str(depths.name)) for depths in columns]
     return (names[0] if names else None), selected, tuple(chain.from_iterable(warnings))
