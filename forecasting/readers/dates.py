@@ -84,10 +84,8 @@ def is_dated(column: "pd.Series[str]") -> bool:
     filled = column[column != ""]
     if not len(filled):
         return False
-    form = next(
-        (form for form in (_ISO, *_FORMS, _TOGETHER) if form.fullmatch(filled.iloc[0].removesuffix("UTC").rstrip())),
-        None,
-    )
+    first = filled.iloc[0].removesuffix("UTC").rstrip()
+    form = next((form for form in (_ISO, *_FORMS, _TOGETHER) if form.fullmatch(first)), None)
     return form is not None and bool(filled.str.match(form).mean() > 0.5)
 
 

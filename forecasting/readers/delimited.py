@@ -128,9 +128,8 @@ def _header(rows: list[Row]) -> int | None:
         title = " ".join(row)
         if names_zone(title):
             remedy = f"; remove the lines above line {header + 1}, and set {{}} to a zone such as Europe/Rome or +01:00"
-            raise FileError(
-                f"line {index + 1} ({title[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
-            )
+            message = f"line {index + 1} ({title[:40]!r}) names a time zone"
+            raise FileError(message, remedy=Remedy.of(remedy, "timezone"))
     return header
 
 

@@ -142,8 +142,7 @@ def apply_flags(values: Floats, flags: Floats, name: str, times: Times | None = 
         shown = ", ".join(unknown[:5])
         return Flagged(values, {}, (f"{name} was not used, as {shown} are not QARTOD flags (1, 2, 3, 4, 9)",))
     number_by_flag = {int(flag): int(count) for flag, count in zip(distinct, counts, strict=True)}
-    suspect = number_by_flag.get(SUSPECT, 0)
-    if suspect:
+    if suspect := number_by_flag.get(SUSPECT, 0):
         warnings = (*warnings, f"kept {counted(suspect, 'value')} flagged suspect (3) by {name}")
     marked: Marked | None = None
     if times is not None:

@@ -66,9 +66,6 @@ def _placed(names: list[str]) -> tuple[int, dict[str, int]]:
     }
 
 
-_VALUE: Final = "{} to {}"
-"""Name of the column that replaces the twelve."""
-_MONTH: Final = "month"
 _YEAR: Final = r"1[6-9]\d\d|2[01]\d\d"
 _ROW: Final = re.compile(rf"\s*(?:{_YEAR})(?:\s+[+-]?\d+(?:\.\d*)?){{12}}\s*")
 """A year and twelve values."""
@@ -93,11 +90,11 @@ def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
     refuse_size(len(table.cells) * len(columns), "months", options)
     beside = table.named((*STATIONS, *PLACES, *POSITIONS))
     ignored = [name for name in table.names if name not in {year, *columns, *beside}]
-    value = _VALUE.format(columns[0], columns[-1])
+    value = f"{columns[0]} to {columns[-1]}"
     repeated = {name: np.repeat(table.cells[name].to_numpy(), len(columns)) for name in (year, *beside)}
     numbers = np.tile([str(months[name]) for name in columns], len(table.cells))
     cells = pd.DataFrame(
-        {**repeated, _MONTH: numbers, value: table.cells[columns].to_numpy().ravel()},
+        {**repeated, "month": numbers, value: table.cells[columns].to_numpy().ravel()},
         index=np.repeat(table.cells.index.to_numpy(), len(columns)),
         dtype=str,
     )

@@ -215,15 +215,12 @@ def _unused_quality(table: Table, value: str, options: ReadingOptions) -> tuple[
         return None
     names = {table.short(name): name for name in table.names if name != value}
     quality = quality_column(names, table.short(value)) or quality_column(names, table.stem(value))
-    if quality is None:
-        return None
-    return quality, to_numbers(table.cells[names[quality]])
+    return None if quality is None else (quality, to_numbers(table.cells[names[quality]]))
 
 
 def _flag_numbers(table: Table, name: str) -> Floats:
-    column = table.cells[name]
     try:
-        return numbers(column)
+        return numbers(table.cells[name])
     except FileError as error:
         remedy = Remedy.of(", or ignore the flags with {}", Setting("flags", "none", "Ignore the flags"))
         raise FileError(error.message, index=error.index, remedy=remedy) from None

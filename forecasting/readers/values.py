@@ -81,10 +81,9 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> dict[str
         return {name: station for name, station in wide.items() if station in stations}
     if not others:
         raise FileError(f"has no columns other than {', '.join(clock.names)}; add a temperature column")
-    if not candidates:
-        _refuse_decimal_commas(table, others)
     shown = ", ".join(candidates or others)[:400]
     if not candidates:
+        _refuse_decimal_commas(table, others)
         raise FileError(f"has no numeric column, only {shown}", remedy=NAME_VALUES)
     if all(map(is_no_sst, candidates)) and any(map(is_elsewhere, candidates)):
         message = f"has no SST column: according to their names, {shown} are something else"
