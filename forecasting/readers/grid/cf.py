@@ -304,11 +304,9 @@ class Validity:
             return cls(low, high, "valid_range", sentinels)
         minimum, maximum = (_numbers(variable, name, packed) for name in ("valid_min", "valid_max"))
         attributes = " and ".join(name for name, limit in (("valid_min", minimum), ("valid_max", maximum)) if limit)
-        low, high = minimum[0] if minimum else -np.inf, maximum[0] if maximum else np.inf
-        if minimum and maximum:
-            low, high = sorted((low, high))
-        elif packed and _scale(variable) < 0:  # packed upside down
-            low, high = maximum[0] if maximum else -np.inf, minimum[0] if minimum else np.inf
+        if packed and _scale(variable) < 0:  # packed upside down
+            minimum, maximum = maximum, minimum
+        low, high = sorted((minimum[0] if minimum else -np.inf, maximum[0] if maximum else np.inf))
         return cls(low, high, attributes or None, sentinels)
 
     def masked(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
