@@ -87,10 +87,10 @@ def _all_installed(known: Mapping[str, str]) -> dict[str, Plugin]:
         try:
             plugin = _load(name, known)
         except MissingExtraError as error:
-            logger.warning("left out: %s", error)
+            logger.info("left out: %s", error)
             continue
         if lacking := sorted(plugin.requires - plugins.keys()):
-            logger.warning("left out: the plug-in %s, which needs %s", name, " and ".join(lacking))
+            logger.info("left out: the plug-in %s, which needs %s", name, " and ".join(lacking))
         else:
             plugins[name] = plugin
     return plugins

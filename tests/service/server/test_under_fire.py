@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import resource
 import signal
@@ -134,17 +135,20 @@ def test_a_service_exits_if_all_workers_are_killed_and_there_is_nothing_to_load(
 async def test_sigterm_under_load_answers_what_has_begun_and_refuses_the_rest_with_503(
     artifacts: Path, nino12: SstSeries, workers: int
 ) -> None:
-    large = body(nino12)
-    large["series"] *= 2_000
+    content = json.dumps(body(nino12) | {"series": body(nino12)["series"] * 2_000}).encode()
     with running(artifacts, workers=workers) as service:
-        async with load(service.url, body(nino12)) as calls, httpx.AsyncClient() as client:
+        async with load(service.url, body(nino12)) as calls:
             await calls.more(50)
-            slow = asyncio.create_task(client.post(f"{service.url}/forecast", json=large))
-            await calls.more(10)
+            reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+            head = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            writer.write(head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(content))
+            assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+            writer.write(content)
             service.process.terminate()
             # The first that finds nobody listening any more ends the load.
             await calls.until(calls.enough.is_set)
-            assert (await slow).status_code == 200
+            assert b"HTTP/1.1 200 OK\r\n" in await reader.read()
+            writer.close()
         assert await asyncio.to_thread(service.process.wait) == 0
     assert set(calls.statuses) == {200, 503}
     # Connections that are refused once nobody listens any more. Load balancers send these requests to another process.
