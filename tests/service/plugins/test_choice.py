@@ -79,6 +79,7 @@ def test_a_plug_in_that_is_left_out_is_not_imported(monkeypatch: pytest.MonkeyPa
     [
         ("all", [*PLUGINS]),
         ("", [*PLUGINS]),
+        ("inference", ["inference"]),
         ("Stations, uploads", ["uploads", "stations"]),
     ],
 )
