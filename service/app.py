@@ -73,7 +73,7 @@ _OWN: Final = Plugin(
     ],
     open_paths=["/metrics", r"/openapi\.json", f"/health{FILE}"],
     operators=["/health/", "/metrics"],
-    streams=[Stream("/forecast", NDJSON_TYPE)],
+    streams=[Stream("/forecast", NDJSON_TYPE, stream_forecast)],
 )
 """The service itself, in the form of its plug-ins. ``/docs`` lists the routes in the order of their routers."""
 
@@ -118,7 +118,6 @@ def create_app(
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
     app.state.hindcasts = HindcastStore()
-    app.state.forecast_streams = {NDJSON_TYPE: stream_forecast}
     # The processes of the service share this folder as long as it runs.
     app.state.shared_folder = None if bus is None else bus.folder
     chosen = app.state.plugins = load_plugins(settings.plugins, PLUGINS)

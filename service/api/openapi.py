@@ -140,7 +140,7 @@ def _describe(app: FastAPI, paths: Paths, bodies: Sequence[type[BaseModel]], tag
             _drop_links(operation, known)
             _simplify_parameters(operation)
             _describe_responses(path, method, operation, paths)
-    for stream in paths.streams:
+    for stream in paths.streamed.values():
         operation = schema["paths"][stream.path]["post"]
         if stream.description:
             body, response = operation["requestBody"], operation["responses"]["200"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -31,6 +32,8 @@ class Stream(NamedTuple):
 
     path: str
     media_type: str
+    answer: Callable[[Request], Response]
+    """Begins the response."""
     responses: Sequence[str] = ()
     """Media types of the response, if the document of the route does not have them."""
     description: str = ""
@@ -51,9 +54,8 @@ class Paths:
         # Without any, nothing matches: an empty pattern would match an empty path.
         self._open = re.compile("|".join(open_paths) or r"(?!)")
         self._operators, self._protocols = tuple(operators), tuple(protocols)
-        self.streams = tuple(streams)
-        self.streamed = frozenset((stream.path, stream.media_type) for stream in self.streams)
-        """Path and media type of the bodies that are read piece by piece."""
+        self.streamed = {(stream.path, stream.media_type): stream for stream in streams}
+        """Bodies that are read piece by piece, by path and media type."""
 
     def is_open(self, path: str) -> bool:
         """Whether a decoded path never needs a key: one of the patterns must match all of it."""

@@ -17,7 +17,7 @@ DEADLINE: Final = "deadline"
 """Key in the scope of every request: its :class:`Deadline`."""
 
 STREAMED: Final = "streamed"
-"""Key in the scope of every request: the media type of a body that its route reads piece by piece, else None."""
+"""Key in the scope of every request: the :class:`~service.http.paths.Stream` of its body, None for a whole one."""
 
 STATUS: Final = "response_status"
 """Key in the scope of a request whose response has begun: its status."""

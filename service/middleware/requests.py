@@ -139,7 +139,7 @@ class RequestMiddleware:
         headers, method, path = scope[HEADERS], scope["method"], scope["path"]
         self._origins.check(method, headers)
         media_type = media_type_of(headers) if method == "POST" else ""
-        scope[STREAMED] = media_type if (path, media_type) in self._paths.streamed else None
+        scope[STREAMED] = self._paths.streamed.get((path, media_type))
         if scope[STREAMED] is None and stated_length(headers) > self._settings.max_body_bytes:
             raise too_large(self._settings.max_body_bytes)
         is_operators = self._paths.is_operators(path)

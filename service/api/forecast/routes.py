@@ -1,7 +1,7 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and what
-plug-ins add to ``forecast_streams`` there.
+JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and others
+by the plug-ins whose ``streams`` name them.
 """
 
 from typing import Annotated, Final
@@ -20,10 +20,10 @@ from service.api.forecast.schemas import (
     ForecastLine,
     ForecastRequest,
 )
-from service.api.forecast.streaming import Answer
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.engine.serving import Lifecycle
 from service.http.bodies import NDJSON_TYPE, require_json
+from service.http.paths import Stream
 from service.http.problems import Problem
 from service.middleware.deadlines import STREAMED
 from service.middleware.requests import HEADERS
@@ -89,9 +89,9 @@ async def post_forecast(request: Request) -> Response:
     state, scope = request.app.state, request.scope
     lifecycle: Lifecycle = state.lifecycle
     settings: Settings = state.settings
-    if scope[STREAMED] is not None:
-        answer: Answer = state.forecast_streams[scope[STREAMED]]
-        return answer(request)
+    stream: Stream | None = scope[STREAMED]
+    if stream is not None:
+        return stream.answer(request)
     serving, body = lifecycle.ready(), await request.body()
     require_json(scope[HEADERS])
     query = LinesQuery.read(scope["query_string"]) if scope["query_string"] else None

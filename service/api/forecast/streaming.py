@@ -1,6 +1,6 @@
 """Answer NDJSON to ``POST /forecast``: series arrive line by line, and their forecasts leave the same way."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -46,10 +46,6 @@ class _AnswerLine(NamedTuple):
     number: int
     content: bytes
     error: str | None = None
-
-
-Answer = Callable[[Request], StreamedResponse]
-"""Answers ``POST /forecast`` with a body of one media type, in ``forecast_streams`` of the application's state."""
 
 
 def stream_forecast(request: Request) -> StreamedResponse:

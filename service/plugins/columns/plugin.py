@@ -19,7 +19,6 @@ if find_spec("pyarrow") is None:
 
 def _install(app: FastAPI) -> None:
     app.state.column_streams = ColumnStreams(app.state.lifecycle, app.state.settings)
-    app.state.forecast_streams[ARROW_TYPE] = app.state.column_streams.respond
 
 
 @asynccontextmanager
@@ -33,6 +32,7 @@ PLUGIN: Final = Plugin(
         Stream(
             "/forecast",
             ARROW_TYPE,
+            answer=lambda request: request.app.state.column_streams.respond(request),
             responses=[ARROW_TYPE, PARQUET_TYPE],
             description="An Arrow stream has the columns `id`, `time` and `sst`, and optionally `latitude`, "
             "`longitude`, `air_temperature` and `wind_speed`, one series after another; `Accept` selects the format "
