@@ -165,6 +165,7 @@ def _parser(program: str, names: Sequence[str], description: str, group: str = "
         description=description,
         epilog=f"{noun}s:\n{listed}\n\n'{program} {noun.upper()} --help' shows the options of a {noun}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(noun, choices=names, metavar=noun.upper(), help=argparse.SUPPRESS)
     return parser

@@ -87,6 +87,7 @@ class Command(NamedTuple):
             description=self.description,
             epilog=self.epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter if is_laid_out else argparse.HelpFormatter,
+            allow_abbrev=False,
         )
         self.add_options(parser)
         return parser

@@ -175,6 +175,7 @@ def _greeting(settings: Settings, port: int) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=SERVE.name,
+        allow_abbrev=False,
         description="Serve SST forecasts over HTTP.",
         epilog="Each option is also an environment variable: SST_HOST, SST_PORT and so on. "
         "docs/reference/settings.md lists all settings. "

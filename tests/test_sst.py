@@ -84,6 +84,13 @@ def test_an_error_starts_with_the_name_of_the_command(arguments: str, sentence: 
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("arguments", ["serve --work=2", "forecast none.csv --hori=2", "station list --ur=x"])
+def test_an_option_is_not_abbreviated(arguments: str) -> None:
+    refused = run([SST, *arguments.split()])
+    assert refused.returncode == 2
+    assert arguments.split()[-1] in refused.stderr.splitlines()[-1]
+
+
 def test_every_command_is_asked_for_something_that_it_refuses() -> None:
     assert {arguments.split()[0] for arguments in REFUSED} == set(COMMANDS)
 

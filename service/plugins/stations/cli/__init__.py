@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Send station readings to a running service, and see the forecasts that it issues.",
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add_version(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -79,6 +80,7 @@ def _command(
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     if of_station:
         command.add_argument("station", metavar="ID", help="the ID of the station")
