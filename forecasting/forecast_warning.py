@@ -18,6 +18,7 @@ WarningCode = Literal[
     "short_baseline",
     "coarse_baseline",
     "suspect_value",
+    "fill_value",
     "flat_line",
     "implausible_forecast",
     "doubtful_step",
@@ -54,8 +55,9 @@ MEANINGS: Final[Mapping[WarningCode, str]] = {
     "resampled": "The series was forecast at the step of the nearest universal release.",
     "short_baseline": "The baseline of events covers fewer than thirty years.",
     "coarse_baseline": "The baseline of events is the climatology of the position, as the request says.",
-    "suspect_value": "One of the last three values is implausible; `calibrated: false`. With `check`: implausible "
-    "values were left out.",
+    "suspect_value": "One of the last three values is implausible, or a value may mark a missing one; `calibrated: "
+    "false`. With `check`: implausible values were left out.",
+    "fill_value": "Values of exactly 0 or −1 °C, far from the values before and after, were left out as missing.",
     "flat_line": "The series ends in a run of one value that its other values do not explain: at least twelve, and "
     "four times any other run; `calibrated: false`.",
     "implausible_forecast": "The best network left the range that the past and the climatology allow, so that others "

@@ -14,10 +14,10 @@ from forecasting.readers.flags import Marked
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.reading import OF_STATION, UNSAID, ReadStation, StationObservations
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.doubts import flat_line
+from forecasting.series.doubts import FillValues, fill_values, flat_line
 from forecasting.series.observations import MAX_STEPS, anchor, common_interval, sort_order
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Bools, Floats, Times, short
+from forecasting.series.times import DAY, Floats, Times, short
 from forecasting.series.timestep import MONTH, TimeStep, in_words, length_of, one_each
 from forecasting.series.units import sea_temperatures, to_celsius
 from forecasting.wording import counted
@@ -122,8 +122,9 @@ _WARMEST_YEAR: Final = 32.0
 
 def build_station(observations: StationObservations, options: ReadingOptions) -> ReadStation:
     """Build the series of a station."""
+    fills = _fills(observations)
     try:
-        series = _series(observations, options)
+        series = _series(observations, options, fills)
     except RangeError as error:
         raise FileError(error.message, index=error.index, remedy=Remedy.any_of(error.settings)) from None
     except SeriesError as error:
@@ -146,7 +147,7 @@ def build_station(observations: StationObservations, options: ReadingOptions) ->
         _doubt_units(observations, series),
         _doubt_anomalies(series),
         line.describe(series.times) if line is not None else None,
-        describe_zeros(observations.times, observations.values) if observations.station.units == "celsius" else None,
+        fills.advise(observations.times) if fills is not None else None,
         _doubt_repeats(observations),
         unused,
     )
@@ -163,9 +164,22 @@ def try_build(observations: StationObservations, options: ReadingOptions) -> Rea
         return replace(observations.station, error=FileError.of(error), marked=None, position=None)
 
 
-def _series(observations: StationObservations, options: ReadingOptions) -> SstSeries:
+def _fills(observations: StationObservations) -> FillValues | None:
+    """Return the observations that are likely to mark missing ones, by their place among the observations."""
+    if observations.station.units != "celsius":
+        return None
+    known = np.flatnonzero(~np.isnat(observations.times))
+    order = known[np.argsort(observations.times[known], kind="stable")]
+    fills = fill_values(observations.values[order])
+    return None if fills is None else fills._replace(indices=order[fills.indices])
+
+
+def _series(observations: StationObservations, options: ReadingOptions, fills: FillValues | None) -> SstSeries:
     if options.resample is not None and np.isfinite(observations.values).any():
         celsius = sea_temperatures(observations.values, observations.station.units, observations.where)
+        if fills is not None and fills.is_certain:
+            celsius = celsius.copy()
+            celsius[fills.indices] = np.nan
         return average(observations.times, celsius, options.resample, observations.where)
     from_observations = partial(
         SstSeries.from_observations,
@@ -228,45 +242,3 @@ def _placed(station: ReadStation, series: SstSeries, options: ReadingOptions) ->
         steps = np.rint(series.step.position(times, series.start)).astype(np.int64)
         times = series.step.shift(np.asarray(series.start), steps)
     return Marked(times, to_celsius(station.marked.values, station.units), station.marked.flags)
-
-
-_MIN_SPREADS = 5.0
-"""Typical differences between values, by which a stray zero differs from both neighbours."""
-_MIN_CELSIUS = 1.0
-"""°C by which a stray zero differs at least, as some sensors hardly vary."""
-
-
-def describe_zeros(times: Times, celsius: Floats) -> str | None:
-    """Describe zeros far from the values before and after, which may mark missing values; None without any.
-
-    Args:
-        times: UTC ``(n,)``, in any order.
-        celsius: values, ``(n,)``; NaN where missing.
-    """
-    observed = np.flatnonzero(np.isfinite(celsius) & ~np.isnat(times))
-    order = observed[np.argsort(times[observed], kind="stable")]
-    values = celsius[order]
-    stray = _stray(values)
-    if not stray.any():
-        return None
-    first = short(times[order[int(stray.argmax())]])
-    are = "is" if stray.sum() == 1 else "are"
-    return (
-        f"{counted(int(stray.sum()), 'value')} {are} exactly 0 °C, far from the values before and after, the first at "
-        f"{first}; if 0 marks a missing value, set missing to 0"
-    )
-
-
-def _stray(values: Floats) -> Bools:
-    """Return which values are 0 and far from the nearest other values on both sides, or on one side at an end."""
-    others = np.flatnonzero(values != 0)
-    stray: Bools = np.zeros(len(values), dtype=np.bool_)
-    zeros = np.flatnonzero(values == 0)
-    if len(others) < 2 or not len(zeros):
-        return stray
-    typical = float(np.median(np.abs(np.diff(values[others]))))
-    far = max(_MIN_SPREADS * typical, _MIN_CELSIUS)
-    after = np.searchsorted(others, zeros)
-    before, behind = (values[others[np.clip(i, 0, len(others) - 1)]] for i in (after - 1, after))
-    stray[zeros] = (np.minimum(np.abs(before), np.abs(behind)) > far) & (before * behind > 0)
-    return stray

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.doubts import FILLS, fill_values
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, Times, short
 from forecasting.series.timestep import TimeStep
@@ -112,6 +114,24 @@ class SeriesBatch:
     def with_errors(self, errors: Mapping[int, SeriesError]) -> "SeriesBatch":
         """Return the batch with ``errors`` of some series beside those it has."""
         return replace(self, errors={**errors, **self.errors}) if errors else self
+
+    def without_fills(self, *, doubtful: bool) -> "tuple[SeriesBatch, dict[int, ForecastWarning]]":
+        """Return the batch without values that mark missing ones, and a warning for each series with such values.
+
+        The rule is that of :func:`~forecasting.series.doubts.fill_values`; with ``doubtful``, all of them are left out.
+        """
+        warnings: dict[int, ForecastWarning] = {}
+        if not np.isin(self.values, FILLS).any():
+            return self, warnings
+        values = self.values.copy()
+        for row in self.usable.tolist():
+            fills = fill_values(self[row].values)
+            if fills is not None:
+                fills = fills._replace(is_certain=fills.is_certain or doubtful)
+                warnings[row] = fills.warning(self[row].times)
+                if fills.is_certain:
+                    values[self.ends[row] - self.lengths[row] + fills.indices] = np.nan
+        return replace(self, values=values), warnings
 
     @property
     def usable(self) -> npt.NDArray[np.intp]:

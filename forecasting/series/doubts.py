@@ -1,4 +1,4 @@
-"""What casts doubt on a series: a sensor that was stuck, and a step that its values contradict."""
+"""What casts doubt on a series: fill values, a sensor that was stuck, and a step that its values contradict."""
 
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -10,6 +10,83 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import DAY, Bools, Floats, Times, short
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import ICE_CELSIUS
+from forecasting.wording import counted
+
+FILLS: Final = (0.0, -1.0)
+"""°C, values that mark missing ones in many files; the others are outside the range of a sea."""
+
+_MIN_SPREADS: Final = 5.0
+"""Typical differences between values, by which a fill value differs from both neighbours.
+
+Of 71,594 windows of 60 and 400 real values, as they are or rounded to 0.1 °C, none has such a 0 or −1; rounded to whole
+degrees, 8 have one or two.
+"""
+_MIN_CELSIUS: Final = 1.0
+"""°C by which a fill value differs at least, as some sensors hardly vary."""
+
+_CERTAIN: Final = 3
+"""Fill values in a series that cannot be a coincidence."""
+_CERTAIN_CELSIUS: Final = 5.0
+"""°C by which one alone differs from both neighbours if no sea explains it."""
+
+
+class FillValues(NamedTuple):
+    """Values that are likely to mark missing ones.
+
+    Attributes:
+        indices: of the values, ascending, ``(n,)``.
+        value: °C.
+        is_certain: whether nothing else explains them.
+    """
+
+    indices: npt.NDArray[np.intp]
+    value: float
+    is_certain: bool
+
+    def describe(self, times: Times) -> str:
+        """Return what is wrong and since when; ``times`` are those of the values."""
+        count = len(self.indices)
+        return (
+            f"{counted(count, 'value')} {'is' if count == 1 else 'are'} exactly {self.value:g} °C, far from the values "
+            f"before and after, the first at {short(times[self.indices[0]])}"
+        )
+
+    def advise(self, times: Times) -> str:
+        """Return the same with what the owner of the values can do."""
+        return f"{self.describe(times)}; if {self.value:g} marks a missing value, set missing to {self.value:g}"
+
+    def warning(self, times: Times) -> ForecastWarning:
+        """Return the warning about a forecast from a series with the values, which leaves them out if it is certain."""
+        if self.is_certain:
+            return ForecastWarning("fill_value", f"{self.describe(times)}: they are left out as missing values")
+        doubt = f"{self.describe(times)}: the forecast is not calibrated; if it marks a missing value, leave it out"
+        return ForecastWarning("suspect_value", doubt, uncalibrated=True)
+
+
+def fill_values(values: Floats) -> FillValues | None:
+    """Return the values of one series, °C ``(n,)``, that are likely to mark missing ones; None without any."""
+    observed = np.flatnonzero(np.isfinite(values))
+    known = values[observed]
+    for fill in FILLS:
+        is_fill = known == fill
+        at, others = np.flatnonzero(is_fill), np.flatnonzero(~is_fill)
+        if not len(at) or len(others) < 2:
+            continue
+        typical = float(np.median(np.abs(np.diff(known[others]))))
+        after = np.searchsorted(others, at)
+        # At an end, the only neighbour counts for both.
+        before, behind = (known[others[np.clip(i, 0, len(others) - 1)]] - fill for i in (after - 1, after))
+        distances = np.where(before * behind > 0, np.minimum(np.abs(before), np.abs(behind)), 0)
+        far = distances > max(_MIN_SPREADS * typical, _MIN_CELSIUS)
+        is_certain = int(far.sum()) >= _CERTAIN
+        if not is_certain:
+            # The end of a series has a check of its own.
+            far &= (after > 0) & (after < len(others))
+            is_certain = bool((distances[far] > max(2 * _MIN_SPREADS * typical, _CERTAIN_CELSIUS)).all())
+        if far.any():
+            return FillValues(observed[at[far]], fill, is_certain)
+    return None
+
 
 LEAST_REPEATS: Final = 12
 """Shortest run that counts."""

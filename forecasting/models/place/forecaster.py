@@ -175,6 +175,7 @@ class Forecaster(Model):
             baselines: references fitted to the place; if None, they are fitted to the past of each series.
         """
         metadata, errors, rows = self.metadata, dict(batch.errors), np.arange(len(batch))
+        batch, fills = batch.without_fills(doubtful=options.check)
         columns = Columns(options.offered_levels(metadata.errors.half_width), options.thresholds, ())
         if errors:
             rows = batch.usable
@@ -198,6 +199,10 @@ class Forecaster(Model):
             references, reference_warnings, usual = _references(batch, windows, metadata, baselines)
             _add_warnings(windows, unlike, reference_warnings, metadata)
             doubtful = _add_doubts(windows, batch)
+        for index, row in enumerate(rows[windows.row].tolist() if fills else ()):
+            if fill := fills.get(row):
+                windows.warnings[index] += (fill,)
+                doubtful[index] |= fill.uncalibrated
         columns = replace(columns, references=tuple(references))
         scale = metadata.errors.scale(windows.values)
         n = len(windows)

@@ -101,6 +101,9 @@ class UniversalModel(Model):
         """See :meth:`~forecasting.models.base.Model.forecast_batch`; series at another step are resampled."""
         coefficients = climatology_at(batch.positions, len(batch))
         warnings = {i: tuple([ForecastWarning("adjusted", note) for note in notes]) for i, notes in batch.notes.items()}
+        batch, fills = batch.without_fills(doubtful=options.check)
+        for i, fill in fills.items():
+            warnings[i] = (*warnings.get(i, ()), fill)
         positions = batch.positions
         if positions is not None:
             batch = batch.with_errors(half_positions(positions))

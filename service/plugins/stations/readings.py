@@ -14,8 +14,7 @@ from forecasting.errors import SeriesError
 from forecasting.forecasts.json import rounded
 from forecasting.models.universal.checks import plausible_range
 from forecasting.qartod import FAIL, GOOD, MISSING, SUSPECT
-from forecasting.readers.stations import describe_zeros
-from forecasting.series.doubts import LEAST_REPEATS, flat_line
+from forecasting.series.doubts import LEAST_REPEATS, fill_values, flat_line
 from forecasting.series.observations import TOLERANCE_STEPS, anchor
 from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Indices, QualityCheck, Range
 from forecasting.series.sst_series import SstSeries
@@ -167,9 +166,9 @@ def read_readings(
     accepted = sorted(readings.accepted.items())
     at = np.array([time for time, _ in accepted], dtype=np.int64).view(SECONDS)
     celsius = np.array([value for _, value in accepted])
-    line = flat_line(celsius)
-    zeros = describe_zeros(at, celsius) if units == "celsius" else None
-    readings.warnings += filter(None, (None if line is None else line.describe(at), zeros))
+    line, fills = flat_line(celsius), fill_values(celsius)
+    readings.warnings += [] if line is None else [line.describe(at)]
+    readings.warnings += [] if fills is None else [fills.advise(at)]
     return readings
 
 

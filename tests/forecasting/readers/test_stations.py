@@ -125,6 +125,14 @@ def test_zeros_in_a_sea_far_from_zero_get_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_fill_values_are_left_out_before_readings_are_averaged(tmp_path: Path) -> None:
+    readings = [f"2015-01-{1 + i // 4:02}T{i % 4 * 6:02}:00,{0 if i % 9 == 5 else 24 + i % 3 / 10}" for i in range(80)]
+    (station,) = read(write(tmp_path, "time,sst", *readings), ReadingOptions(resample=TimeStep.parse("day"))).stations
+    assert station.series is not None
+    assert float(station.series.values.min()) >= 24
+    assert "9 values are exactly 0 °C" in station.warnings[-1]
+
+
 @pytest.mark.parametrize("values", [sea(12, 6), np.round(sea(1, 3), 1), np.zeros(40)])
 def test_a_sea_that_passes_zero_gets_no_warning(tmp_path: Path, values: "np.typing.NDArray[np.float64]") -> None:
     assert warned(tmp_path, values) == []

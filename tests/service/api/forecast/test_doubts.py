@@ -1,4 +1,4 @@
-"""POST /forecast and values that are wrong: one of them, or stuck, out of range, from the future, at another step."""
+"""POST /forecast and values that are wrong: fill values, stuck, from the future, at another step."""
 
 import json
 from typing import Any
@@ -74,6 +74,47 @@ def test_values_that_repeat_by_themselves_are_no_flat_line(seas_client: httpx.Cl
     tropical = np.round(28 + np.repeat(WEATHER[:80], 5)[:400] / 3, 1)
     tropical[-12:] = 28.1
     assert messages(forecast(seas_client, series(tropical)), "flat_line") == []
+
+
+NEAR_24 = (24 + WEATHER[:60] / 3).round(2)
+
+
+@pytest.mark.parametrize("fill", [0.0, -1.0])
+@pytest.mark.parametrize("where", [slice(3, None, 9), slice(30, 31)])
+def test_fill_values_are_left_out_and_named(seas_client: httpx.Client, fill: float, where: slice) -> None:
+    filled, missing = NEAR_24.copy(), [*NEAR_24.tolist()]
+    filled[where] = fill
+    for i in range(60)[where]:
+        missing[i] = None
+    entry, expected = (forecast(seas_client, days(values=[*values])) for values in (filled.tolist(), missing))
+    (message,) = messages(entry, "fill_value")
+    assert f"exactly {fill:g} °C, far from the values before and after, the first at 2024-01-" in message
+    assert (entry["sst"], calibrated(entry)) == (expected["sst"], {True})
+
+
+def test_a_value_that_may_mark_a_missing_one_is_kept_without_confidence(seas_client: httpx.Client) -> None:
+    values = (4 + WEATHER[:60] / 3).round(2)
+    values[30] = 0
+    entry = forecast(seas_client, series(values))
+    assert messages(entry, "suspect_value")[0].startswith("1 value is exactly 0 °C, far from the values before and af")
+    assert calibrated(entry) == {False}
+    checked = forecast(seas_client, series(values), check=True)
+    assert (len(messages(checked, "fill_value")), calibrated(checked)) == (1, {True})
+
+
+def test_a_sea_that_freezes_is_not_doubted(seas_client: httpx.Client) -> None:
+    values = np.maximum((2 * np.cos(np.arange(120) / 20) + WEATHER[:120] / 3).round(), -1)
+    assert {0, -1} <= {*values.tolist()}
+    entry = forecast(seas_client, series(values))
+    assert messages(entry, "fill_value") == messages(entry, "suspect_value") == []
+
+
+def test_the_network_of_a_place_leaves_out_fill_values_too(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"][0]["values"][-15] = 0.0
+    (entry,) = answered(client.post("/forecast", json=request))["forecasts"]
+    (message,) = messages(entry, "fill_value")
+    assert message.startswith("1 value is exactly 0 °C")
 
 
 def ways(client: httpx.Client, given: SstSeries, options: dict[str, Any], query: dict[str, Any]) -> list[str | None]:
