@@ -120,15 +120,16 @@ class SeriesBatch:
 
         The rule is that of :func:`~forecasting.series.doubts.fill_values`; with ``doubtful``, all of them are left out.
         """
-        warnings: dict[int, ForecastWarning] = {}
+        warnings = dict[int, ForecastWarning]()
         if not np.isin(self.values, FILLS).any():
             return self, warnings
         values = self.values.copy()
         for row in self.usable.tolist():
-            fills = fill_values(self[row].values)
+            member = self[row]
+            fills = fill_values(member.values)
             if fills is not None:
                 fills = fills._replace(is_certain=fills.is_certain or doubtful)
-                warnings[row] = fills.warning(self[row].times)
+                warnings[row] = fills.warning(member.times)
                 if fills.is_certain:
                     values[self.ends[row] - self.lengths[row] + fills.indices] = np.nan
         return replace(self, values=values), warnings

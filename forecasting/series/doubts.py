@@ -58,7 +58,7 @@ class FillValues(NamedTuple):
     def warning(self, times: Times) -> ForecastWarning:
         """Return the warning about a forecast from a series with the values, which leaves them out if it is certain."""
         if self.is_certain:
-            return ForecastWarning("fill_value", f"{self.describe(times)}: they are left out as missing values")
+            return ForecastWarning("fill_value", f"{self.describe(times)}: left out as missing")
         doubt = f"{self.describe(times)}: the forecast is not calibrated; if it marks a missing value, leave it out"
         return ForecastWarning("suspect_value", doubt, uncalibrated=True)
 

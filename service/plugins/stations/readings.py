@@ -166,9 +166,8 @@ def read_readings(
     accepted = sorted(readings.accepted.items())
     at = np.array([time for time, _ in accepted], dtype=np.int64).view(SECONDS)
     celsius = np.array([value for _, value in accepted])
-    line, fills = flat_line(celsius), fill_values(celsius)
-    readings.warnings += [] if line is None else [line.describe(at)]
-    readings.warnings += [] if fills is None else [fills.advise(at)]
+    line, fills = flat_line(celsius), fill_values(celsius) if units == "celsius" else None
+    readings.warnings += filter(None, (line.describe(at) if line else None, fills.advise(at) if fills else None))
     return readings
 
 
