@@ -45,7 +45,7 @@ class Archive:
 
     @classmethod
     def to_extend(cls, path: Path) -> "Archive":
-        """Return the archive at ``path``."""
+        """Return the archive at ``path``, in which a run that was killed may have left empty folders."""
         if path.suffix.lower() in _OTHER_FORMATS:
             raise ScoringError(f"{path}: an archive is a folder of Parquet files; name it {path.stem}.parquet")
         if not path.absolute().parent.is_dir():
@@ -53,7 +53,7 @@ class Archive:
         if path.exists() and not path.is_dir():
             raise ScoringError(f"{path} is a file, and --append adds to a folder of Parquet files; choose another name")
         archive = cls(path)
-        if path.is_dir() and any(path.iterdir()) and not archive.files():
+        if path.is_dir() and any(inside(path)) and not archive.files():
             raise ScoringError(f"{path} is a folder with other files; choose another name")
         return archive
 

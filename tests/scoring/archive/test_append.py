@@ -92,6 +92,7 @@ def test_the_same_job_twice_adds_nothing_and_says_so(
     assert set(read(archive)["asked"]) == {"best", "gru"}
 
 
+@pytest.mark.long
 def test_processes_add_the_rows_that_one_process_adds(seas: Path, tmp_path: Path) -> None:
     given = until(growing(4), 40, tmp_path / "in.csv")
     assert append(given, tmp_path / "one.parquet", seas, "--chunk", 40) == 0
@@ -110,6 +111,13 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_completes_it(seas: Path, 
     assert append(given, archive, seas, "--chunk", 40) == 0
     assert len(read(archive)) == 18
     assert not work_folders(archive)
+
+
+def test_the_empty_folder_of_a_month_that_a_killed_run_left_is_used(seas: Path, tmp_path: Path) -> None:
+    archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
+    (archive / "issued_month=2020-01").mkdir(parents=True)
+    assert append(given, archive, seas) == 0
+    assert len(read(archive)) == 18
 
 
 def test_the_work_of_a_killed_run_does_not_stop_the_run_of_the_next_morning(
@@ -137,6 +145,7 @@ def test_a_failed_chunk_adds_nothing_until_the_same_command_succeeds(
     assert len(read(archive)) == 18
 
 
+@pytest.mark.long
 def test_two_jobs_at_once_both_add_their_forecasts(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
