@@ -41,10 +41,29 @@ def shown(seas: Path, outlooks: Path) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the outlooks are that tests change."""
+    return tmp_path_factory.mktemp("changing") / "outlooks"
+
+
+@pytest.fixture(scope="module")
+def changing(seas: Path, folder: Path) -> Iterator[httpx.Client]:
+    """A service with outlooks that change: those of another test, then other ones in the same place."""
+    with serve(Settings(artifacts=seas, outlooks=folder)) as client:
+        yield client
+
+
 @pytest.fixture
-def copied(outlooks: Path, tmp_path: Path) -> Path:
+def copied(outlooks: Path, folder: Path) -> Path:
     """A folder of the same outlooks to change."""
-    return Path(shutil.copytree(outlooks, tmp_path / "outlooks", symlinks=True))
+    return replace(folder, outlooks)
+
+
+def replace(folder: Path, outlooks: Path) -> Path:
+    """Replace the folder, and all that a test left beside it, by a copy of these outlooks."""
+    shutil.rmtree(folder.parent)
+    return Path(shutil.copytree(outlooks, folder, symlinks=True))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +157,7 @@ def test_a_cell_is_summarized_as_its_series_is(shown: httpx.Client) -> None:
         assert ours | {"probability": None} == theirs | {"probability": None}
 
 
-def test_a_cell_without_a_baseline_is_summarized_without_what_is_usual(copied: Path, seas: Path) -> None:
+def test_a_cell_without_a_baseline_is_summarized_without_what_is_usual(copied: Path, changing: httpx.Client) -> None:
     def without(data: xr.Dataset) -> xr.Dataset:
         names = [f"event_{event}_{name}" for event in ("heatwave", "cold_spell") for name in ("state", "intensity")]
         return data.assign(
@@ -146,8 +165,7 @@ def test_a_cell_without_a_baseline_is_summarized_without_what_is_usual(copied: P
         )
 
     regrid(copied / DAY, without)
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        told = client.get(f"{LATEST}/point", params=AT).raise_for_status().json()["summary"]
+    told = changing.get(f"{LATEST}/point", params=AT).raise_for_status().json()["summary"]
     assert (told["usual"], told["anomaly"], told["verdict"]) == (None, None, "limit")
     assert told["events"][0]["sentence"] == "Marine heatwave: unknown, the cell has no baseline"
 
@@ -225,16 +243,17 @@ def test_without_outlooks_the_service_says_what_to_do(client: httpx.Client, seas
         assert "there is no outlook yet" in response.json()["detail"]
 
 
-def test_a_new_night_is_shown_without_a_restart(copied: Path, seas: Path, tmp_path: Path) -> None:
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        assert client.get(LATEST).json()["id"] == DAY
-        tonight = saved(tmp_path, grid(days=61))
-        assert outlook(tonight, "-o", copied, "--artifacts", seas, "--horizon", 1) == 0
-        body = client.get(LATEST).json()
-        assert (body["id"], body["days"]) == ("2024-03-01", ["2024-03-02"])
-        assert client.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-01"
-        before = client.get(f"/outlooks/{DAY}").raise_for_status().json()
-        assert (before["id"], len(before["days"])) == (DAY, 3)
+def test_a_new_night_is_shown_without_a_restart(
+    copied: Path, seas: Path, changing: httpx.Client, tmp_path: Path
+) -> None:
+    assert changing.get(LATEST).json()["id"] == DAY
+    tonight = saved(tmp_path, grid(days=61))
+    assert outlook(tonight, "-o", copied, "--artifacts", seas, "--horizon", 1) == 0
+    body = changing.get(LATEST).json()
+    assert (body["id"], body["days"]) == ("2024-03-01", ["2024-03-02"])
+    assert changing.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-01"
+    before = changing.get(f"/outlooks/{DAY}").raise_for_status().json()
+    assert (before["id"], len(before["days"])) == (DAY, 3)
 
 
 def cut(path: Path) -> None:
@@ -363,23 +382,22 @@ def external(folder: Path) -> None:
     ],
 )
 def test_a_damaged_outlook_is_not_served_but_the_one_before_it(
-    copied: Path, seas: Path, damage: Callable[[Path], object]
+    copied: Path, changing: httpx.Client, damage: Callable[[Path], object]
 ) -> None:
     newest = copied / "2024-03-09-2"
     shutil.copytree(copied / DAY, newest)
     shutil.copytree(copied / DAY, copied / "2024-03-09")
     (copied / "latest").unlink()
     (copied / "latest").symlink_to(newest.name)
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        assert client.get(LATEST).json()["id"] == "2024-03-09-2"
-        damage(newest)
-        body = client.get(LATEST).raise_for_status().json()
-        assert body["id"] == "2024-03-09"
-        assert client.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-09"
-        assert client.get("/outlooks/2024-03-09-2").status_code == 404
-        *_, warning = body["warnings"]
-        assert warning["code"] == "damaged_outlook"
-        assert "2024-03-09-2 is damaged" in warning["message"]
+    assert changing.get(LATEST).json()["id"] == "2024-03-09-2"
+    damage(newest)
+    body = changing.get(LATEST).raise_for_status().json()
+    assert body["id"] == "2024-03-09"
+    assert changing.get(f"{LATEST}/point", params=AT).json()["outlook"] == "2024-03-09"
+    assert changing.get("/outlooks/2024-03-09-2").status_code == 404
+    *_, warning = body["warnings"]
+    assert warning["code"] == "damaged_outlook"
+    assert "2024-03-09-2 is damaged" in warning["message"]
 
 
 def link_variable(store: Path) -> None:
@@ -406,31 +424,29 @@ def link_chunk(store: Path) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("is_known", [False, True], ids=["new", "read before"])
 def test_a_store_that_leads_elsewhere_is_not_read(
-    seas: Path,
+    changing: httpx.Client,
+    folder: Path,
     stores: Path,
-    tmp_path: Path,
     damage: Callable[[Path], object],
     reason: str,
     is_known: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    folder = Path(shutil.copytree(stores, tmp_path / "outlooks", symlinks=True))
-    with serve(Settings(artifacts=seas, outlooks=folder)) as client:
-        if is_known:
-            client.get(f"{LATEST}/point", params=AT).raise_for_status()
-        damage(folder / DAY / "outlook.zarr")
-        response = client.get(f"{LATEST}/point", params=AT)
+    replace(folder, stores)
+    if is_known:
+        changing.get(f"{LATEST}/point", params=AT).raise_for_status()
+    damage(folder / DAY / "outlook.zarr")
+    response = changing.get(f"{LATEST}/point", params=AT)
     assert response.status_code == 404
     assert reason in caplog.text
 
 
 @pytest.mark.parametrize("leads_to", ["../away", "/", "latest", "in.nc"])
-def test_the_link_to_the_newest_leads_nowhere_else(copied: Path, seas: Path, leads_to: str) -> None:
+def test_the_link_to_the_newest_leads_nowhere_else(copied: Path, changing: httpx.Client, leads_to: str) -> None:
     shutil.copytree(copied / DAY, copied.parent / "away")
     (copied / "latest").unlink()
     (copied / "latest").symlink_to(leads_to)
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        assert client.get(LATEST).json()["id"] == DAY
+    assert changing.get(LATEST).json()["id"] == DAY
 
 
 def test_the_folder_of_outlooks_may_be_a_link(copied: Path, seas: Path) -> None:
@@ -441,23 +457,21 @@ def test_the_folder_of_outlooks_may_be_a_link(copied: Path, seas: Path) -> None:
 
 @pytest.mark.parametrize("damage", [link, pipe])
 def test_a_raster_that_is_replaced_after_it_was_shown_is_not_followed(
-    copied: Path, seas: Path, damage: Callable[[Path], object]
+    copied: Path, changing: httpx.Client, damage: Callable[[Path], object]
 ) -> None:
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        raster = f"/outlooks/{DAY}/anomaly/1.png"
-        client.get(raster).raise_for_status()
-        damage(copied / DAY / "rasters" / "anomaly-1.png")
-        assert client.get(raster).status_code == 404
+    raster = f"/outlooks/{DAY}/anomaly/1.png"
+    changing.get(raster).raise_for_status()
+    damage(copied / DAY / "rasters" / "anomaly-1.png")
+    assert changing.get(raster).status_code == 404
 
 
-def test_a_file_that_is_changed_where_it_is_cannot_lead_elsewhere(copied: Path, seas: Path) -> None:
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        client.get(f"{LATEST}/point", params=AT).raise_for_status()
-        away = shutil.copy(copied / DAY / "outlook.nc", copied.parent / "away.nc")
-        with h5py.File(copied / DAY / "outlook.nc", "a") as file:
-            del file["sst"]
-            file["sst"] = h5py.ExternalLink(away, "/sst")
-        assert client.get(f"{LATEST}/point", params=AT).status_code == 404
+def test_a_file_that_is_changed_where_it_is_cannot_lead_elsewhere(copied: Path, changing: httpx.Client) -> None:
+    changing.get(f"{LATEST}/point", params=AT).raise_for_status()
+    away = shutil.copy(copied / DAY / "outlook.nc", copied.parent / "away.nc")
+    with h5py.File(copied / DAY / "outlook.nc", "a") as file:
+        del file["sst"]
+        file["sst"] = h5py.ExternalLink(away, "/sst")
+    assert changing.get(f"{LATEST}/point", params=AT).status_code == 404
 
 
 def readers(service: Service) -> list[int]:
@@ -467,6 +481,7 @@ def readers(service: Service) -> list[int]:
     return [pid for pid in pids if b"service.plugins.outlooks" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.long
 def test_a_disk_that_hangs_holds_up_neither_other_requests_nor_the_end(copied: Path, seas: Path) -> None:
     with (
         running(seas, outlooks=copied, drain_seconds=60, request_seconds=30) as service,
@@ -498,6 +513,7 @@ def test_a_disk_that_hangs_holds_up_neither_other_requests_nor_the_end(copied: P
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (first, second)), "a process is left")
 
 
+@pytest.mark.long
 def test_a_process_that_is_ended_is_replaced(copied: Path, seas: Path) -> None:
     with running(seas, outlooks=copied) as service, httpx.Client(base_url=service.url, timeout=600) as client:
         client.get(LATEST).raise_for_status()
@@ -535,24 +551,24 @@ def test_outlooks_need_a_key_where_forecasts_do(outlooks: Path, seas: Path) -> N
             assert client.get(path, headers={"Authorization": f"Bearer {text}"}).is_success
 
 
-def test_a_cell_without_bounds_is_damaged(copied: Path, seas: Path) -> None:
+def test_a_cell_without_bounds_is_damaged(copied: Path, changing: httpx.Client) -> None:
     regrid(copied / DAY, lambda data: data.assign(lower_80=data["lower_80"] * np.nan))
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        response = client.get(f"{LATEST}/point", params=AT)
+    response = changing.get(f"{LATEST}/point", params=AT)
     assert (response.status_code, response.json()["detail"].partition(";")[0]) == (
         404,
         "the forecasts of this outlook are damaged",
     )
 
 
-def test_an_outlook_that_is_replaced_by_one_of_the_same_times_is_read_again(copied: Path, seas: Path) -> None:
-    with serve(Settings(artifacts=seas, outlooks=copied)) as client:
-        before = client.get(LATEST).json()
-        description = copied / DAY / "outlook.json"
-        times = description.stat()
-        change(description, lambda known: known.update(title="Another"))
-        os.utime(description, ns=(times.st_atime_ns, times.st_mtime_ns))
-        assert client.get(LATEST).json() == before | {"title": "Another"}
+def test_an_outlook_that_is_replaced_by_one_of_the_same_times_is_read_again(
+    copied: Path, changing: httpx.Client
+) -> None:
+    before = changing.get(LATEST).json()
+    description = copied / DAY / "outlook.json"
+    times = description.stat()
+    change(description, lambda known: known.update(title="Another"))
+    os.utime(description, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert changing.get(LATEST).json() == before | {"title": "Another"}
 
 
 def test_maps_need_no_extra_but_forecasts_of_cells_do(
