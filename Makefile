@@ -14,10 +14,11 @@ VERSIONS := 3.11 3.12 3.13 3.14
 PYTHON ?= $(shell for p in $(VERSIONS:%=python%) python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code core containers chromium check docs install train data climatology bench fuzz histories soak clean
+.PHONY: help serve test test-all test-lowest test-newest core page workflows faults histories sequences fire long containers programs chromium \
+	check docs install train data climatology bench fuzz fuzz-histories soak clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 serve: $(VENV)/.page ## install, train if there is no release yet, and serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
@@ -28,25 +29,53 @@ train: $(VENV)/.training ## train and publish the default dataset
 
 install: $(VENV)/.dev ## install everything that development needs
 
-test: code containers ## run all tests
+# A marker says which tests are long, and so not in the gate.
+test: $(VENV)/.dev chromium ## run the gate: all tests but the long ones
+	$(PYTEST) tests -m "not long" $(PARALLEL)
+
+test-all: $(VENV)/.dev ## run all tests, in parts; each can be run alone
+	@$(BIN)/python .ci/parts.py $(PARTS)
+
+LONG := page workflows faults histories sequences fire long
+PARTS := test core $(LONG) test-lowest test-newest containers
 
 # In some images, Python does not write bytecode. Then each of the many processes that tests start compiles all code
 # again.
-code core containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
+$(PARTS): export PYTHONDONTWRITEBYTECODE :=
 
+TESTED := $(VENV)
+REPORT =
+# .ci/parts.py names the file of the results in REPORT.
+PYTEST = $(TESTED)/bin/python -m pytest $(REPORT:%=--junit-xml=%)
 # Each test file runs in one process, because its tests share checkpoints and servers. tests/conftest.py sets the number
 # of processes.
-code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, in parallel
-	$(BIN)/python -m pytest --ignore=tests/containers \
-		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 core: $(VENV)/.dev ## run the tests of the service itself without any plug-in
-	SST_PLUGINS=none $(BIN)/python -m pytest tests/service/api/forecast tests/service/api/compare tests/service/api/events \
+	SST_PLUGINS=none $(PYTEST) tests/service/api/forecast tests/service/api/compare tests/service/api/events \
 		tests/service/api/test_health.py tests/service/api/test_models.py tests/service/engine tests/service/http \
-		tests/service/worker --numprocesses=auto --dist=loadfile
+		tests/service/worker $(PARALLEL)
+
+page: ## run the long tests of the web page, in a browser
+page.tests := tests/page
+workflows: ## run the long tests of whole workflows and of the documentation
+workflows.tests := tests/e2e
+faults: ## let each write of a job fail once, or kill the process at it
+faults.tests := tests/faults
+histories: ## compare random histories of a station with a model of it
+histories.tests := tests/histories
+sequences: ## send random requests, and random sequences of them
+sequences.tests := tests/service/api/test_schemathesis.py tests/service/api/test_sequences.py
+fire: ## change and stop servers that are under load
+fire.tests := tests/service/server/test_under_fire.py
+long: ## run all other long tests
+long.tests = tests $(foreach part,$(filter-out long,$(LONG)),$(addprefix --ignore=,$($(part).tests))) --ignore=tests/containers
+
+$(LONG): $(VENV)/.dev chromium programs
+	$(PYTEST) $($@.tests) -m long $(PARALLEL)
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
-	$(BIN)/python -m pytest tests/containers
+	.ci/containers $(REPORT)
 
 # Each of these has its own environment, which uv keeps up to date. If uv finds no CPU build of torch, it installs the
 # default build: on Linux, the GPU build, which is several gigabytes.
@@ -58,17 +87,20 @@ test-newest: python = $(lastword $(foreach version,$(VERSIONS),$(if $(shell pyth
 test-newest: resolution := highest
 test-newest: ## run the core and service tests on the newest installed Python with the newest versions of everything
 
-test-lowest test-newest: test-%: $(VENV)/.uv
+test-lowest: TESTED := $(VENV)-lowest
+test-newest: TESTED := $(VENV)-newest
+test-lowest test-newest: test-%: $(VENV)/.uv programs
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
 	@$(call uv_install,$*,--torch-backend cpu) || \
 	{ echo "Cannot install torch from its index of CPU builds: trying the default index"; $(call uv_install,$*); }
-	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
-		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/api/test_sequences.py \
-		--ignore=tests/service/server/test_under_fire.py \
-		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(PYTEST) tests/forecasting tests/service $(addprefix --ignore=,$(sequences.tests) $(fire.tests)) $(PARALLEL)
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
 	$(2) --editable '.[test]'
+
+# Some long tests are skipped without these programs.
+programs:
+	@.ci/programs
 
 # The tests of the web page need a browser, and are skipped without one. The headless shell takes half as long as
 # Chromium.
@@ -81,9 +113,15 @@ apt_install = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "I
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null 2>&1; }
 
 check: $(VENV)/.dev ## check style, types, imports between packages, size, container files and documentation
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=recurse types others
+
+.PHONY: types others
+types:
+	$(BIN)/mypy
+
+others:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m benchmarks.size --check
 	$(BIN)/hadolint Dockerfile
@@ -113,7 +151,7 @@ fuzz: $(VENV)/.dev ## run the tests with generated requests, thirty times as man
 		tests/service/api/forecast/test_fuzz.py tests/service/api/forecast/test_together.py tests/service/plugins/inference/test_fuzz.py \
 		tests/service/worker/test_batches.py
 
-histories: $(VENV)/.dev ## try ten thousand random histories of a station, and let every write fail once
+fuzz-histories: $(VENV)/.dev ## try ten thousand random histories of a station, and let every write fail once
 	$(BIN)/python -m pytest --hypothesis-profile=histories --numprocesses=auto tests/histories
 	$(BIN)/python -m pytest --hypothesis-profile=histories --numprocesses=auto --dist=loadfile tests/faults
 

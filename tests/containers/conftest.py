@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = engine_problem() if container_tests else ""
     for item in container_tests:
         item.add_marker(pytest.mark.containers)
+        item.add_marker(pytest.mark.long)
         if missing:
             item.add_marker(pytest.mark.skip(reason=missing))
 

@@ -88,19 +88,18 @@ def test_the_documentation_site_has_the_colours_of_the_page() -> None:
     assert not re.search(r"#[0-9a-f]{3}|rgb\(|light-dark", (docs / "site.css").read_text(encoding="utf-8"))
 
 
-def test_the_workflow_runs_existing_targets_and_scripts() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
-    commands = workflow_commands()
-    asked = {command.split()[1] for command in commands if command.startswith("make ")}
-    assert {"check", "code"} <= asked <= targets
-    scripts = [command.split()[0] for command in commands if command.startswith(".")]
-    assert scripts
+def test_the_workflow_runs_the_gate_and_all_other_parts() -> None:
+    make = ("make", "--no-print-directory", "--dry-run", "test-all")
+    commands = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    _, parts = commands.rstrip().rsplit(".ci/parts.py ", 1)
+    assert ["test", *WORKFLOW["jobs"]["part"]["strategy"]["matrix"]["part"]] == parts.split()
+    scripts = set(re.findall(r"\.ci/\S+", " ".join(workflow_commands())))
+    assert scripts == {".ci/parts.py", ".ci/programs"}
     assert all((ROOT / script).is_file() for script in scripts)
 
 
 def test_the_workflow_and_the_metadata_name_the_same_versions_of_python() -> None:
-    assert tuple(WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]) == PYTHONS
+    assert tuple(WORKFLOW["jobs"]["gate"]["strategy"]["matrix"]["python"]) == PYTHONS
     classified = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
     assert tuple(classified) == PYTHONS
     assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
