@@ -4,9 +4,13 @@ import gc
 import inspect
 import os
 import shutil
+import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -26,11 +30,19 @@ from service.settings import Settings
 from tests import imported
 from tests.forecasting.models.universal import tiny
 from tests.forks import ending_servers
+from tests.processes import wait_until
 from tests.serving import serve
 from tests.trained import trained_once
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.run import Destination, Published, train
+
+# A developer's own settings, proxies and collectors must not change what a test does.
+for _name in [*os.environ]:
+    if _name.startswith(("SST_", "OTEL_", "FASTAPI_OTEL_")) and _name != "SST_PLUGINS":
+        del os.environ[_name]
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1,localhost,::1")))
 
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
@@ -40,7 +52,8 @@ NINO12 = ROOT / "data" / "nino12.csv"
 _TIMEOUT = inspect.signature(httpx.get).parameters["timeout"].default
 _TIMEOUT.connect = _TIMEOUT.read = _TIMEOUT.write = _TIMEOUT.pool = 600.0
 
-# The same examples in every run, so that a failure is caused by a change; `make fuzz` and `make histories` use others.
+# The same examples in every run, so that a failure is caused by a change; `make fuzz` and `make fuzz-histories` use
+# others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=60)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
@@ -197,6 +210,27 @@ def gru(published: Published) -> Forecaster:
 def client(artifacts: Path) -> Iterator[httpx.Client]:
     with serve(Settings(artifacts=artifacts)) as client:
         yield client
+
+
+@pytest.fixture
+def within_a_day() -> None:
+    """Shortly before midnight UTC, wait for the next day, because the test asks for the date several times."""
+    wait_until(lambda: time.time() % 86_400 < 86_400 - 120, "midnight does not pass")
+
+
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolve no name of a host, only addresses: a real resolver may be slow, or know every name."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            ip_address(host)
+        except ValueError:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 def daily(values: "np.typing.ArrayLike", start: str = "2001-01-01") -> SstSeries:

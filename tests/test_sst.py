@@ -135,6 +135,7 @@ def test_a_command_takes_the_arguments_that_follow_it_and_exits_with_its_status(
     assert "absent.csv" in absent.stderr
 
 
+@pytest.mark.long
 def test_sst_serves_with_several_workers(artifacts: Path) -> None:
     with running(artifacts, (SST, "serve"), workers=2) as service:
         assert len(service.children()) == 2

@@ -24,6 +24,7 @@ def monitoring() -> list[Manifest]:
     return rendered(KUBERNETES / "monitoring")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, which evaluates the alerts, is not installed")
 @pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
 def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(cases: Path) -> None:

@@ -45,6 +45,7 @@ def configuration() -> str:
     return (PROXY / "haproxy.cfg").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 @needs_kubectl
 def test_kustomize_puts_every_object_in_the_namespace_and_names_every_image(manifests: list[Manifest]) -> None:
     for manifest in manifests:
@@ -117,6 +118,7 @@ def test_one_worker_does_the_background_work_and_shares_the_secret_database(mani
         }
 
 
+@pytest.mark.long
 @needs_kubectl
 def test_the_proxy_is_that_of_the_composition(manifests: list[Manifest]) -> None:
     pod, container = pod_of(manifests, "Deployment", "proxy")

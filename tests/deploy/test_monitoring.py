@@ -62,6 +62,7 @@ def test_every_metric_of_the_service_is_on_a_dashboard(exposition: str) -> None:
     assert {name for name in families if name not in shown} == set()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_accepts_the_configuration_and_the_metrics(exposition: str) -> None:
     subprocess.run(["promtool", "check", "config", PROMETHEUS], check=True, capture_output=True)

@@ -21,7 +21,10 @@ from benchmarks.replicas import haproxy
 from benchmarks.support.servers import serving
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
+]
 
 FOLDER = ROOT / "deploy" / "haproxy"
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"

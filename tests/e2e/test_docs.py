@@ -113,6 +113,7 @@ def test_a_table_of_stations_is_answered_by_a_table(
     assert names["forecasts"]["error"].is_null().all()
 
 
+@pytest.mark.long
 def test_the_walk_through_stations_runs_from_beginning_to_end(
     shipped: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,6 +104,7 @@ def test_the_generated_python_client_has_a_function_for_each_operation_id(python
     assert {re.sub("([A-Z])", lambda capital: f"_{capital[1].lower()}", name) for name in ids} == modules
 
 
+@pytest.mark.long
 def test_the_generated_python_client_is_typed(python_client: Path) -> None:
     pytest.importorskip("mypy")
     # Only the command line of httpx imports these libraries, which are larger than all others together.
@@ -114,6 +115,7 @@ def test_the_generated_python_client_is_typed(python_client: Path) -> None:
     assert "Success" in run(command, python_client)
 
 
+@pytest.mark.long
 def test_the_typescript_program_is_sound_and_forecasts(typescript_client: Path) -> None:
     run([*TSC.split(), "forecast.mts"], typescript_client)
     lines = run(["node", "forecast.mjs"], typescript_client).splitlines()

@@ -56,6 +56,7 @@ def assert_same_figures(outputs: Sequence[str], published: Sequence[str]) -> Non
         assert [*map(float, _NUMBER.findall(now))] == pytest.approx([*map(float, _NUMBER.findall(before))], 0.02, 0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["grid", "heatwave_desk", "own_series", "stations"])
 def test_a_notebook_runs_and_shows_the_figures_that_it_was_published_with(name: str, run: Run) -> None:
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
@@ -77,6 +78,7 @@ def lesson() -> Cells:
     return nbformat.reads(notebook.replace("epochs=30,", "epochs=3,"), as_version=4).cells  # type: ignore[no-any-return]
 
 
+@pytest.mark.long
 def test_the_lesson_runs_from_top_to_bottom(run: Run) -> None:
     cells = lesson()
     weather = [cell for cell in cells if cell.id in ("weather-table", "weather-release")]

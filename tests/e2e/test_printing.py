@@ -11,6 +11,7 @@ from tests.conftest import NINO12
 from tests.forks import Process
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "unbuffered"),
     [

@@ -48,6 +48,7 @@ def output(installed: Path, folder: Path, *command: str | Path) -> str:
     return printed
 
 
+@pytest.mark.long
 def test_the_example_of_the_readme_runs_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     (example,) = blocks("python")
     assert re.findall(r"^2011-0\d", output(installed, tmp_path, "-c", example), flags=re.MULTILINE) == [
@@ -76,6 +77,7 @@ def test_the_service_serves_the_bundled_releases_and_stores_in_the_working_folde
     assert {*installed.rglob("*")} == before
 
 
+@pytest.mark.long
 def test_commands_use_the_bundled_releases(installed: Path, tmp_path: Path) -> None:
     shutil.copy(NINO12, tmp_path / "sea.csv")
     sst = installed / "bin" / "sst"

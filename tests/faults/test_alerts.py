@@ -17,6 +17,8 @@ from tests.processes import wait_until
 from tests.servers.webhook_receiver import Receiver, receiving
 from tests.service.requests import Json, answered
 
+pytestmark = pytest.mark.long
+
 LEAST = 8
 SHARE = 4
 UNTIL_RETRIED = 120

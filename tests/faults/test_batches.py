@@ -11,6 +11,8 @@ from tests.scoring.commands import score
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table
 
+pytestmark = pytest.mark.long
+
 
 def table(folder: Path) -> dict[str, bytes]:
     """Return the forecasts that a reader finds in a table."""

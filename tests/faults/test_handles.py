@@ -14,6 +14,8 @@ from tests.faults.restarted import Restarted
 from tests.faults.test_stations import READINGS, SETTINGS, check_problem, day, mixed, push, read, value
 from tests.processes import allow_to_open
 
+pytestmark = pytest.mark.long
+
 PIERS = [f"pier-{i}" for i in range(8)]
 TWIN = "twin"
 

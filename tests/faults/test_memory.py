@@ -6,9 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.processes import running
 from tests.service.requests import Json
+
+pytestmark = pytest.mark.long
 
 READINGS = 12_000
 KIB = [256, 512, 1_024, 1_536, 2_048, 4_096, 65_536]

@@ -10,6 +10,8 @@ from tests.faults.faults import KINDS, Faults, Kind
 from tests.scoring.commands import snapshot
 from tests.scoring.outlook.sample import DAYS, grid, outlook, saved
 
+pytestmark = pytest.mark.long
+
 LEAST = 3
 SHARE = 20
 

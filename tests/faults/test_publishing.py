@@ -16,6 +16,8 @@ from tests.faults.commands import Sweep
 from tests.faults.faults import KINDS, Faults, Kind
 from tests.training.importing import modules
 
+pytestmark = pytest.mark.long
+
 TINY = ("--from-scratch", "--epochs", 1, "--hidden", 2, "--cells", "rnn", "--workers", 1, "--quiet")
 NAME = "sea"
 

@@ -11,6 +11,8 @@ from tests.faults.faults import KINDS, Faults, Kind, numbers
 from tests.faults.restarted import Restarted
 from tests.service.requests import Json, answered
 
+pytestmark = pytest.mark.long
+
 LEAST = 8
 """Faults of any job."""
 

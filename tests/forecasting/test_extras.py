@@ -59,6 +59,7 @@ def test_a_program_without_its_extra_says_so_and_exits_with_2(
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.long
 def test_releases_are_signed_verified_and_moved_without_the_extra_training(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "artifacts" / "nino12", tmp_path / "here" / "nino12")
     here, there, key = f"{tmp_path}/here", f"file://{tmp_path}/there", f"{tmp_path}/alice.pem"
@@ -88,6 +89,7 @@ def test_a_key_pair_without_the_extra_signing_is_refused_in_one_sentence(tmp_pat
     assert (done.returncode, done.stdout, [*tmp_path.iterdir()]) == (2, "", [])
 
 
+@pytest.mark.long
 def test_a_store_in_postgresql_without_the_extra_postgres_stops_the_start_with_one_sentence() -> None:
     program = PROGRAM.format(program="service", arguments=["--port", "0"])
     store = "import os; os.environ |= {'SST_STORE': 'postgresql://sst@127.0.0.1/sst', 'SST_LOG_FORMAT': 'text'}"

@@ -9,6 +9,11 @@ PARTS = 4
 """Which may run side by side."""
 
 
+def test_a_station_does_what_its_model_says_in_few_histories(sqlite_sides: Sides) -> None:
+    search(sqlite_sides, seed=PARTS, share=20)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_station_does_what_its_model_says(sqlite_sides: Sides, part: int) -> None:
     search(sqlite_sides, seed=part, share=PARTS)

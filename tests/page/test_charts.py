@@ -13,6 +13,8 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop
 from tests.page.test_everywhere import WITHOUT_CODE, open_view
 
+pytestmark = pytest.mark.long
+
 DATE = re.compile(r"^(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d UTC)?$")
 
 

@@ -20,6 +20,8 @@ from tests.page.files import daily, drop, drop_file, dropped, flagged, monthly, 
 from tests.page.titles import title_of
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
 

@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.page.browser import LOOKS
 from tests.page.conftest import Visitor
+
+pytestmark = pytest.mark.long
 
 
 def test_the_api_documentation_finds_a_call_by_its_title_and_leads_back_to_the_views(

@@ -14,6 +14,8 @@ from tests.page.browser import LOOKS, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop_file, dropped, open_options
 
+pytestmark = pytest.mark.long
+
 YEARS: Final = 4400
 """Days of a series that is long enough for a baseline."""
 

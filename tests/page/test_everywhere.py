@@ -9,6 +9,8 @@ from tests.page.browser import PHONE, Visit, box_of
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import drop_file, flagged, open_options
 
+pytestmark = pytest.mark.long
+
 WITHOUT_CODE = """() => {
   const main = document.querySelector("main").cloneNode(true);
   main.querySelectorAll("pre, code, textarea").forEach(element => element.remove());

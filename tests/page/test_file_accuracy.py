@@ -11,6 +11,8 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, dropped, every_five_days, open_options
 from tests.page.test_data import first_value, series_of
 
+pytestmark = pytest.mark.long
+
 LINE = "(plot, name) => plot.data.find(trace => trace.name === name).y"
 
 

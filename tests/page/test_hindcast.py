@@ -18,6 +18,8 @@ from tests.page.conftest import Shown, Visitor
 from tests.serving import serve
 from training.publish.release import seal
 
+pytestmark = pytest.mark.long
+
 QUERY = "report/nino12?network=gru"
 
 

@@ -19,6 +19,8 @@ from tests.page.conftest import Visitor
 from tests.service.requests import answered
 from tests.serving import serve
 
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("within_a_day")]
+
 PHONES = (320, 360)
 LIST = re.compile(r"/stations\?")
 
@@ -109,7 +111,7 @@ def test_the_list_says_first_what_needs_attention_and_why(opened: Opened, places
     begin = today() - timedelta(days=29)
     month = begin.strftime("%b") + ("" if begin.year == today().year else f" {begin.year}")
     reasons = page.locator(".reasons").all_inner_texts()
-    assert re.fullmatch(r"Marine heatwave, moderate, since \d+ \w{3}( \d{4})?", reasons[0])
+    assert re.fullmatch(r"Marine heatwave, (moderate|strong), since \d+ \w{3}( \d{4})?", reasons[0])
     assert reasons[1] == f"Too warm, since {begin.day} {month}"
     assert reasons[2].startswith("No reading for ")
     assert reasons[3:] == ["Last reading in doubt"]

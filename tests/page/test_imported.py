@@ -10,6 +10,8 @@ from tests.page.conftest import Visitor
 from tests.page.files import open_options
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def abroad_url(abroad: Path) -> Iterator[str]:

@@ -9,6 +9,8 @@ from service.settings import Settings
 from tests.page.conftest import Visitor
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 KEY = "a-key-that-nobody-guesses"
 
 

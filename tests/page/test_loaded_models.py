@@ -5,6 +5,8 @@ from playwright.sync_api import expect
 from tests.page.conftest import Shown
 from tests.page.titles import title_of
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
 def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Shown, url: str, dataset: str) -> None:

@@ -11,6 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.page.browser import DESKTOP, PHONE, Scheme, box_of
 from tests.page.conftest import Visitor
 
+pytestmark = pytest.mark.long
+
 SCROLLERS = """() => [...document.querySelectorAll(".scroll")].filter(box => box.checkVisibility()).map(box => ({
   name: box.getAttribute("aria-label"), role: box.getAttribute("role"), focusable: box.tabIndex === 0,
   scrolls: box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight}))"""

@@ -21,6 +21,8 @@ from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.run import Destination, train
 
+pytestmark = pytest.mark.long
+
 
 def headline(page: Page) -> str:
     """Return the heading of the page, with plain spaces."""

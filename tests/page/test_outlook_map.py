@@ -13,6 +13,8 @@ from tests.page.conftest import Visitor
 from tests.processes import wait_until
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 AT = "outlook?latitude=-2.2&longitude=177.3"
 SHIFTS = """() => new Promise(done => new PerformanceObserver(list =>
   done(list.getEntries().filter(entry => !entry.hadRecentInput).reduce((sum, entry) => sum + entry.value, 0)))

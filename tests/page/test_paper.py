@@ -15,6 +15,8 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 # A4 within the margins of the page.
 PAPER = {"width": 688, "height": 1017}
 

@@ -7,6 +7,8 @@ from tests.page.browser import PHONE, Visit, box_of
 from tests.page.conftest import Visitor
 from tests.page.files import daily, dropped, open_options
 
+pytestmark = pytest.mark.long
+
 
 def opened(visit: Visit, query: str = "") -> Page:
     return open_options(dropped(visit, "pier.csv", daily(60), query))

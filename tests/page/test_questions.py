@@ -1,10 +1,13 @@
 """Questions that a file leaves open: the possible answers are buttons."""
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, dropped, without_unit
+
+pytestmark = pytest.mark.long
 
 
 def two_columns(n: int) -> str:

@@ -8,6 +8,8 @@ from playwright.sync_api import Route, expect
 from tests.page.conftest import Shown, Visitor
 from tests.page.titles import title_of
 
+pytestmark = pytest.mark.long
+
 DATASETS = ["nino12", "neracoos-b01"]
 PERIODS = {"nino12": "Oct 1998 – Dec 2010", "neracoos-b01": "31 Dec 2016, 19:30 – 22 Mar 2017, 00:00 UTC"}
 

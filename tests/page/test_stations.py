@@ -15,6 +15,8 @@ from tests.page.conftest import Visitor
 from tests.page.files import open_options
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 NARROW = 360
 TODAY = datetime.now(UTC).date()
 

@@ -9,6 +9,8 @@ from tests.conftest import ROOT
 from tests.page.browser import DESKTOP, LOOKS, OTHER_LOOKS, TABLET, Profiles, Visit, visit
 from tests.page.test_everywhere import VIEWS, open_view
 
+pytestmark = pytest.mark.long
+
 FOLDER = ROOT / "screenshots"
 LOOKS_OF = dict(zip(VIEWS, cycle([LOOKS, OTHER_LOOKS]), strict=False))
 

@@ -25,6 +25,8 @@ from tests.servers.erddap import running
 from tests.servers.open_meteo import DAILY, OpenMeteoServer, air
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 DAYS, HORIZON = 120, 4
 QUERY = f"horizon={HORIZON}"
 WORTHLESS = "Weather was worth nothing on the past of this series, so the forecast does not use it."

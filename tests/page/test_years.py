@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.page.browser import PHONE
 from tests.page.conftest import Visitor
 
+pytestmark = pytest.mark.long
+
 DRAW = """async shown => {
   const {folder} = /(?<folder>.*modules[/])/.exec(document.querySelector("link[rel=modulepreload]").href).groups;
   const {forecastChart, valuesCard} = await import(`${folder}forecast-card.js`);

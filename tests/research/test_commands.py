@@ -33,6 +33,7 @@ def test_the_readme_names_every_command() -> None:
     assert sorted(module.removesuffix(".__main__") for module in modules) == NAMED
 
 
+@pytest.mark.long
 def test_the_quick_run_of_the_readme_publishes_a_release(tmp_path: Path) -> None:
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     (arguments,) = re.findall(r"^    python -m (research\.pretraining .*) --out /tmp/artifacts$", readme, re.MULTILINE)

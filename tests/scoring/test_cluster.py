@@ -51,6 +51,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
             process.wait()
 
 
+@pytest.mark.long
 def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: Path, tmp_path: Path) -> None:
     address, _, worker = cluster
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
@@ -75,6 +76,7 @@ def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: P
     assert files == wanted
 
 
+@pytest.mark.long
 def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas: Path, tmp_path: Path) -> None:
     address, _, worker = cluster
     worker()
@@ -98,6 +100,7 @@ def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas:
     pd.testing.assert_frame_equal(archives[0], archives[1])
 
 
+@pytest.mark.long
 def test_a_lost_scheduler_ends_the_run_with_a_sentence_and_the_same_command_resumes(
     cluster: Cluster, artifacts: Path, tmp_path: Path
 ) -> None:
@@ -128,6 +131,7 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     assert "no Dask scheduler responds at nowhere" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", ["worker", "scheduler"])
 def test_an_outlook_loses_nothing_with_a_worker_or_the_scheduler(
     cluster: Cluster, seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str

@@ -86,6 +86,7 @@ def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(
     assert not output.exists()
 
 
+@pytest.mark.long
 def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures(100, 24)), tmp_path / "in.nc")
     wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"
@@ -106,6 +107,7 @@ def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) ->
     assert snapshot(output) == snapshot(wanted)
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_with_status_1_and_the_same_command_resumes(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     wanted, output = tmp_path / "wanted.nc", tmp_path / "out.nc"
@@ -167,6 +169,7 @@ def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
     assert not output.exists()
 
 
+@pytest.mark.long
 def test_processes_find_each_other_with_a_long_temporary_path(artifacts: Path, tmp_path: Path) -> None:
     folder = tmp_path / ("job" * 33)
     folder.mkdir()

@@ -33,6 +33,7 @@ def options(artifacts: Path) -> tuple[object, ...]:
     return ("--model", "nino12-gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("moment", "group"),
     [("planned", False), ("staged", True), ("parts", False), ("parts", True), ("all", False), ("complete", True)],
@@ -133,6 +134,7 @@ def test_an_existing_output_is_replaced_only_on_request(
     assert output.stat().st_size > 1_000
 
 
+@pytest.mark.long
 def test_two_commands_do_not_write_one_output(
     grid: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +146,7 @@ def test_two_commands_do_not_write_one_output(
     assert finish(first)[0] == 0
 
 
+@pytest.mark.long
 def test_an_interruption_says_how_to_resume(grid: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
     process = caught(output, parts(1), grid, output, *options(artifacts), "--processes", "2", sent=signal.SIGTERM)

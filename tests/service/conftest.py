@@ -63,7 +63,11 @@ def postgres() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+"""PostgreSQL is not installed everywhere."""
+
+
+@pytest.fixture(params=STORES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The value of ``SST_STORE``: a new database of each kind."""
     if request.param == "sqlite":

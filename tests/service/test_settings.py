@@ -9,6 +9,7 @@ from tests.processes import running
 from tests.refused_start import refused_start
 
 
+@pytest.mark.long
 def test_an_unknown_setting_is_warned_of_with_the_closest_match_and_the_service_starts(artifacts: Path) -> None:
     with running(artifacts, max_serie=5, log_format="json") as service:
         service.wait_for("SST_MAX_SERIE")

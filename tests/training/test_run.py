@@ -68,6 +68,7 @@ def test_the_report_describes_the_data_and_the_training(published: Published) ->
     assert report.configuration["hidden"] == 4
 
 
+@pytest.mark.long
 def test_a_reference_that_can_only_be_evaluated_on_the_test_part_appears_everywhere(
     nino12: SstSeries, tmp_path: Path
 ) -> None:
@@ -299,6 +300,7 @@ def publish_cell(
     return train(Dataset.divide(series, config), NINO12, destination, config)
 
 
+@pytest.mark.long
 def test_a_worse_release_does_not_serve_on_request(nino12: SstSeries, tmp_path: Path) -> None:
     good = publish_cell(nino12, tmp_path, 5)
     assert [path.name for path in good.path.rglob("*.pt")] == ["rnn.pt", "rnn.pt"]
@@ -316,6 +318,7 @@ def test_a_worse_release_does_not_serve_on_request(nino12: SstSeries, tmp_path: 
     assert publish_cell(nino12, tmp_path, 1, 1e-6, if_not_worse=False).serves
 
 
+@pytest.mark.long
 def test_releases_of_different_length_are_compared_where_neither_was_fitted(nino12: SstSeries, tmp_path: Path) -> None:
     """The older release has fewer data, so the newer one decides from when on; then the other way round."""
     first = publish_cell(nino12.part(0, 600), tmp_path, 1)
@@ -327,6 +330,7 @@ def test_releases_of_different_length_are_compared_where_neither_was_fitted(nino
     assert third.comparison.startswith("one step ahead on 15 values from 1998-10-01 to 1999-12-01")
 
 
+@pytest.mark.long
 def test_releases_without_common_dates_are_not_compared(nino12: SstSeries, tmp_path: Path) -> None:
     first = publish_cell(nino12, tmp_path, 1)
     second = publish_cell(nino12.part(0, 590), tmp_path, 5)
@@ -339,6 +343,7 @@ def test_releases_without_common_dates_are_not_compared(nino12: SstSeries, tmp_p
     assert current_version(tmp_path / "nino12") == first.path.name
 
 
+@pytest.mark.long
 def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = 15 + 4 * np.cos(np.arange(900) / 58) + rng.normal(0, 0.3, 900)

@@ -15,6 +15,7 @@ from tests.serving import serve_app
 needs_wrk = pytest.mark.skipif(not load.is_available(), reason="wrk is not installed")
 
 
+@pytest.mark.long
 @needs_wrk
 def test_lines_are_sent_as_json_bodies_in_turn(tmp_path: Path) -> None:
     seen: list[tuple[bytes, str]] = []
@@ -36,6 +37,7 @@ def test_lines_are_sent_as_json_bodies_in_turn(tmp_path: Path) -> None:
     assert 0 < measured.p50 <= measured.p99
 
 
+@pytest.mark.long
 @needs_wrk
 def test_a_run_with_failed_requests_gives_no_figure(tmp_path: Path) -> None:
     answers = iter([200] * 20 + [503])
@@ -55,6 +57,7 @@ def test_without_wrk_the_table_names_the_package_to_install(monkeypatch: pytest.
     assert "apt install wrk" in list(serving.measure())[-1]
 
 
+@pytest.mark.long
 def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
     done = run([sys.executable, "-m", "benchmarks", "nonsense"])
     assert done.returncode == 2

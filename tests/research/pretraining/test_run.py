@@ -79,6 +79,7 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
     assert "## At real places" not in card
 
 
+@pytest.mark.long
 def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
     pretrain(MONTH, replace(TINY, workers=2), tmp_path)
     states = [
@@ -89,6 +90,7 @@ def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path
         torch.testing.assert_close(weights, states[1][name], rtol=0, atol=0)
 
 
+@pytest.mark.long
 def test_places_of_regions_that_were_held_out_are_scored(tmp_path: Path) -> None:
     months, rng = np.arange("1990-01", "2010-01", dtype="datetime64[M]"), np.random.default_rng(0)
     places = []
@@ -116,6 +118,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
         pretrain(MONTH, TINY, tmp_path / "file")
 
 
+@pytest.mark.long
 def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -> None:
     months = np.arange("1990-01", "2010-01", dtype="datetime64[M]")
     rows = [f"{month}-01,{15 + 3 * np.sin(i / 6 * np.pi):.2f}" for i, month in enumerate(months)]

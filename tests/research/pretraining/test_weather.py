@@ -77,6 +77,7 @@ def test_stretches_of_real_series_have_the_weather_of_their_days() -> None:
         assert over == pytest.approx(np.stack([expected, -expected], axis=1), nan_ok=True)
 
 
+@pytest.mark.long
 def test_the_worth_of_weather_is_scored_by_region_and_kind(weathered: UniversalRelease) -> None:
     air_alone = place("c", "south", seed=3)
     assert air_alone.series.weather is not None
@@ -102,6 +103,7 @@ def test_the_worth_of_weather_is_scored_by_region_and_kind(weathered: UniversalR
         assert row.relative_rmse.get("wind", 1.0) > 0.95
 
 
+@pytest.mark.long
 def test_a_run_tells_what_weather_is_worth_in_its_networks_and_card(tmp_path: Path) -> None:
     day = replace(DAY, training_steps=120, contexts=(30, 60))
     settings = replace(TINY, real_series=[place("a", "north")], held_out_series=[place("b", "south", seed=1)])

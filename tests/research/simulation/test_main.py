@@ -1,8 +1,12 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import NINO12, ROOT
 from tests.forks import run
+
+pytestmark = pytest.mark.long
 
 
 def test_the_gallery_compares_simulated_seas_with_a_real_series(tmp_path: Path) -> None:

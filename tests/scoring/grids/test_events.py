@@ -155,6 +155,7 @@ def test_variables_follow_cf_conventions(netcdf: Path) -> None:
         assert "random walk" in stored["event_warm_probability"].attrs["comment"]
 
 
+@pytest.mark.long
 def test_processes_and_zarr_hold_the_same(
     grid: Path, command: tuple[object, ...], netcdf: Path, tmp_path: Path
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_file_of_baselines_replaces_the_years_of_the_input(
             np.testing.assert_allclose(short[name], whole[name], atol=1e-3, err_msg=str(name))
 
 
+@pytest.mark.long
 def test_a_low_percentile_is_that_of_cold_spells_in_a_file_of_baselines(
     grid: Path, command: tuple[object, ...], tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_every_cell_is_forecast_like_independent_code(
     assert str(forecasts["forecast_reference_time"].values.astype("datetime64[M]")) == "2010-12"
 
 
+@pytest.mark.long
 def test_ostia_is_forecast_in_celsius_from_kelvin_with_its_land_missing(artifacts: Path, tmp_path: Path) -> None:
     assert score(OSTIA, tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 0
     forecasts = opened(tmp_path / "out.nc")

@@ -54,6 +54,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_folder_of_files_is_forecast_like_independent_code(archive: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
     common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", 16)
@@ -83,6 +84,7 @@ def refused(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: Any
     return message
 
 
+@pytest.mark.long
 def test_files_that_do_not_fit_together_are_named(
     archive: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

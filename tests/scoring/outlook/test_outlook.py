@@ -165,6 +165,7 @@ def test_each_step_of_a_scale_is_lighter_or_darker_and_warm_is_not_cool_to_the_c
     assert (warm[:, 0] > warm[:, 2]).all()
 
 
+@pytest.mark.long
 def test_the_same_grid_is_not_forecast_twice_and_other_data_get_a_folder_of_their_own(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,6 +182,7 @@ def test_the_same_grid_is_not_forecast_twice_and_other_data_get_a_folder_of_thei
     assert latest(tmp_path / "out") == "2024-02-29"
 
 
+@pytest.mark.long
 def test_a_zarr_store_gives_a_zarr_store_with_the_same_values(folder: Path, seas: Path, tmp_path: Path) -> None:
     stored = saved(tmp_path, name="in.zarr")
     command = ("-o", tmp_path / "out", "--artifacts", seas, "--horizon", HORIZON, "--processes", 2, "--chunk", 8)
@@ -234,6 +236,7 @@ def test_a_file_says_what_is_usual(seas: Path, tmp_path: Path) -> None:
     assert described["caption"][1] == "Usual: the baseline usual.nc."
 
 
+@pytest.mark.long
 def test_a_file_without_cold_thresholds_gives_no_cold_spells(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +249,7 @@ def test_a_file_without_cold_thresholds_gives_no_cold_spells(
     assert "28 without event cold spell: the threshold of the baseline is above" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_file_in_chunks_of_cells_is_read_as_one_in_chunks_of_days(seas: Path, tmp_path: Path) -> None:
     usual = baseline_file(tmp_path, "climatology", "threshold")
     with xr.open_dataset(usual, engine="h5netcdf") as data:
@@ -265,6 +269,7 @@ def erddap() -> Iterator[Erddap]:
         yield server
 
 
+@pytest.mark.long
 def test_a_box_of_a_dataset_on_a_server_is_downloaded(erddap: Erddap, seas: Path, tmp_path: Path) -> None:
     content = bytes(grid().to_netcdf(engine="scipy"))
     erddap.files["/erddap/griddap/year.nc"] = Answer(content)
@@ -401,6 +406,7 @@ def undisturbed(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "out" / "latest"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("reached", "disturb"),
     [
@@ -442,6 +448,7 @@ def test_a_kill_or_a_full_disk_leaves_the_last_outlook_and_the_next_run_continue
         assert (tmp_path / "out" / "latest" / "maps" / picture.name).read_bytes() == picture.read_bytes()
 
 
+@pytest.mark.long
 def test_an_unfinished_outlook_does_not_stop_the_next_night(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -537,6 +544,7 @@ def test_a_grid_that_does_not_do_is_refused_before_the_work_starts(
     assert not (tmp_path / "out").exists() or not names(tmp_path / "out")
 
 
+@pytest.mark.long
 def test_a_missing_day_is_bridged_and_said_and_longitudes_may_jump_at_the_date_line(
     folder: Path, seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def wider(data: xr.Dataset) -> xr.Dataset:
     return data.reindex(axes).assign_coords({name: (name, values, data[name].attrs) for name, values in axes.items()})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "layout",
     [as_they_are, of_models, of_grib, in_a_row, turned, later_in_the_day, wider],
@@ -88,10 +89,12 @@ def test_the_same_forecasts_have_the_same_scores_in_every_layout(
     assert_damped(folder, capsys, theirs)
 
 
+@pytest.mark.long
 def test_a_zarr_store_is_read(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert_damped(folder, capsys, save(of_grib(damped(folder)), tmp_path / "their-model.zarr"))
 
 
+@pytest.mark.long
 def test_a_folder_has_a_file_for_each_reference_time(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_folder_has_a_file_for_each_reference_time(
     assert_damped(folder, capsys, tmp_path / "their-model")
 
 
+@pytest.mark.long
 def test_a_file_has_a_single_forecast(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i, j in np.ndindex(3, LEADS):
         save(damped(folder).isel(forecast_reference_time=i, forecast_period=j), tmp_path / f"{i}-{j}.nc")
@@ -134,6 +138,7 @@ def without_others(folder: Path) -> Any:
     return json.loads(printed.getvalue())["regions"][0]["leads"]
 
 
+@pytest.mark.long
 def test_only_common_pairs_are_compared(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = damped(folder).isel(forecast_reference_time=[0, 2], forecast_period=[1, 2]).load()
     data["sst"][0, 0, 1, 0] = np.nan
@@ -161,6 +166,7 @@ def test_only_common_pairs_are_compared(folder: Path, tmp_path: Path, capsys: py
     assert "vs theirs" in printed.out
 
 
+@pytest.mark.long
 def test_of_several_runs_of_a_day_the_last_counts(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +180,7 @@ def test_of_several_runs_of_a_day_the_last_counts(
     assert_damped(folder, capsys, f"their_model={save(both, tmp_path / 'runs.nc')}")
 
 
+@pytest.mark.long
 def test_cells_of_a_coarser_grid_have_all_cells_inside(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,6 +201,7 @@ def test_cells_of_a_coarser_grid_have_all_cells_inside(
     assert "has other cells: each of the outlooks' takes the one that it is in" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_an_older_outlook_of_this_program_is_a_forecast_of_others(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

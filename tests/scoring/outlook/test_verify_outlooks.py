@@ -140,6 +140,7 @@ def test_heat_stress_is_scored_by_the_weeks_that_came(
     assert counts == [2 * ROWS * (COLUMNS - 1), *[3 * ROWS * (COLUMNS - 1)] * 2]
 
 
+@pytest.mark.long
 def test_an_outlook_that_lacks_a_reference_is_scored_without_it(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,6 +179,7 @@ def test_maps_have_the_errors_of_each_cell(folder: Path, tmp_path: Path) -> None
     assert maps["n"][0].values[0].tolist() == [3, 3, 3, 0, 3, 3, 3, 3]
 
 
+@pytest.mark.long
 def test_a_grid_in_kelvin_in_another_order_and_of_more_cells_gives_the_same(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_grid_in_kelvin_in_another_order_and_of_more_cells_gives_the_same(
         assert other["models"][0]["rmse"] == pytest.approx(one["models"][0]["rmse"], abs=1e-4)
 
 
+@pytest.mark.long
 def test_a_table_and_csv_name_regions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(folder / "out", folder / "came.nc") == 0
     printed = capsys.readouterr()

@@ -113,6 +113,7 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
     assert "gap_filled" in forecasts["warnings"][1]
 
 
+@pytest.mark.long
 def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path) -> None:
     few, many = (peak_memory(artifacts, tmp_path, stations) for stations in (5_000, 50_000))
     assert many < few * 1.2, (few, many)

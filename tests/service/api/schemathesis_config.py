@@ -6,6 +6,7 @@ SOUND: Final = ["2xx", "401", "403", "404", "422", "429"]
 """Statuses of valid requests: the document cannot express which models, horizons and levels a release offers."""
 
 CHECKS: Final[dict[str, Any]] = {
+    "request-timeout": 600,
     "checks": {"positive_data_acceptance": {"expected-statuses": SOUND}},
     "operations": [
         {

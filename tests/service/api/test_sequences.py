@@ -34,6 +34,8 @@ from tests.service.api.schemathesis_config import CHECKS
 from tests.service.requests import Json
 from tests.serving import serve
 
+pytestmark = pytest.mark.long
+
 logger = logging.getLogger(__name__)
 
 Case = schemathesis.Case[Any]

@@ -699,6 +699,7 @@ except ImportError as error:
     assert "is blocked" in blocked
 
 
+@pytest.mark.long
 def test_the_lines_in_the_documentation_run_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")

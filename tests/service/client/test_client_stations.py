@@ -205,6 +205,7 @@ def test_a_limit_below_one_is_refused_and_not_taken_for_an_empty_list(ask: Ask, 
         ask("alerts", station, limit=limit)
 
 
+@pytest.mark.usefixtures("no_names")
 def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
     hook = {"url": "https://hooks.example/sst", "secret": "at least 16 characters"}
     warm = {"name": "warm", "above": 25.0}

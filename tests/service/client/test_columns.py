@@ -46,7 +46,7 @@ class Recorder(httpx.BaseTransport):
 
 
 def connected(client: httpx.Client, **options: Any) -> Client:
-    return Client(str(client.base_url), **options)
+    return Client(str(client.base_url), timeout=600, **options)
 
 
 @pytest.mark.parametrize(

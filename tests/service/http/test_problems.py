@@ -209,6 +209,7 @@ def test_a_lone_surrogate_breaks_nothing(client: httpx.Client, nino12: SstSeries
     assert response.status_code in (400, 422)
 
 
+@pytest.mark.long
 def test_a_body_over_the_limit_is_a_413_with_or_without_a_length(artifacts: Path) -> None:
     with serve(Settings(artifacts=artifacts, max_body_bytes=2_000)) as client:
         content = b" " * 3_000

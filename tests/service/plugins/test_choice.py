@@ -34,6 +34,7 @@ print(*create_app(Settings()).state.plugins)
 """
 
 
+@pytest.mark.long
 def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are_unknown(
     artifacts: Path, nino12: SstSeries
 ) -> None:
@@ -63,6 +64,7 @@ def test_without_plug_ins_the_service_forecasts_and_compares_and_their_paths_are
     assert linked <= {operation["operationId"] for operation in operations}
 
 
+@pytest.mark.long
 def test_a_plug_in_that_is_left_out_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     imported = {}
     for chosen in ("all", "none"):
@@ -110,6 +112,7 @@ def test_a_name_that_no_plug_in_has_stops_the_start_with_one_sentence(
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("package", "extra", "kept"),
     [

@@ -33,6 +33,8 @@ def greedy(service: Service, headers: Headers, n: int, size: int) -> Iterator[No
         in_flight = f"sst_requests_in_flight {n + 1}.0"
         wait_until(lambda: in_flight in client.get("/metrics").text, "the requests are not taken up")
         yield
+        wires.close()
+        wait_until(lambda: "sst_requests_in_flight 1.0" in client.get("/metrics").text, "the requests stay")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,7 @@ def test_a_caller_that_holds_its_share_is_refused_and_others_are_answered(
         assert httpx.get(f"{proxied.url}/health/ready", headers=forwarded(same)).status_code == 200
 
 
+@pytest.mark.long
 def test_only_a_trusted_proxy_says_whose_a_request_is(artifacts: Path, nino12: SstSeries) -> None:
     with (
         running(artifacts, max_waiting=6, trusted_proxies="192.0.2.0/24") as service,
@@ -75,6 +78,7 @@ def test_only_a_trusted_proxy_says_whose_a_request_is(artifacts: Path, nino12: S
         assert refused.status_code == 503
 
 
+@pytest.mark.long
 def test_each_key_has_its_own_share(artifacts: Path, nino12: SstSeries) -> None:
     keys = {name: new_key(name, Role.FORECAST) for name in ("greedy", "other")}
     headers = {name: {"Authorization": f"Bearer {presented}"} for name, (presented, _) in keys.items()}

@@ -46,6 +46,7 @@ def strict(artifacts: Path) -> Iterator[Service]:
     assert not any("Traceback" in line or "ERROR" in line for line in service.log)
 
 
+@pytest.mark.long
 async def test_a_flood_is_refused_quickly_and_leaves_no_trace(strict: Service, nino12: SstSeries) -> None:
     large = body(nino12)
     large["series"] *= 60
@@ -79,6 +80,8 @@ def test_clients_that_disconnect_leave_nothing_behind(strict: Service, nino12: S
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", strict.port)) as client:
                 client.sendall(head(len(request)) + request[:cut])
+    left = "sst_requests_in_flight 1.0"
+    wait_until(lambda: left in httpx.get(f"{strict.url}/metrics").text, "a request stays counted")
     # More have left than may wait: had one stayed counted, this would be refused.
     assert httpx.post(f"{strict.url}/forecast", json=body(nino12)).status_code == 200
 
@@ -145,6 +148,7 @@ def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path,
         assert client.post("/forecast", json=large).status_code == 200
 
 
+@pytest.mark.long
 def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(artifacts: Path, nino12: SstSeries) -> None:
     with serve(Settings(artifacts=artifacts, request_seconds=5)) as client:
         with connect(client) as slow:
@@ -158,6 +162,7 @@ def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(artifacts: Pa
         assert client.post("/forecast", json=body(nino12)).status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "n", "fields"), [("/compare", 600, {"model": "all"}), ("/forecast", 30, {"model": "all", "horizon": 12})]
 )

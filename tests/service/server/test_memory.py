@@ -14,6 +14,8 @@ from tests.service.requests import JSON
 from tests.service.server.test_limits import head
 from tests.serving import connect, read_until
 
+pytestmark = pytest.mark.long
+
 MOST = 600 * 2**20
 """Bytes that all requests take at most at once beside the models, as docs/guides/run-the-service.md says."""
 

@@ -46,6 +46,7 @@ def test_a_broken_release_is_refused_and_the_old_one_still_served(
         assert current_version(dataset) == bad
 
 
+@pytest.mark.long
 def test_a_refused_release_is_tried_again_once_its_files_have_changed(
     two_releases: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_refused_release_is_tried_again_once_its_files_have_changed(
         assert client.get("/forecast").json()["version"] == late
 
 
+@pytest.mark.long
 def test_a_missing_artifacts_folder_is_counted_at_each_check_and_logged_once(
     two_releases: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

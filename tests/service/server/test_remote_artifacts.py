@@ -25,6 +25,7 @@ def push(source: Path, url: str) -> None:
     assert sst.run(["release", "push", str(source), url]) == 0
 
 
+@pytest.mark.long
 def test_releases_in_a_bucket_are_served_and_followed_and_an_outage_changes_nothing(
     s3: S3Server, two_releases: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,6 +26,7 @@ def signed(two_releases: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
     return two_releases, private, public
 
 
+@pytest.mark.long
 def test_an_unsigned_release_is_refused_until_a_trusted_key_has_signed_it(
     signed: tuple[Path, Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -50,6 +51,7 @@ def test_an_unsigned_release_is_refused_until_a_trusted_key_has_signed_it(
         assert client.get("/compare/hindcast", params={"model": "gru"}).status_code == 200
 
 
+@pytest.mark.long
 def test_an_old_signed_release_is_refused_until_the_rollback_is_signed(
     signed: tuple[Path, Path, Path], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

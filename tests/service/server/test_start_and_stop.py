@@ -15,6 +15,8 @@ import pytest
 
 from tests.processes import spawned
 
+pytestmark = pytest.mark.long
+
 
 @contextmanager
 def starting(

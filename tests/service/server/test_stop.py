@@ -20,6 +20,8 @@ from tests.service.requests import body
 from tests.service.server.test_start_and_stop import starting
 from tests.serving import read_until
 
+pytestmark = pytest.mark.long
+
 STARTED = "Application startup complete"
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"

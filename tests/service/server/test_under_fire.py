@@ -23,7 +23,7 @@ from tests.processes import Service, allow_to_open, running
 from tests.service.requests import body
 from tests.service.server.releases import spoil
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 STARTED = "Application startup complete"
 """Each worker logs this once it serves."""

@@ -1,5 +1,6 @@
 """One line an event, that programs can read and clients cannot forge."""
 
+import fcntl
 import io
 import json
 import logging
@@ -171,6 +172,7 @@ def test_lines_outside_of_requests_have_no_ids(lines: Lines) -> None:
     assert set(lines.only_event()) == {"time", "level", "logger", "message"}
 
 
+@pytest.mark.long
 def test_the_access_log_has_one_line_a_request(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_logger, "handlers", [lines.handler])
     monkeypatch.setattr(access_logger, "level", logging.INFO)
@@ -258,6 +260,7 @@ def test_text_is_for_terminals_and_json_for_programs(
     assert log_config(Settings(log_format=asked))["formatters"]["line"]["()"] is formatter
 
 
+@pytest.mark.long
 def test_every_line_of_a_service_with_two_workers_is_json(artifacts: Path) -> None:
     with running(artifacts, log_format="json", workers=2) as service:
         pass
@@ -332,6 +335,7 @@ def test_a_start_that_fails_says_why_in_a_line_that_programs_can_read(
     assert event["message"].startswith(message)
 
 
+@pytest.mark.long
 def test_every_line_is_json_with_an_unreadable_database_and_extreme_thresholds_write_no_warning(
     artifacts: Path, nino12: SstSeries, tmp_path: Path
 ) -> None:
@@ -351,6 +355,7 @@ def test_every_line_is_json_with_an_unreadable_database_and_extreme_thresholds_w
 
 def test_lines_that_are_not_read_in_time_are_dropped_and_counted() -> None:
     reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 65_536)
     with open(reading) as reader, open(writing, "w") as stream:  # noqa: PTH123  a descriptor has no path
         handler = LineHandler(stream)
         handler.setFormatter(logging.Formatter("%(message)s"))

@@ -278,6 +278,7 @@ def collector() -> Iterator[tuple[str, "queue.Queue[tuple[str, bytes]]"]]:
             thread.join()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("asked", [True, False])
 def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with collector() as (endpoint, received):
@@ -294,6 +295,7 @@ def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool, m
     assert bool(sent) == asked
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_collector_that_does_not_answer_does_not_delay_the_stop(
     artifacts: Path, workers: int, monkeypatch: pytest.MonkeyPatch

@@ -164,6 +164,7 @@ def test_jobs_that_arrive_during_a_batch_form_the_next(workers: Executor) -> Non
     assert work.batches == [[0], [1, 2, 3]]
 
 
+@pytest.mark.long
 def test_an_overdue_job_fails_and_the_others_are_answered() -> None:
     work = Work()
 

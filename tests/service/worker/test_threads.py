@@ -40,12 +40,13 @@ def test_a_process_that_stops_does_not_wait_for_work_that_it_gave_up() -> None:
 
 
 def test_a_request_counts_until_its_work_has_ended_and_work_that_has_not_begun_is_dropped_with_it() -> None:
-    free, accounts = threading.Event(), Accounts(Settings())
+    begun, free, accounts = threading.Event(), threading.Event(), Accounts(Settings())
 
     class Body:
         """What work needs."""
 
         def use(self) -> None:
+            begun.set()
             free.wait(60)
 
     async def request(worker: Worker, body: Body) -> None:
@@ -63,6 +64,7 @@ def test_a_request_counts_until_its_work_has_ended_and_work_that_has_not_begun_i
             tasks = [asyncio.create_task(request(worker, bodies.pop(0))) for _ in kept]
             await asyncio.sleep(0)
             assert accounts.waiting == 3
+            assert await asyncio.to_thread(begun.wait, 60)
             assert all(task.cancel() for task in tasks)
             await asyncio.gather(*tasks, return_exceptions=True)
             tasks.clear()

@@ -129,6 +129,7 @@ def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_on
     assert sst.run(["inspect", path, "--station", "pier"]) == 0
 
 
+@pytest.mark.long
 def test_training_takes_a_station_resampled_as_inspect_showed_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ def test_training_takes_a_station_resampled_as_inspect_showed_it(
     assert "144 values, one a month" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
     time = np.arange("1990-01", "2002-01", dtype="datetime64[M]").astype("datetime64[ns]")
     values = 290 + np.sin(np.arange(144) * np.pi / 6)

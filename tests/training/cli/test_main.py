@@ -19,6 +19,7 @@ from tests.processes import spawned, wait_until
 TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
 
 
+@pytest.mark.long
 def test_the_accuracy_table_is_printed_and_the_release_serves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,6 +35,7 @@ def test_the_accuracy_table_is_printed_and_the_release_serves(
     assert f"{current_version(tmp_path / 'nino12')} is now serving" in printed
 
 
+@pytest.mark.long
 def test_old_releases_are_kept_on_request_and_can_serve_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path, capsys: pytest.Ca
     assert not versions(tmp_path / "nino12")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("interrupt", "begun"), [(signal.SIGINT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 1)])
 def test_an_interrupted_run_leaves_the_earlier_release_in_place(
     artifacts: Path, tmp_path: Path, interrupt: signal.Signals, begun: int

@@ -61,6 +61,7 @@ def test_sixty_days_make_a_release(out: Path, capsys: pytest.CaptureFixture[str]
     assert set(LEVELS[:6]) <= set(release.forecasters["lstm"].metadata.errors.half_width)
 
 
+@pytest.mark.long
 def test_fewer_values_than_a_place_needs_are_refused_with_the_number(
     out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +75,7 @@ def test_fewer_values_than_a_place_needs_are_refused_with_the_number(
     assert "a window of 30 and a horizon of 14 need at least 148" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_the_networks_of_a_longer_series_start_where_that_helps(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A walk is forecast best by its last value, which two of the universal networks miss by a bias."""
     assert train(out, 160) == 0

@@ -171,6 +171,7 @@ def test_the_summary_counts_the_stations_where_references_are_better_or_interval
     ) in printed
 
 
+@pytest.mark.long
 def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:
     series = stations(4)
     other = series | {"s2": daily(np.flip(series["s2"].values) + 5)}
@@ -226,6 +227,7 @@ def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFix
     assert "--station" not in printed
 
 
+@pytest.mark.long
 def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
     report, _ = trained(OSTIA, tmp_path / "out", "--sample", "30", "--window", "12", "--horizon", "3")
     assert len(report.stations) == 30
@@ -277,6 +279,7 @@ def test_a_stuck_sensor_is_named_at_any_station(odd: tuple[Report, str]) -> None
     ]
 
 
+@pytest.mark.long
 def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_path: Path) -> None:
     monthly = SstSeries(15 + np.cos(np.arange(200)), np.datetime64("2001-01-01", "s"), TimeStep.parse("month"))
     report, _ = trained(long_csv(tmp_path, {"monthly": monthly, **stations(2)}), tmp_path / "out")

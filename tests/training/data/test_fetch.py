@@ -76,6 +76,7 @@ def test_the_command_prints_what_was_fetched_and_the_next_command(
     assert sst.run(["inspect", str(target)]) == 1  # three days are too few
 
 
+@pytest.mark.long
 def test_two_commands_lead_from_a_server_to_a_daily_release_of_a_place(
     erddap: Erddap, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ from tests.servers.erddap import Answer, Erddap, error, running, serving
 from tests.servers.open_meteo import DAILY, HOURLY, JSON, MINUTELY, OpenMeteoServer, air, refusal, wind
 from training.data.fetch_weather import OPEN_METEO_SERVER, FetchedWeather, fetch_weather
 
+pytestmark = pytest.mark.usefixtures("within_a_day")
+
 DAY, HOUR = TimeStep.parse("day"), TimeStep.parse("hour")
 
 

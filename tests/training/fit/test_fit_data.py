@@ -127,6 +127,7 @@ def some_years(phase: float, days: int, seed: int) -> SstSeries:
     return daily(season + persistent(days, 0.95, 0.6, seed) + persistent(days, 0.997, 0.8, seed + 500))
 
 
+@pytest.mark.long
 def test_two_years_show_part_of_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     """It errs less than what takes all of it, and hardly more than what takes nothing, where little is."""
 

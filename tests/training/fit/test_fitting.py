@@ -331,6 +331,7 @@ def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSerie
     assert float(network(sst, torch.zeros(1, dtype=torch.float64)).detach()) == sst[0, -1]
 
 
+@pytest.mark.long
 def test_several_processes_give_the_same_fits_as_one(
     nino12: SstSeries, small: TrainingConfig, fits: dict[tuple[str, int], OfPlace]
 ) -> None:

@@ -105,6 +105,7 @@ def test_less_than_a_year_does_not_show_what_is_usual() -> None:
     assert Places.of(short, config) is None
 
 
+@pytest.mark.long
 def test_a_release_of_unlike_places_is_as_good_far_ahead_as_the_references_of_each(
     unlike: dict[str, SstSeries], tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_a_module_of_another_step_is_refused_at_a_daily_series() -> None:
     )
 
 
+@pytest.mark.long
 def test_a_module_is_tried_in_another_process_that_cannot_write_files(nino12: SstSeries, tmp_path: Path) -> None:
     written = tmp_path / "written"
     content = torchscript(modules.WritesWhenLoaded(str(written)))

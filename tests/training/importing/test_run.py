@@ -94,6 +94,7 @@ def test_nothing_is_published_if_one_network_cannot_be_used(nino12: SstSeries, t
     assert not (tmp_path / "artifacts" / "abroad").exists()
 
 
+@pytest.mark.long
 def test_networks_of_one_release_have_one_window(nino12: SstSeries, tmp_path: Path) -> None:
     windows = {"a": 24, "b": 36}
     models = {name: modules.save(modules.Steady(window), tmp_path / f"{name}.pt") for name, window in windows.items()}
@@ -101,6 +102,7 @@ def test_networks_of_one_release_have_one_window(nino12: SstSeries, tmp_path: Pa
         import_models(Import(models), nino12, NINO12, Destination("abroad", tmp_path / "artifacts"))
 
 
+@pytest.mark.long
 def test_a_series_has_to_be_long_enough_for_the_figures(nino12: SstSeries, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"nino12\.csv: 90 values are too few to evaluate .* need at least 120"):
         import_models(

@@ -33,6 +33,7 @@ def test_a_pickle_holds_the_path_and_not_the_weights(gru: Forecaster) -> None:
     assert len(pickle.dumps(gru)) < 1_000
 
 
+@pytest.mark.long
 def test_a_forecaster_works_in_a_spawned_process(gru: Forecaster, nino12: SstSeries) -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         forecast = pool.submit(gru.forecast, nino12, 3).result()

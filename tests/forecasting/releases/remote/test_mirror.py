@@ -208,6 +208,7 @@ def test_mirrors_of_different_places_do_not_mix(bucket: Bucket, tmp_path: Path) 
     assert not another.is_empty
 
 
+@pytest.mark.long
 def test_buckets_of_the_same_name_on_two_servers_do_not_mix(bucket: Bucket) -> None:
     folders = []
     with ExitStack() as servers:

@@ -195,6 +195,7 @@ def test_a_line_is_answered_while_the_next_is_not_yet_sent(client: httpx.Client,
         assert list(answers) == []
 
 
+@pytest.mark.long
 def test_the_deadline_applies_to_each_batch(artifacts: Path, series: Json) -> None:
     with serve(Settings(artifacts=artifacts, request_seconds=2)) as client:
         pause = threading.Event()
@@ -227,7 +228,7 @@ def test_a_client_that_disconnects_ends_its_work(artifacts: Path, series: Json) 
 
 def test_keys_and_the_rate_limit_hold(artifacts: Path, series: Json) -> None:
     presented, key = new_key("pier", Role.FORECAST)
-    settings = Settings(artifacts=artifacts, keys=key.line, rate_limit=6, allow_anonymous=False)
+    settings = Settings(artifacts=artifacts, keys=key.line, rate_limit=1, allow_anonymous=False)
     with serve(settings) as client:
         assert post(client, written(series)).status_code == 401
         client.headers["Authorization"] = f"Bearer {presented}"
@@ -247,6 +248,7 @@ def process(artifacts: Path) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series: Json) -> None:
     line = written(series)
     peaks = []
@@ -268,6 +270,7 @@ def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series:
     assert peaks[1] < peaks[0] + 16 * 1024, peaks
 
 
+@pytest.mark.long
 def test_a_client_that_reads_nothing_is_not_read_from(process: Service, series: Json) -> None:
     line = written(series)
     with conversation(process.port, "dataset=nino12&model=all&horizon=12") as (wire, stream):
@@ -279,6 +282,7 @@ def test_a_client_that_reads_nothing_is_not_read_from(process: Service, series: 
         assert read_head(stream) == 200
 
 
+@pytest.mark.long
 def test_a_stream_is_finished_when_the_service_stops(artifacts: Path, series: Json) -> None:
     with running(artifacts, linger_seconds=0) as service:
         with conversation(service.port) as (wire, stream):

@@ -3,11 +3,14 @@
 import asyncio
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.service.api.generated_requests import Json, broken_request, doubtful_series, request, to_json, valid_series
 from tests.service.requests import JSON, assert_same, loaded
+
+pytestmark = pytest.mark.long
 
 REQUESTS = st.one_of(
     request(st.lists(valid_series(30), min_size=1, max_size=3)),

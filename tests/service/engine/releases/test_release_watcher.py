@@ -276,6 +276,7 @@ def collected(networks: list[Any]) -> int:
     return sum(id(tracked) in ids for tracked in gc.get_objects())
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_frozen")
 def test_garbage_collections_leave_out_loaded_releases_until_the_service_ends(artifacts: Path) -> None:
     for _ in range(2):
@@ -287,6 +288,7 @@ def test_garbage_collections_leave_out_loaded_releases_until_the_service_ends(ar
         assert collected(networks) == len(networks) > 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_frozen")
 def test_of_two_services_in_a_process_the_last_one_to_end_thaws(artifacts: Path) -> None:
     first, second = create_app(Settings(artifacts=artifacts)), create_app(Settings(artifacts=artifacts))
@@ -297,6 +299,7 @@ def test_of_two_services_in_a_process_the_last_one_to_end_thaws(artifacts: Path)
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_frozen")
 @pytest.mark.parametrize("in_flight", [False, True])
 def test_a_replaced_release_is_freed_without_another_garbage_collection(

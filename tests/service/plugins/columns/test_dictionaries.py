@@ -96,6 +96,7 @@ def test_offsets_may_have_more_bytes_than_needed(client: httpx.Client, months: p
         pd.testing.assert_frame_equal(read(response), expected)
 
 
+@pytest.mark.long
 def test_each_record_batch_may_have_a_large_dictionary_of_its_own(client: httpx.Client, months: pa.Table) -> None:
     names = [f"s{i}" for i in range(80)]
     rows = months.slice(0, 30)

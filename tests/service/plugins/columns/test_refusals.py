@@ -95,6 +95,7 @@ def reads_for_us(process: Path) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_a_process_is_used_again_until_it_meets_a_damaged_or_large_body(months: pa.Table) -> None:
     children = Children()
 
@@ -128,6 +129,7 @@ def test_a_process_is_used_again_until_it_meets_a_damaged_or_large_body(months: 
     asyncio.run(main())
 
 
+@pytest.mark.long
 def test_a_caller_has_a_share_of_the_processes(months: pa.Table) -> None:
     stream = arrow_bytes(pa.concat_tables([months] * 1_000))
     begun, children = stream[: 2**20 + 1], Children()
@@ -227,6 +229,7 @@ def test_small_bodies_that_claim_to_be_large_are_refused(client: httpx.Client, m
     )
 
 
+@pytest.mark.long
 def test_record_batches_over_the_limit_are_refused(artifacts: Path, months: pa.Table) -> None:
     with serve(Settings(artifacts=artifacts, max_spool_bytes=1_024)) as client:
         assert "a record batch of the Arrow stream has" in refusal(post(client, arrow_bytes(months), **PLACE), 413)
@@ -244,6 +247,7 @@ def test_a_large_record_batch_is_read_while_it_arrives(client: httpx.Client, mon
     assert answer["error"].isna().all()
 
 
+@pytest.mark.long
 def test_damaged_streams_are_answered_with_a_sentence(client: httpx.Client, months: pa.Table) -> None:
     stream = arrow_bytes(replaced(months, "id", months["id"].dictionary_encode()), 30)
     rng = np.random.default_rng(1)
@@ -270,6 +274,7 @@ def test_queries_and_headers_that_do_not_fit_are_refused(client: httpx.Client, m
     refusal(post(client, stream, model="nino12-cnn"), 404)
 
 
+@pytest.mark.long
 def test_tiny_pieces_take_no_more_memory_than_large_ones() -> None:
     times = np.arange(20_000).astype("datetime64[D]").astype("datetime64[s]")
     body = arrow_bytes(pa.table({"time": times, "sst": np.random.default_rng(0).normal(size=20_000)}))

@@ -100,7 +100,7 @@ def test_a_wheel_has_a_bundle_if_deno_makes_one(tmp_path: Path, deno: str | None
         program.write_text(f"#!/bin/sh\nfor each; do case $each in --output=*) out=$each;; esac; done\n{deno}\n")
         program.chmod(0o755)
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "lib")]
-    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin" if deno else f"{tmp_path / 'bin'}"
     subprocess.run(build, cwd=ROOT, env=os.environ | {"PATH": path}, check=True, capture_output=True)
     page = tmp_path / "lib" / "service" / "plugins" / "page" / "static"
     assert (page / "modules" / "main.js").exists()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from service.plugins.stations.store.observations import Outcome, add_observations, recent_observations
 from service.settings import Settings
 from tests.servers.postgres import Cluster
+from tests.service.conftest import STORES
 from tests.service.requests import Json, answered
 from tests.serving import serve
 
@@ -34,14 +35,14 @@ def postgresql_service(seas: Path, postgres: Cluster) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=STORES)
 def service(request: pytest.FixtureRequest) -> httpx.Client:
     """A service for the tests of all files, which takes a second to start."""
     client: httpx.Client = request.getfixturevalue(f"{request.param}_service")
     return client
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=STORES)
 def own_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database of each kind for the tests of one file."""
     if request.param == "sqlite":

@@ -351,6 +351,7 @@ def send_all(service: Service, stations: list[str]) -> None:
     httpx.post(f"{service.url}/observations", json={"readings": readings}, timeout=600).raise_for_status()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_an_alert_of_a_service_that_is_killed_is_delivered_by_the_next_with_the_same_key(
     seas: Path, store_url: str
@@ -377,6 +378,7 @@ def test_an_alert_of_a_service_that_is_killed_is_delivered_by_the_next_with_the_
         assert "hidden" not in log
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_two_services_that_share_a_store_deliver_each_alert_once(seas: Path, store_url: str) -> None:
     with receiving() as receiver:

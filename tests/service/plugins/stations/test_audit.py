@@ -164,6 +164,7 @@ def releases(client: httpx.Client) -> list[Json]:
     return [each for each in listed if each["release"] is not None]
 
 
+@pytest.mark.long
 def test_loads_unloads_and_rollbacks_are_audited_once(artifacts: Path, trained_twice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "artifacts"
     shutil.copytree(artifacts, folder)
@@ -200,6 +201,7 @@ def test_loads_unloads_and_rollbacks_are_audited_once(artifacts: Path, trained_t
     ]
 
 
+@pytest.mark.long
 def test_a_key_that_loads_a_new_release_is_its_author(artifacts: Path, trained_twice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "artifacts"
     shutil.copytree(artifacts, folder)

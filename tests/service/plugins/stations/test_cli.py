@@ -216,6 +216,7 @@ def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station
     assert len(rows) == 1 + 2 * (1 + len(baselines))
 
 
+@pytest.mark.usefixtures("no_names")
 def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, station: str, tmp_path: Path) -> None:
     assert run("alerts", station).output == "there are no alerts\n"
     events, hooks = tmp_path / "events.json", tmp_path / "hooks.json"

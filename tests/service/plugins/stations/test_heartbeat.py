@@ -119,6 +119,7 @@ def test_a_monitor_that_fails_is_logged_without_its_path(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.long
 def test_a_service_calls_its_monitor_from_the_start_with_several_workers(
     artifacts: Path, tmp_path: Path, monitor: Receiver
 ) -> None:

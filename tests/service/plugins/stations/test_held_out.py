@@ -13,6 +13,8 @@ from tests.service.plugins.stations.buoy import HISTORY, MOST_DAYS, assert_score
 from tests.service.plugins.stations.plain_verification import plain_verification
 from tests.service.requests import Json, answered
 
+pytestmark = pytest.mark.long
+
 KILLED_AFTER = 20
 """Days after the history: then the service is killed while it works on the next one."""
 

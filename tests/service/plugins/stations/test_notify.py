@@ -43,6 +43,12 @@ def service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ht
         yield client
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that sends a sentence may take long to start on a busy machine."""
+    monkeypatch.setattr("service.plugins.stations.notify.NOTIFY_SECONDS", 600)
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as receiver:
@@ -66,13 +72,13 @@ def warming() -> Json:
     return {"start": start.date().isoformat(), "values": [round(15 + 5.1 * i / 29, 1) for i in range(30)]}
 
 
+@pytest.mark.long
 def test_an_alert_arrives_as_one_sentence_and_is_listed_without_its_password(
     service: httpx.Client, receiver: Receiver
 ) -> None:
-    station = create(service, name="North pier", events=[WARM], notify=[ntfy(receiver)])
+    station, today = create(service, name="North pier", events=[WARM], notify=[ntfy(receiver)]), datetime.now(UTC)
     answered(service.post(f"/stations/{station}/observations", json=warming()))
     sent = json.loads(receiver.next().body)
-    today = datetime.now(UTC)
     assert sent["message"] == (
         f"North pier: the event 'warm' began on {today.day} {today:%B}. Water: 20.1 °C."
     )  # fmt: skip
@@ -112,6 +118,7 @@ def test_a_receiver_that_refuses_is_a_failed_attempt_without_the_password(
     )
 
 
+@pytest.mark.long
 def test_a_failed_sentence_is_tried_again_like_a_webhook(service: httpx.Client, receiver: Receiver) -> None:
     receiver.answers.put(status(503))
     station = create(service, events=[WARM], notify=[ntfy(receiver)])
@@ -125,6 +132,7 @@ def test_a_failed_sentence_is_tried_again_like_a_webhook(service: httpx.Client, 
     assert delivery["next_attempt"] is not None
 
 
+@pytest.mark.long
 def test_a_receiver_that_hangs_fails_in_time_and_holds_up_nobody(service: httpx.Client, receiver: Receiver) -> None:
     receiver.answers.put(hang)
     station = create(service, notify=[ntfy(receiver)])
@@ -226,6 +234,7 @@ def test_an_address_cannot_send_a_file_of_the_service(service: httpx.Client, tmp
     )
 
 
+@pytest.mark.long
 def test_only_public_hosts_are_called_unless_the_operator_allows_others(seas: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/sst.db"
     schemes = "ntfy,mailto"
@@ -247,6 +256,7 @@ def test_only_public_hosts_are_called_unless_the_operator_allows_others(seas: Pa
     assert "is on a private network" in refused.json()["detail"]
 
 
+@pytest.mark.long
 def test_a_service_without_apprise_says_what_to_install(seas: Path, tmp_path: Path) -> None:
     without = "import runpy, sys; sys.modules['apprise'] = None; runpy.run_module('service', run_name='__main__')"
     program = (sys.executable, "-c", without)

@@ -157,5 +157,9 @@ def test_a_failed_exchange_names_the_host_and_not_the_rest_of_the_url() -> None:
         closed = receiver.url
     with pytest.raises(OutboundError, match=r"cannot connect to 127\.0\.0\.1"):
         send(Outbound(allow_private=True), closed)
+
+
+@pytest.mark.usefixtures("no_names")
+def test_a_host_that_does_not_exist_is_named() -> None:
     with pytest.raises(OutboundError, match=r"cannot find the host hooks\.invalid"):
         send(Outbound(allow_private=True), "https://hooks.invalid/")

@@ -217,6 +217,7 @@ def test_a_cache_keeps_the_card_of_a_station_from_others(open_service: httpx.Cli
     assert (card.headers["Cache-Control"], "Authorization" in card.headers["Vary"]) == ("max-age=300", True)
 
 
+@pytest.mark.long
 def test_without_keys_on_loopback_everything_is_one_owners(seas: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sst.db"
     with serve(keyed(seas, url)) as client:
@@ -245,6 +246,7 @@ def test_without_keys_elsewhere_strangers_see_what_is_shared(seas: Path, store: 
 SOURCE: Final = {"erddap": {"server": "https://erddap.example/erddap", "dataset": "buoys", "variable": "sst"}}
 
 
+@pytest.mark.long
 def test_a_key_has_no_more_stations_and_sources_than_it_may(seas: Path, store_url: str) -> None:
     with serve(keyed(seas, store_url, stations_per_key=3, sources_per_key=1)) as client:
 

@@ -2,11 +2,21 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from service.settings import Settings
 from tests.service.requests import answered
 from tests.serving import serve
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database may take long to answer on a busy machine."""
+    monkeypatch.setattr("service.plugins.stations.store.database._FIGURES_SECONDS", 600)
+    monkeypatch.setattr("service.plugins.stations.store.pulse._WAIT_SECONDS", 600)
 
 
 def test_probes_create_no_database_and_say_once_it_takes_writes(artifacts: Path, tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def test_settings_decide_at_once_when_a_station_is_silent(pier: Pier) -> None:
     assert [kind for _, kind, _ in pier.told] == ["began", "ended"]
 
 
+@pytest.mark.long
 def test_a_station_that_has_only_history_is_never_silent(new_pier: Pier) -> None:
     pier = new_pier
     pier.read(*mild(200), ago=24 * 30)
@@ -210,6 +211,7 @@ def test_a_sensor_that_repeats_a_value_is_stuck_until_the_value_changes(
     assert alerts(service, old) == []
 
 
+@pytest.mark.long
 def test_a_service_notices_by_itself_that_a_station_is_silent_and_tells_its_webhooks(
     seas: Path, store_url: str
 ) -> None:
@@ -220,11 +222,12 @@ def test_a_service_notices_by_itself_that_a_station_is_silent_and_tells_its_webh
             {"url": f"{receiver.url}/sea", "events": ["warm"], "health": False},
         ]
         station = create(service, silent_after="PT1S", events=[{"name": "warm", "above": 25}], webhooks=hooks)
-        send(service, station, newest_step(DAY), [20.1, 20.2], DAY)
+        newest = newest_step(DAY)
+        send(service, station, newest, [20.1, 20.2], DAY)
         received = receiver.next()
         assert received.path == "/warm"
         alert = loads(received.body)
         assert (alert["event"], alert["kind"], alert["alert"]) == ("silent", "silent", "began")
-        assert alert["observed_until"] == f"{newest_step(DAY):%Y-%m-%dT%H:%M:%SZ}"
+        assert alert["observed_until"] == f"{newest:%Y-%m-%dT%H:%M:%SZ}"
         (listed,) = alerts(service, station)
         assert [each["url"] for each in listed["deliveries"]] == [shown_address(hooks[0]["url"])]

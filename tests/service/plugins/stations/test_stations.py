@@ -232,6 +232,7 @@ def keyed(artifacts: Path, store: str, keys: Sequence[Key]) -> Settings:
     return Settings(artifacts=artifacts, store=SecretStr(store), keys=SecretStr("\n".join(key.line for key in keys)))
 
 
+@pytest.mark.long
 def test_a_station_belongs_to_the_name_of_the_key_that_created_it(seas: Path, store_url: str) -> None:
     made = {name: new_key(name, role) for name, role in ROLES.items()}
     reading = {"start": "2025-06-01", "values": [10]}
@@ -296,6 +297,7 @@ def test_a_store_that_cannot_be_used_offers_nothing(seas: Path, tmp_path: Path, 
         assert access["reason"] == client.put("/stations/pier", json={"step": "day"}).json()["detail"]
 
 
+@pytest.mark.long
 def test_a_server_that_only_reads_is_not_writable(seas: Path, postgres: Cluster) -> None:
     store = postgres.new_database()
     with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
@@ -316,6 +318,7 @@ def permissions(client: httpx.Client, key: str | None = None) -> tuple[str | Non
     return access["role"], access["create_stations"], access["needs_key"], access["reason"] or "", writable
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("allow_anonymous", [None, True])
 def test_the_service_says_what_a_key_may_do(seas: Path, tmp_path: Path, allow_anonymous: bool | None) -> None:
     store = f"sqlite:///{tmp_path}/sst.db"

@@ -11,10 +11,13 @@ from pathlib import Path
 from threading import Event
 
 import httpx
+import pytest
 
 from tests.processes import Service, running, wait_until
 from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
+
+pytestmark = pytest.mark.long
 
 MANY_DAYS: Json = {"start": "1990-01-01", "values": [10 + i % 977 / 100 for i in range(12_000)]}
 

@@ -40,10 +40,11 @@ from tests.servers.open_meteo import DAILY, HOURLY, JSON, MINUTELY, OpenMeteoSer
 from tests.service.plugins.stations.conftest import observe
 from tests.service.requests import Json, answered
 from tests.serving import serve
-from tests.training.data.test_fetch_weather import GFS_INFO, gfs
+from tests.training.data.test_fetch_weather import GFS_INFO, gfs, today
+
+pytestmark = pytest.mark.usefixtures("within_a_day")
 
 DAY = 86_400
-TODAY = int(np.datetime64("now", "D").astype(np.int64))
 TEN = [f"s{i}" for i in range(10)]
 
 
@@ -57,7 +58,7 @@ def server() -> Iterator[OpenMeteoServer]:
 @pytest.fixture
 def erddap() -> Iterator[Erddap]:
     with serving() as server:
-        first = (TODAY - 3) * DAY
+        first = (today() - 3) * DAY
         info = GFS_INFO.format(first=float(first), last=float(first + 39 * 10_800))
         server.files = {"/erddap/info/gfs/index.csv": Answer(info)}
         yield server
@@ -84,7 +85,7 @@ async def fetch(
     reader = SourceReader(outbound, store, 10**7, seconds)
     own = Outbound(allow_private=True)
     servers = OpenMeteo(server.url)
-    noon = TODAY * DAY + DAY / 2  # some hours later, it is still the same day
+    noon = today() * DAY + DAY / 2  # some hours later, it is still the same day
     await WeatherFetcher(store, reader, servers, own, 10**7, seconds, lambda: noon + later).fetch_due()
 
 
@@ -119,17 +120,17 @@ def test_one_request_serves_many_stations_first_with_all_that_a_backtest_needs_a
     recent, older, previous, week = asked(server)
     assert [len(each["latitude"].split(",")) for each in (recent, older, previous, week)] == [10] * 4
     assert (recent["past_days"], week["past_days"]) == ("92", "7")
-    assert older["start_date"] == previous["start_date"] == str(np.datetime64(TODAY - 180, "D"))
+    assert older["start_date"] == previous["start_date"] == str(np.datetime64(today() - 180, "D"))
     for i, name in enumerate(TEN):
         content = asyncio.run(store.read(content_of, name))
-        days = np.arange(TODAY - 180, TODAY + 16)
-        assert content["start"] == (TODAY - 180) * DAY
+        days = np.arange(today() - 180, today() + 16)
+        assert content["start"] == (today() - 180) * DAY
         assert content["air_temperature"] == air(days, 40.0 + i).round(2).tolist()
         assert content["wind_speed"] == wind(days).tolist()
         assert [len(each["wind_speed"]) for each in content["earlier"]["days"]] == [181] * 7
         assert content["earlier"]["days"][1]["wind_speed"][:180] == (wind(days[:180]) + 1).tolist()
     fetched = asyncio.run(store.read(fetch_of, "s0"))
-    assert (fetched.failures, fetched.error, fetched.until) == (0, None, (TODAY + 15) * DAY)
+    assert (fetched.failures, fetched.error, fetched.until) == (0, None, (today() + 15) * DAY)
     assert fetched.content == {"attribution": ATTRIBUTION}
 
 
@@ -151,8 +152,8 @@ def test_what_is_fetched_later_renews_the_weather_and_drops_what_is_too_old(
 
     asyncio.run(main())
     content = asyncio.run(store.read(content_of, "pier"))
-    assert content["start"] == (TODAY - 187) * DAY
-    assert content["air_temperature"][-23:] == air(np.arange(TODAY - 7, TODAY + 16), 43.6).round(2).tolist()
+    assert content["start"] == (today() - 187) * DAY
+    assert content["air_temperature"][-23:] == air(np.arange(today() - 7, today() + 16), 43.6).round(2).tolist()
     assert set(content["air_temperature"][:-23]) == {1.0}
     assert len(content["earlier"]["days"]) == 7
 
@@ -173,7 +174,7 @@ def test_earlier_forecasts_that_could_not_be_had_are_fetched_the_next_time(
 
     answer = OpenMeteoServer().answer
     query = "latitude=43.60,43.60&longitude=-9.10,-9.10&hourly=temperature_2m,wind_speed_10m&wind_speed_unit=ms"
-    since, until = (str(np.datetime64(TODAY - each, "D")) for each in (180, 92))
+    since, until = (str(np.datetime64(today() - each, "D")) for each in (180, 92))
     server.faults = [
         answer("/v1/forecast", f"{query}&past_days=92&forecast_days=16"),
         answer("/v1/forecast", f"{query}&start_date={since}&end_date={until}"),
@@ -214,7 +215,7 @@ def test_hours_are_kept_for_all_other_steps(store: StationStore, server: OpenMet
 
     asyncio.run(main())
     recent, previous = asked(server)
-    assert (recent["past_days"], previous["start_date"]) == ("60", str(np.datetime64(TODAY - 60, "D")))
+    assert (recent["past_days"], previous["start_date"]) == ("60", str(np.datetime64(today() - 60, "D")))
     for name in ("hourly", "half-hourly"):
         content = asyncio.run(store.read(content_of, name))
         assert len(content["wind_speed"]) == 76 * 24
@@ -327,6 +328,7 @@ def test_many_stations_of_one_server_leave_the_others_their_turn(
     assert all(asyncio.run(store.read(fetch_of, name)).error is None for name in names)
 
 
+@pytest.mark.long
 def test_a_slow_server_is_given_up_and_holds_up_no_other(
     store: StationStore, server: OpenMeteoServer, erddap: Erddap
 ) -> None:
@@ -336,11 +338,11 @@ def test_a_slow_server_is_given_up_and_holds_up_no_other(
         for name in ("a", "b"):
             await store.write(put, name, step="day" if name == "a" else "hour")
         await store.write(put, "c", grid_of(erddap))
-        await fetch(store, server, seconds=0.5)
+        await fetch(store, server, seconds=5)
 
     asyncio.run(main())
     errors = [asyncio.run(store.read(fetch_of, name)).error for name in "abc"]
-    assert errors == ["127.0.0.1 did not send a complete response within 0.5 seconds"] * 2 + [None]
+    assert errors == ["127.0.0.1 did not send a complete response within 5 seconds"] * 2 + [None]
     assert len(server.asked) <= 1
 
 
@@ -537,19 +539,19 @@ def test_a_pier_gets_the_weather_by_one_word(service: httpx.Client, server: Open
     assert station["weather"] == "open-meteo"
     state = station["weather_fetch"]
     assert (state["failures"], state["error"], state["attribution"]) == (0, None, ATTRIBUTION)
-    assert state["until"] == f"{np.datetime64(TODAY + 15, 'D')}T00:00:00Z"
+    assert state["until"] == f"{np.datetime64(today() + 15, 'D')}T00:00:00Z"
     assert state["next"] > state["attempted"] == state["succeeded"]
-    start = str(np.datetime64(TODAY - 60, "D"))
+    start = str(np.datetime64(today() - 60, "D"))
     readings = {"start": f"{start}T12:00Z", "values": [59.0 + i % 3 for i in range(60)]}
     stored = answered(service.post("/stations/pier/observations", json=readings))
     issued = answered(service.get("/stations/pier/forecast"))
     assert stored["forecast"]["weather"] == issued["weather"]
-    days = np.arange(TODAY, TODAY + 7)
+    days = np.arange(today(), today() + 7)
     weather = issued["weather"]
     assert weather["air_temperature"] == pytest.approx((air(days, 43.6) * 1.8 + 32).tolist(), abs=0.02)
     assert weather["wind_speed"] == wind(days).tolist()
     assert (weather["source"], weather["attribution"]) == ("open-meteo", ATTRIBUTION)
-    assert issued["timestamps"][0] == f"{np.datetime64(TODAY, 'D')}T12:00:00Z"
+    assert issued["timestamps"][0] == f"{np.datetime64(today(), 'D')}T12:00:00Z"
     (archived,) = answered(service.get("/stations/pier/forecasts"))["forecasts"]
     assert archived["weather"] == weather
     codes = {warning["code"] for warning in issued["warnings"]}
@@ -562,7 +564,7 @@ def test_a_station_whose_weather_cannot_be_had_issues_without_it_and_says_so(
     server.faults = [DAILY] * 9
     service.put("/stations/pier", json=PIER).raise_for_status()
     wait_until(lambda: answered(service.get("/stations/pier"))["weather_fetch"]["attempted"], "no weather was fetched")
-    start = str(np.datetime64(TODAY - 60, "D"))
+    start = str(np.datetime64(today() - 60, "D"))
     readings = {"start": start, "values": [59.0 + i % 3 for i in range(60)]}
     issued = answered(service.post("/stations/pier/observations", json=readings))["forecast"]
     assert (len(issued["sst"]), issued["weather"], issued["sst_without_weather"]) == (7, None, None)

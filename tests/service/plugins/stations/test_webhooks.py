@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, make_url
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from service.app import create_app
+from service.middleware.access import RateLimiter
 from service.plugins.stations.addresses import shown_address
 from service.plugins.stations.metrics import StationMetrics
 from service.plugins.stations.notify import Notifier
@@ -35,6 +37,7 @@ from service.plugins.stations.webhooks import (
     FIRST_PAUSE,
     GIVEN_UP_AFTER,
     LONGEST_PAUSE,
+    TESTS_A_MINUTE,
     TESTS_AT_ONCE,
     InputWebhook,
     WebhookSender,
@@ -45,7 +48,7 @@ from service.settings import Settings
 from tests.servers.webhook_receiver import Answer, die, endless, hang, receiving, status
 from tests.service.plugins.stations.conftest import create, in_time
 from tests.service.requests import answered
-from tests.serving import serve
+from tests.serving import serve, serve_app
 
 SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
 SECRET = "a secret of the test"
@@ -256,7 +259,11 @@ def test_of_several_deliveries_to_a_host_that_does_not_answer_few_are_tried(sqli
 def open_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service that may call private addresses."""
     store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
-    with serve(Settings(artifacts=seas, store=SecretStr(store), allow_private_addresses=True)) as client:
+    settings = Settings(artifacts=seas, store=SecretStr(store), allow_private_addresses=True, request_seconds=600)
+    app = create_app(settings)
+    # The tests of a station in a minute are limited, however long they take here.
+    app.state.webhook_tests = RateLimiter(TESTS_A_MINUTE, clock=lambda: 0.0)
+    with serve_app(app) as client:
         yield client
 
 
@@ -312,7 +319,10 @@ def test_each_webhook_is_tried_or_the_one_that_is_named(open_service: httpx.Clie
     assert tried["error"].startswith("cannot connect to 127.0.0.1")
 
 
-def test_receivers_that_hang_hold_up_a_number_of_tests_and_no_more(open_service: httpx.Client) -> None:
+def test_receivers_that_hang_hold_up_a_number_of_tests_and_no_more(
+    open_service: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.plugins.stations.webhooks.SECONDS", 600.0)
     with receiving() as receiver, ThreadPoolExecutor(TESTS_AT_ONCE) as threads:
         paths = [hooked(open_service, receiver.url) for _ in range(TESTS_AT_ONCE + 1)]
         for _ in range(TESTS_AT_ONCE):
@@ -338,6 +348,7 @@ def test_a_test_needs_a_webhook_of_the_station(open_service: httpx.Client) -> No
     assert open_service.post("/stations/nowhere/webhooks/test", json={}).status_code == 404
 
 
+@pytest.mark.long
 def test_a_test_does_not_reach_a_private_network(seas: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/sst.db"
     with receiving() as receiver:

@@ -126,6 +126,7 @@ def test_no_more_than_a_hundred_answers_are_listed(client: httpx.Client) -> None
     assert len(answered(send(client, text))["choices"]) == MAX_CHOICES
 
 
+@pytest.mark.long
 def test_a_grid_offers_a_place_near_its_middle(client: httpx.Client, tmp_path: Path) -> None:
     values = 15 + np.arange(30 * 9).reshape(30, 3, 3) % 5
     places = {"time": np.array(DAYS[:30], "datetime64[ns]"), "lat": [43.0, 43.5, 44.0], "lon": [8.0, 8.5, 9.0]}

@@ -333,12 +333,23 @@ def test_a_long_text_is_read_as_a_short_one(client: httpx.Client) -> None:
     assert refusal(client, long, dates="dmy") == refusal(client, text, dates="dmy")
 
 
+ENDLESS = """
+from forecasting.readers import subprocess_reading
+def loop(*_):
+    while True:
+        pass
+subprocess_reading.respond = loop
+subprocess_reading.main()
+"""
+"""A reader that never comes to the end of a file, as fast as the machine may be."""
+
+
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
 def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
     artifacts: Path, packed: Callable[[bytes], bytes]
 ) -> None:
-    reads = FileReader(processor_seconds=1)
-    content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + 3 * SHORT_TEXT * b"\n")
+    reads = FileReader(processor_seconds=1, reader=("-c", ENDLESS))
+    content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
     with Worker(1, "worker") as workers:
         serving = Serving(Catalog.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
         message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "

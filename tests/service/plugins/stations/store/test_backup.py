@@ -56,6 +56,7 @@ def test_sqlite_is_copied_while_it_is_in_use(tmp_path: Path, way: str) -> None:
     check(source, Database(make_url(f"sqlite:///{copy}")))
 
 
+@pytest.mark.long
 def test_postgresql_is_dumped_while_it_is_in_use(postgres: Cluster, tmp_path: Path) -> None:
     if not (PROGRAMS / "pg_dump").exists():
         pytest.skip("pg_dump is not installed")

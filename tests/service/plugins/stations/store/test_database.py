@@ -79,7 +79,8 @@ def test_only_the_user_of_the_service_can_read_the_file(tmp_path: Path, before: 
     else:
         # As earlier versions left it.
         folder_mode = 0o755
-        path.parent.mkdir(mode=folder_mode)
+        path.parent.mkdir()
+        path.parent.chmod(folder_mode)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         path.chmod(before)
@@ -287,6 +288,7 @@ def test_a_process_that_has_not_used_a_vanished_database_creates_none_until_the_
         database.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["DROP DATABASE {0} WITH (FORCE)", None])
 def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: Cluster, loss: str | None) -> None:
     url = make_url(postgres.new_database())
@@ -310,6 +312,7 @@ def test_postgresql_without_its_tables_is_refused_until_they_are_back(postgres: 
         each.close()
 
 
+@pytest.mark.long
 def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
     database = opened(make_url(postgres.new_database()))
     put(database)
@@ -367,6 +370,7 @@ def check(url: str) -> None:
         assert [station.id for station in list_stations(connection, 10)] == ["pier"]
 
 
+@pytest.mark.long
 def test_a_migration_killed_among_its_statements_is_completed_at_the_next_start(tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path}/{i}.db" for i in range(16)]
     places = killed(urls)
@@ -375,6 +379,7 @@ def test_a_migration_killed_among_its_statements_is_completed_at_the_next_start(
         check(url)
 
 
+@pytest.mark.long
 def test_a_migration_of_postgresql_that_is_killed_is_completed_at_the_next_start(postgres: Cluster) -> None:
     urls = [postgres.new_database() for _ in range(4)]
     assert killed(urls) == len(urls)
